@@ -1,0 +1,393 @@
+"""One struct per operation of the Lua library: its name, its control fields, its documents.
+
+A command becomes one FCALL (FCALL_RO for a read): KEYS[1] is the tenant's root, ARGV[1] the time in epoch
+milliseconds (0 = the server's clock), ARGV[2] the control fields as one JSON object (fields at their default are
+left out), and the rest the user's documents, verbatim, in the order of ``documents``. The formats of documents are
+those of ``engine.model``; what each operation does, replies and refuses stands at the top of its file in ``lua/ops``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Command(msgspec.Struct, omit_defaults=True, frozen=True):
+    """Base of all commands. ``function`` is the registered name, ``write`` says FCALL rather than FCALL_RO."""
+
+    function: ClassVar[str]
+    write: ClassVar[bool] = True
+    documents: ClassVar[tuple[str, ...]] = ()
+    creates: ClassVar[bool] = False
+    """True when it may add an entity: such a call is refused when the server is out of memory."""
+
+    def arguments(self) -> list[bytes | str]:
+        """The control object and the documents, ready to follow ARGV[1]."""
+        if not self.documents:
+            return [_encode(self)]
+        control = msgspec.to_builtins(self)
+        texts: list[Any] = [control.pop(name, "") for name in self.documents]
+        return [_encode(control), *texts]
+
+
+# ---- policies and queues -------------------------------------------------------------------------------------
+
+
+class PolicyUpsert(Command, frozen=True):
+    """Create (doc = 0) or replace a policy. kind: classification, distribution or exception.
+
+    distribution: expires_ms, mode, min_offers, max_offers, bypass, descending, scoring (kind of scoringRule or "").
+    exception: rules = number of rules; uses = ids of the classification policies its actions name.
+    classification: fallback = fallbackQueueId.
+    """
+
+    function = "jr_policy_upsert"
+    creates = True
+    documents = ("document", "secret")
+
+    kind: str
+    id: str
+    doc: int = 0
+    rev: int = -1
+    expires_ms: int = 0
+    mode: str = ""
+    min_offers: int = 1
+    max_offers: int = 1
+    bypass: bool = False
+    descending: bool = True
+    scoring: str = ""
+    rules: int = 0
+    uses: list[str] = []
+    fallback: str = ""
+    document: str = ""
+    secret: str = ""
+
+
+class PolicyRead(Command, frozen=True):
+    function = "jr_policy_read"
+    write = False
+
+    kind: str
+    id: str
+
+
+class PolicyDelete(Command, frozen=True):
+    function = "jr_policy_delete"
+
+    kind: str
+    id: str
+
+
+class PolicyList(Command, frozen=True):
+    function = "jr_policy_list"
+    write = False
+
+    kind: str
+    limit: int = 100
+    cursor: int = 0
+
+
+class QueueUpsert(Command, frozen=True):
+    """Create (doc = 0) or replace a queue."""
+
+    function = "jr_queue_upsert"
+    creates = True
+    documents = ("labels",)
+
+    id: str
+    doc: int = 0
+    rev: int = -1
+    name: str = ""
+    distribution: str = ""
+    exception: str = ""
+    labels: str = ""
+
+
+class QueueRead(Command, frozen=True):
+    function = "jr_queue_read"
+    write = False
+
+    id: str
+
+
+class QueueDelete(Command, frozen=True):
+    function = "jr_queue_delete"
+
+    id: str
+
+
+class QueueList(Command, frozen=True):
+    function = "jr_queue_list"
+    write = False
+
+    limit: int = 100
+    cursor: int = 0
+
+
+class QueueStatistics(Command, frozen=True):
+    function = "jr_queue_statistics"
+    write = False
+
+    id: str
+
+
+# ---- workers -------------------------------------------------------------------------------------------------
+
+
+class WorkerUpsert(Command, frozen=True):
+    """Create (doc = 0) or replace a worker. max_offers 0 = no limit of its own."""
+
+    function = "jr_worker_upsert"
+    creates = True
+    documents = ("queues", "channels", "labels", "tags")
+
+    id: str
+    doc: int = 0
+    rev: int = -1
+    capacity: int = 0
+    available: bool = False
+    max_offers: int = 0
+    queues: str = ""
+    channels: str = ""
+    labels: str = ""
+    tags: str = ""
+
+
+class WorkerRead(Command, frozen=True):
+    function = "jr_worker_read"
+    write = False
+
+    id: str
+
+
+class WorkerDelete(Command, frozen=True):
+    function = "jr_worker_delete"
+
+    id: str
+
+
+class WorkerList(Command, frozen=True):
+    """state "" = all. has_capacity: room for ``channel``, or for any channel when none is given."""
+
+    function = "jr_worker_list"
+    write = False
+
+    limit: int = 100
+    cursor: int = 0
+    state: str = ""
+    channel: str = ""
+    queue: str = ""
+    has_capacity: bool = False
+
+
+# ---- offers and assignments ----------------------------------------------------------------------------------
+
+
+class OfferAccept(Command, frozen=True):
+    function = "jr_offer_accept"
+
+    worker: str
+    offer: str
+    request_id: str = ""
+
+
+class OfferDecline(Command, frozen=True):
+    """retry_at: epoch ms when the worker may be asked again; 0 = not before it registers anew."""
+
+    function = "jr_offer_decline"
+
+    worker: str
+    offer: str
+    retry_at: int = 0
+    request_id: str = ""
+
+
+class AssignmentComplete(Command, frozen=True):
+    """note: the message as JSON string text, or empty."""
+
+    function = "jr_assignment_complete"
+    documents = ("note",)
+
+    job: str
+    assignment: str
+    request_id: str = ""
+    note: str = ""
+
+
+class AssignmentClose(Command, frozen=True):
+    """close_at: epoch ms; 0 or a past time = now."""
+
+    function = "jr_assignment_close"
+    documents = ("note",)
+
+    job: str
+    assignment: str
+    disposition: str = ""
+    close_at: int = 0
+    request_id: str = ""
+    note: str = ""
+
+
+class AssignmentUnassign(Command, frozen=True):
+    function = "jr_assignment_unassign"
+
+    job: str
+    assignment: str
+    suspend: bool = False
+    request_id: str = ""
+
+
+# ---- jobs ----------------------------------------------------------------------------------------------------
+
+
+class JobCreate(Command, frozen=True):
+    """Create a job (doc = 0), or give a closed or cancelled one a new life (doc = its present counter)."""
+
+    function = "jr_job_create"
+    creates = True
+    documents = ("labels", "tags", "notes", "selectors")
+
+    id: str
+    doc: int = 0
+    rev: int = -1
+    channel: str = ""
+    queue: str = ""
+    classification: str = ""
+    priority: int = 1
+    reference: str = ""
+    disposition: str = ""
+    mode: str = "queueAndMatch"
+    schedule_at: int = 0
+    request_id: str = ""
+    labels: str = ""
+    tags: str = ""
+    notes: str = ""
+    selectors: str = ""
+
+
+class JobUpdate(Command, frozen=True):
+    """Replace all client-written fields of a job whose ``doc`` counter is still the given one."""
+
+    function = "jr_job_update"
+    documents = ("labels", "tags", "notes", "selectors")
+
+    id: str
+    doc: int
+    rev: int = -1
+    channel: str = ""
+    queue: str = ""
+    classification: str = ""
+    priority: int = 1
+    reference: str = ""
+    disposition: str = ""
+    mode: str = "queueAndMatch"
+    schedule_at: int = 0
+    request_id: str = ""
+    labels: str = ""
+    tags: str = ""
+    notes: str = ""
+    selectors: str = ""
+
+
+class JobRead(Command, frozen=True):
+    function = "jr_job_read"
+    write = False
+
+    id: str
+
+
+class JobDelete(Command, frozen=True):
+    function = "jr_job_delete"
+
+    id: str
+
+
+class JobList(Command, frozen=True):
+    """status "" = all, "active" = the active states; scheduled_before / _after in epoch ms, inclusive; 0 = none."""
+
+    function = "jr_job_list"
+    write = False
+
+    limit: int = 100
+    cursor: int = 0
+    status: str = ""
+    queue: str = ""
+    channel: str = ""
+    classification: str = ""
+    scheduled_before: int = 0
+    scheduled_after: int = 0
+
+
+class JobCancel(Command, frozen=True):
+    function = "jr_job_cancel"
+    documents = ("note",)
+
+    id: str
+    disposition: str = ""
+    request_id: str = ""
+    note: str = ""
+
+
+class JobReclassify(Command, frozen=True):
+    function = "jr_job_reclassify"
+
+    id: str
+    request_id: str = ""
+
+
+class JobPosition(Command, frozen=True):
+    function = "jr_job_position"
+    write = False
+
+    id: str
+
+
+# ---- agenda, events, the router itself -----------------------------------------------------------------------
+
+
+class AgendaDue(Command, frozen=True):
+    """Do what is due, at most one batch; the sweep of the workers."""
+
+    function = "jr_agenda_due"
+
+
+class EventList(Command, frozen=True):
+    """Entries of the outbox after the entry ``after`` (exclusive), oldest first."""
+
+    function = "jr_event_list"
+    write = False
+
+    after: int = 0
+    limit: int = 100
+
+
+class SettingsWrite(Command, frozen=True):
+    """Settings of one tenant; what is left out returns to its default. Times in ms, 0 outage_ms = off."""
+
+    function = "jr_settings_write"
+
+    keep_finished_ms: int = 90 * 86_400_000
+    keep_finished_count: int = 1_000_000
+    keep_events_ms: int = 7 * 86_400_000
+    keep_events_count: int = 1_000_000
+    outage_ms: int = 5_000
+    unassign_limit: int = 3
+    worker_offers: int = 1_000
+    batch: int = 100
+
+
+class RouterStatus(Command, frozen=True):
+    function = "jr_router_status"
+    write = False
+
+
+class Check(Command, frozen=True):
+    """Verify the entities named (``job:<id>``, ``worker:<id>``, ``queue:<id>``) and all they link to."""
+
+    function = "jr_check"
+    write = False
+
+    ids: list[str] = []

@@ -1,0 +1,81 @@
+-- Room of a worker: what its offers and assignments use; the only writer of used capacity and of counts per channel.
+
+--- The load level of a worker: 13 bits, equal levels count as equal load.
+---@param used number
+---@param capacity number
+function capacity.level(used, total)
+  if total <= 0 then
+    return 0
+  end
+  return math.floor(used * 8191 / total)
+end
+
+--- Has a worker of this class room for one more job of a channel?
+---@param class table
+---@param channel table of the class: cost, max
+function capacity.fits(worker, class, channel)
+  return worker.used + channel.cost <= class.capacity
+    and (not channel.max or capacity.count(worker, channel.id) < channel.max)
+    and worker.open < classes.offer_limit(class)
+end
+
+-- counts per channel: lines of sized channel and number, kept only for classes with a maximum
+local function counts(worker)
+  if not worker.by_channel then
+    local by_channel, text, from = {}, worker.counts or "", 1
+    while from <= #text do
+      local id, after = texts.read_sized(text, from)
+      local stop = string.find(text, "\n", after, true)
+      by_channel[id] = tonumber(string.sub(text, after, stop - 1))
+      from = stop + 1
+    end
+    worker.by_channel = by_channel
+  end
+  return worker.by_channel
+end
+
+local function write_counts(worker)
+  local ids, rows = {}, {}
+  for id, number in pairs(worker.by_channel) do
+    if number > 0 then
+      ids[#ids + 1] = id
+    end
+  end
+  table.sort(ids)
+  for i, id in ipairs(ids) do
+    rows[i] = texts.sized(id) .. worker.by_channel[id] .. "\n"
+  end
+  workers.set(worker, "counts", #rows > 0 and table.concat(rows) or nil)
+end
+
+--- Open offers and assignments of a worker on a channel with a maximum.
+function capacity.count(worker, channel_id)
+  return counts(worker)[channel_id] or 0
+end
+
+--- Changes what a worker uses.
+---@param cost number as it was when the job was offered
+---@param by number 1 to take, -1 to give back
+function capacity.use(worker, channel_id, cost, by)
+  workers.set(worker, "used", worker.used + cost * by)
+  local class = worker.class and classes.get(worker.class)
+  if class and class.channels[channel_id] and class.channels[channel_id].max then
+    counts(worker)[channel_id] = (counts(worker)[channel_id] or 0) + by
+    write_counts(worker)
+  end
+end
+
+--- Counts anew after the class has changed.
+---@param class table
+function capacity.recount(worker, class)
+  worker.by_channel = {}
+  if class.limited then
+    for _, one in ipairs(held.all(worker)) do
+      local channel = class.channels[one.channel]
+      if channel and channel.max then
+        worker.by_channel[one.channel] = (worker.by_channel[one.channel] or 0) + 1
+      end
+    end
+  end
+  write_counts(worker)
+end

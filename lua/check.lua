@@ -1,0 +1,249 @@
+-- The invariants of the stored state, read from the records by themselves and compared with every index.
+
+local problems
+
+local function expect(holds, ...)
+  if not holds then
+    problems[#problems + 1] = table.concat({ ... }, " ")
+  end
+end
+
+local function score_in(key, member)
+  return tonumber(redis.call("ZSCORE", key, member) or nil)
+end
+
+local function head_of(key)
+  return tonumber(redis.call("ZRANGE", key, 0, 0, "WITHSCORES")[2])
+end
+
+local function agenda_at(row)
+  return score_in(keys.agenda(), row)
+end
+
+-- ---- jobs ----------------------------------------------------------------------------------------------------------------
+
+local function check_demand(job, name)
+  local class = demand.class(demand.class_of(job))
+  local bucket = class.buckets[1]
+  if #class.buckets > 1 then
+    bucket = redis.call("HGET", keys.demand_access(job.queue), class.name)
+  end
+  local wants, key = demand.wants(job), keys.demand_jobs(class.name)
+  expect(score_in(key, job.id) == (wants and queues.score(job) or nil), name, "stands wrongly in its demand class")
+  if not wants then
+    return
+  end
+  expect(bucket, name, "has a demand class without a bucket")
+  local in_bucket = bucket and score_in(keys.demand_bucket(bucket), class.name)
+  expect(in_bucket and in_bucket <= head_of(key), name, "has a demand class whose bound is too high")
+  local in_demand = bucket and score_in(keys.demand(), bucket)
+  expect(in_demand and in_demand <= head_of(keys.demand_bucket(bucket)), name, "has a bucket whose bound is too high")
+end
+
+local function check_job_offers(job, name)
+  expect(job.status == "queued" or offers.open_of(job) == 0, name, "has offers although it is", job.status)
+  for _, open in ipairs(offers.of_job(job)) do
+    local worker = workers.load(open.worker)
+    local offer = worker and held.offer(worker, open.id)
+    expect(offer and offer.job == job.id, name, "has offer", open.id, "that its worker does not have")
+    if offer then
+      expect(agenda_at("offer:" .. open.id .. ":" .. open.worker) == offer.expires_at, name, "has an offer that never ends")
+    end
+  end
+end
+
+local function check_selectors(job, name)
+  local earliest
+  for _, text in ipairs({ job.selectors or "", job.attached or "" }) do
+    for _, selector in ipairs(selectors.list(text)) do
+      local expires = selectors.expires_at(selector, job.enqueued_at)
+      if job.status == "queued" and expires and expires > (job.expired_to or 0) then
+        earliest = math.min(earliest or expires, expires)
+      end
+    end
+  end
+  expect(job.selector_at == earliest, name, "knows another time of its next selector expiry")
+  expect(agenda_at("selector:" .. job.id) == earliest, name, "has a selector expiry missing on the agenda")
+end
+
+local function check_assignment(job, name)
+  local holds = job.status == "assigned" or job.status == "completed"
+  local worker = job.worker and workers.load(job.worker)
+  local assignment = worker and held.assignment(worker, job.assignment)
+  expect((assignment and assignment.job == job.id or false) == holds, name, "and its worker disagree on the assignment")
+  expect(agenda_at("close:" .. job.id) == (job.status == "completed" and job.close_at or nil), name, "closes at another time")
+end
+
+local function check_job(id)
+  local job, name = jobs.load(id), "job " .. id
+  if not job then
+    expect(not agenda_at("life:" .. id), name, "is gone but on the agenda")
+    expect(not score_in(keys.listing("jobs"), id), name, "is gone but listed")
+    return
+  end
+  expect(jobs.TRANSITIONS[job.status], name, "has an unknown status")
+  expect(queues.load(job.queue), name, "has a queue that does not exist")
+  expect(score_in(keys.listing("jobs"), id) == job.created, name, "is listed wrongly")
+  expect(score_in(keys.queue_jobs(job.queue), id) == job.created, name, "is listed wrongly in its queue")
+  local order = job.status == "queued" and queues.score(job) or nil
+  expect(score_in(keys.queue_order(job.queue), id) == order, name, "stands wrongly in the order of its queue")
+  if job.status == "queued" then
+    check_demand(job, name)
+  end
+  check_job_offers(job, name)
+  check_selectors(job, name)
+  check_assignment(job, name)
+  local finished = jobs.FINISHED[job.status] or false
+  expect((score_in(keys.listing("finished"), id) ~= nil) == finished, name, "is wrongly among the finished")
+  local life = agenda_at("life:" .. id)
+  expect(finished or life == job.created_at + limits.LIFETIME_MS, name, "has no end of life on the agenda")
+end
+
+-- ---- workers -------------------------------------------------------------------------------------------------------------
+
+local function check_load(worker, name)
+  local used, open, assigned, counts = 0, 0, 0, {}
+  for _, one in ipairs(held.all(worker)) do
+    used = used + one.cost
+    counts[one.channel] = (counts[one.channel] or 0) + 1
+    local job = jobs.load(one.job)
+    if one.expires_at then
+      open = open + 1
+      expect(job and offers.is_offered(job, worker.id), name, "has an offer that job", one.job, "does not have")
+      expect(worker.state == "active", name, "has an offer although it is", worker.state)
+    else
+      assigned = assigned + 1
+      expect(job and job.assignment == one.id, name, "has an assignment that job", one.job, "does not have")
+    end
+  end
+  expect(worker.used == used, name, "uses", used, "but counts", worker.used)
+  expect(worker.open == open, name, "has", open, "open offers but counts", worker.open)
+  expect(worker.assigned == assigned, name, "has", assigned, "assignments but counts", worker.assigned)
+  local class = worker.class and classes.get(worker.class)
+  for id, channel in pairs(class and class.channels or {}) do
+    if channel.max then
+      expect(capacity.count(worker, id) == (counts[id] or 0), name, "counts wrongly on channel", id)
+    end
+  end
+end
+
+local function check_lane(worker, class, lane, name)
+  local key = keys.class_ready(lane.name)
+  expect(score_in(key, worker.id) == worker.placed[lane.name], name, "stands wrongly in lane", lane.name)
+  local head = head_of(key)
+  for _, queue in ipairs(class.queues) do
+    local bound = score_in(keys.queue_supply(queue), lane.name)
+    expect(not head or (bound and bound <= head), name, "has a lane whose bound is too high in queue", queue)
+    if worker.placed[lane.name] and queues.load(queue) and queues.plan(queue).mode == "roundRobin" then
+      expect(score_in(keys.queue_turn(queue), worker.id .. "\0" .. class.hash), name, "has no turn in queue", queue)
+    end
+  end
+end
+
+local STATES = { active = true, draining = true, inactive = true }
+
+local function check_worker(id)
+  local worker, name = workers.load(id), "worker " .. id
+  if not worker then
+    expect(not agenda_at("idle:" .. id), name, "is gone but on the agenda")
+    expect(not score_in(keys.listing("workers"), id), name, "is gone but listed")
+    return
+  end
+  workers.whole(worker)
+  local active = worker.state == "active"
+  expect(STATES[worker.state], name, "has an unknown state")
+  expect((worker.available == "1") == active, name, "is", worker.state, "against its availability")
+  expect((worker.class ~= nil) == active, name, "is", worker.state, "against its class")
+  expect(worker.state ~= "draining" or worker.assigned > 0, name, "drains without an assignment")
+  expect(worker.state ~= "inactive" or worker.assigned == 0, name, "is inactive with an assignment")
+  expect((agenda_at("idle:" .. id) ~= nil) == active, name, "has a wrong idle time on the agenda")
+  expect(score_in(keys.listing("workers"), id) == worker.created, name, "is listed wrongly")
+  for line in texts.lines(worker.queues or "") do
+    expect(
+      score_in(keys.queue_workers(document.value(line)), id) == worker.created,
+      name,
+      "is listed wrongly in queue",
+      line
+    )
+  end
+  check_load(worker, name)
+  if worker.class then
+    local class = classes.get(worker.class)
+    expect(tonumber(redis.call("HGET", keys.class(class.hash), "size")) > 0, name, "has a class without members")
+    for _, lane in ipairs(class.lanes) do
+      check_lane(worker, class, lane, name)
+    end
+  end
+end
+
+-- ---- queues and rest ---------------------------------------------------------------------------------------------------------
+
+local function check_queue(id)
+  local queue, name = queues.whole(id), "queue " .. id
+  if not queue then
+    expect(not score_in(keys.listing("queues"), id), name, "is gone but listed")
+    return
+  end
+  expect(score_in(keys.listing("queues"), id) == queue.created, name, "is listed wrongly")
+  local used = redis.call("SISMEMBER", keys.policy_queues("distribution", queue.distribution), id)
+  expect(used == 1, name, "is not known to its distribution policy")
+  local unfinished = 0
+  for _, job_id in ipairs(redis.call("ZRANGE", keys.queue_jobs(id), 0, limits.LISTED_ROWS - 1)) do
+    if not jobs.FINISHED[redis.call("HGET", keys.job(job_id), "status")] then
+      unfinished = unfinished + 1
+    end
+  end
+  if redis.call("ZCARD", keys.queue_jobs(id)) <= limits.LISTED_ROWS then
+    expect((queue.active or 0) == unfinished, name, "has", unfinished, "unfinished jobs but counts", queue.active or 0)
+  end
+end
+
+-- may this job be offered to this worker? Read from the two records alone.
+local function is_eligible(job, worker)
+  local class = worker.class and classes.get(worker.class)
+  local channel = class and class.serves[job.queue] and class.channels[job.channel]
+  local active = job.bypass == "1" and {} or job_selectors.active(job)
+  return channel
+    and worker.state == "active"
+    and capacity.fits(worker, class, channel)
+    and not offers.is_offered(job, worker.id)
+    and not offers.is_barred(job, worker.id, worker.epoch)
+    and selectors.class_fits(active, document.members(worker.labels or ""))
+    and selectors.id_fits(active, worker.id)
+end
+
+local function check_rest(job_ids, worker_ids)
+  for _, job_id in ipairs(job_ids) do
+    local job = jobs.load(job_id)
+    if job and demand.wants(job) then
+      for _, worker_id in ipairs(worker_ids) do
+        local worker = workers.load(worker_id)
+        if worker and is_eligible(job, worker) then
+          expect(false, "job", job_id, "waits although worker", worker_id, "could take it")
+        end
+      end
+    end
+  end
+end
+
+local CHECK = { job = check_job, worker = check_worker, queue = check_queue }
+
+--- Checks the named entities and all they link to.
+---@param ids table of "<kind>:<id>"
+---@return table problems texts, empty when all is sound
+function check.entities(ids)
+  problems = {}
+  local first = agenda.first()
+  expect(not first or (op.alarm > 0 and op.alarm <= first), "the alarm is later than the agenda")
+  local named = { job = {}, worker = {}, queue = {} }
+  for _, name in ipairs(ids) do
+    local kind, id = string.match(name, "^(%a+):(.*)$")
+    if not CHECK[kind] then
+      refuse.bad_call("an id to check is job:<id>, worker:<id> or queue:<id>")
+    end
+    CHECK[kind](id)
+    table.insert(named[kind], id)
+  end
+  check_rest(named.job, named.worker)
+  return problems
+end

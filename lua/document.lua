@@ -1,0 +1,65 @@
+-- The user's JSON as text, one member a line: `"key":value`. Nothing is ever re-encoded; values are decoded to be compared.
+
+local memo = { size = 0, of = {} }
+
+--- One JSON scalar as a Lua value; nil for null and for what cannot be compared (objects, lists).
+---@param text string canonical JSON
+function document.value(text)
+  local first = string.sub(text, 1, 1)
+  if first == '"' then
+    if not string.find(text, "\\", 1, true) then
+      return string.sub(text, 2, -2)
+    end
+    return cjson.decode("[" .. text .. "]")[1]
+  elseif text == "true" then
+    return true
+  elseif text == "false" then
+    return false
+  elseif first == "{" or first == "[" or text == "null" or text == "" then
+    return nil
+  end
+  return tonumber(text)
+end
+
+-- a member's key ends at the first quote that no backslash escapes
+local function split(line)
+  local from = 2
+  while true do
+    local quote = string.find(line, '"', from, true)
+    local slashes = 0
+    while string.sub(line, quote - 1 - slashes, quote - 1 - slashes) == "\\" do
+      slashes = slashes + 1
+    end
+    if slashes % 2 == 0 then
+      return string.sub(line, 1, quote), string.sub(line, quote + 2)
+    end
+    from = quote + 1
+  end
+end
+
+--- The members of a document: key text (with its quotes) to value.
+---@param text string
+---@return table
+function document.members(text)
+  local members = memo.of[text]
+  if members then
+    return members
+  end
+  members = {}
+  for line in texts.lines(text) do
+    local key, value = split(line)
+    members[key] = document.value(value)
+  end
+  return memos.put(memo, text, members)
+end
+
+--- A document as one JSON object; `id`, when given, is shown as the automatic label Id.
+---@param text string
+---@param id string|nil
+function document.object(text, id)
+  local inside = string.gsub(text, "\n", ",")
+  if id then
+    inside = (inside == "" and "" or inside .. ",") .. '"Id":' .. texts.json(id)
+  end
+  return "{" .. inside .. "}"
+end

@@ -1,0 +1,327 @@
+-- The payloads of all events, with the names that ACS gives them.
+
+local function json(value)
+  return texts.json(value)
+end
+
+local OPERATORS = {
+  ["="] = "Equal",
+  ["!="] = "NotEqual",
+  ["<"] = "Less",
+  ["<="] = "LessThanOrEqual",
+  [">"] = "Greater",
+  [">="] = "GreaterThanOrEqual",
+}
+
+local function selector_json(selector, job)
+  local expires = selectors.expires_at(selector, job.enqueued_at)
+  local expired = expires and expires <= (job.expired_to or 0)
+  return '{"key":'
+    .. selector.key
+    .. ',"labelOperator":"'
+    .. OPERATORS[selector.operator]
+    .. '"'
+    .. (selector.text == "" and "" or ',"value":' .. selector.text)
+    .. (selector.lasts and ',"ttlSeconds":' .. selector.seconds or "")
+    .. ',"expedite":'
+    .. tostring(selector.expedite)
+    .. ',"state":"'
+    .. (expired and "expired" or "active")
+    .. '"'
+    .. (expires and ',"expirationTime":"' .. clock.iso(expires) .. '"' or "")
+    .. "}"
+end
+
+local function selectors_json(given, job)
+  if #given == 0 then
+    return "[]"
+  end
+  local parts = {}
+  for i, selector in ipairs(given) do
+    parts[i] = selector_json(selector, job)
+  end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+-- members that every job event has; kept while the call does not change them
+local function job_base(job)
+  if not job.base then
+    job.base = '"jobId":'
+      .. json(job.id)
+      .. (job.reference and ',"channelReference":' .. json(job.reference) or "")
+      .. ',"channelId":'
+      .. json(job.channel)
+      .. (job.queue and ',"queueId":' .. json(job.queue) or "")
+      .. ',"labels":'
+      .. document.object(job.labels or "")
+      .. ',"tags":'
+      .. document.object(job.tags or "")
+  end
+  return job.base
+end
+
+local function job_event(kind, job, subject, data)
+  outbox.add(kind, cjson.encode("job/" .. job.id .. "/channel/" .. job.channel .. subject), job_base(job) .. data, job)
+end
+
+local function waiting_selectors(job)
+  return ',"priority":'
+    .. (job.priority or 1)
+    .. ',"requestedWorkerSelectors":'
+    .. selectors_json(selectors.list(job.selectors or ""), job)
+    .. ',"attachedWorkerSelectors":'
+    .. selectors_json(selectors.list(job.attached or ""), job)
+end
+
+function events.job_received(job, status, unavailable)
+  job_event(
+    "RouterJobReceived",
+    job,
+    "",
+    ',"jobStatus":"'
+      .. status
+      .. '","priority":'
+      .. (job.priority or 1)
+      .. ',"requestedWorkerSelectors":'
+      .. selectors_json(selectors.list(job.selectors or ""), job)
+      .. ',"unavailableForMatching":'
+      .. tostring(unavailable)
+  )
+end
+
+function events.job_queued(job)
+  job_event("RouterJobQueued", job, "/queue/" .. job.queue, waiting_selectors(job))
+end
+
+function events.job_waiting_for_activation(job)
+  job_event(
+    "RouterJobWaitingForActivation",
+    job,
+    "",
+    waiting_selectors(job)
+      .. (job.schedule_at and ',"scheduledOn":"' .. clock.iso(job.schedule_at) .. '"' or "")
+      .. ',"unavailableForMatching":true'
+  )
+end
+
+local function assignment_event(kind, job, assignment, worker_id, more)
+  job_event(
+    kind,
+    job,
+    "/assignment/" .. assignment,
+    ',"assignmentId":"' .. assignment .. '","workerId":' .. json(worker_id) .. (more or "")
+  )
+end
+
+function events.job_completed(job)
+  assignment_event("RouterJobCompleted", job, job.assignment, job.worker)
+end
+
+function events.job_closed(job)
+  assignment_event(
+    "RouterJobClosed",
+    job,
+    job.assignment,
+    job.worker,
+    ',"dispositionCode":' .. json(job.disposition)
+  )
+end
+
+function events.job_unassigned(job, assignment, worker_id)
+  assignment_event("RouterJobUnassigned", job, assignment, worker_id)
+end
+
+---@param note string JSON string text, or empty
+function events.job_cancelled(job, note)
+  job_event(
+    "RouterJobCancelled",
+    job,
+    "/disposition/" .. job.disposition,
+    (note == "" and "" or ',"note":' .. note) .. ',"dispositionCode":' .. json(job.disposition)
+  )
+end
+
+function events.job_deleted(job)
+  job_event("RouterJobDeleted", job, "", "")
+end
+
+---@param requested table selectors that have just run out
+---@param attached table
+function events.job_selectors_expired(job, requested, attached)
+  local first, second = selectors_json(requested, job), selectors_json(attached, job)
+  job_event(
+    "RouterJobWorkerSelectorsExpired",
+    job,
+    "/queue/" .. job.queue,
+    ',"requestedWorkerSelectorsExpired":'
+      .. first
+      .. ',"attachedWorkerSelectorsExpired":'
+      .. second
+      .. ',"expiredRequestedWorkerSelectors":'
+      .. first
+      .. ',"expiredAttachedWorkerSelectors":'
+      .. second
+  )
+end
+
+local function offer_event(kind, job, worker, data)
+  outbox.add(
+    kind,
+    cjson.encode("worker/" .. worker.id .. "/job/" .. job.id),
+    '"workerId":'
+      .. json(worker.id)
+      .. ',"jobId":'
+      .. json(job.id)
+      .. (job.reference and ',"channelReference":' .. json(job.reference) or "")
+      .. ',"channelId":'
+      .. json(job.channel)
+      .. data,
+    job,
+    worker
+  )
+end
+
+local function matched_labels(job, worker)
+  return ',"jobPriority":'
+    .. (job.priority or 1)
+    .. ',"jobLabels":'
+    .. document.object(job.labels or "")
+    .. ',"jobTags":'
+    .. document.object(job.tags or "")
+    .. ',"workerLabels":'
+    .. document.object(worker.labels or "", worker.id)
+    .. ',"workerTags":'
+    .. document.object(worker.tags or "")
+end
+
+function events.offer_issued(job, worker, offer)
+  offer_event(
+    "RouterWorkerOfferIssued",
+    job,
+    worker,
+    ',"queueId":'
+      .. json(offer.queue)
+      .. ',"offerId":"'
+      .. offer.id
+      .. '","offeredOn":"'
+      .. clock.iso(offer.offered_at)
+      .. '","expiresOn":"'
+      .. clock.iso(offer.expires_at)
+      .. '"'
+      .. matched_labels(job, worker)
+  )
+end
+
+function events.offer_accepted(job, worker, offer, assignment)
+  offer_event(
+    "RouterWorkerOfferAccepted",
+    job,
+    worker,
+    ',"queueId":'
+      .. json(offer.queue)
+      .. ',"offerId":"'
+      .. offer.id
+      .. '","assignmentId":"'
+      .. assignment
+      .. '"'
+      .. matched_labels(job, worker)
+  )
+end
+
+--- An offer has ended without acceptance.
+---@param how string Declined, Revoked or Expired
+function events.offer_ended(how, job, worker, offer)
+  offer_event(
+    "RouterWorkerOffer" .. how,
+    job,
+    worker,
+    ',"queueId":' .. json(offer.queue) .. ',"offerId":"' .. offer.id .. '"'
+  )
+end
+
+local function queue_assignments(worker)
+  local parts = {}
+  for line in texts.lines(worker.queues or "") do
+    local id = document.value(line)
+    local queue = queues.whole(id)
+    parts[#parts + 1] = '{"id":'
+      .. line
+      .. (queue and queue.name and ',"name":' .. json(queue.name) or "")
+      .. ',"labels":'
+      .. document.object(queue and queue.labels or "", id)
+      .. "}"
+  end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+local function channel_configurations(worker)
+  local parts = {}
+  for line in texts.lines(worker.channels or "") do
+    local id, cost, most = string.match(line, "^([^\t]*)\t([^\t]*)\t([^\t]*)$")
+    parts[#parts + 1] = '{"channelId":'
+      .. id
+      .. ',"capacityCostPerJob":'
+      .. cost
+      .. (most == "" and "" or ',"maxNumberOfJobs":' .. most)
+      .. "}"
+  end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+local function worker_event(kind, worker, more)
+  workers.whole(worker)
+  outbox.add(
+    kind,
+    cjson.encode("worker/" .. worker.id),
+    '"workerId":'
+      .. json(worker.id)
+      .. ',"totalCapacity":'
+      .. (worker.capacity or 0)
+      .. ',"queueAssignments":'
+      .. queue_assignments(worker)
+      .. ',"labels":'
+      .. document.object(worker.labels or "", worker.id)
+      .. ',"tags":'
+      .. document.object(worker.tags or "")
+      .. ',"channelConfigurations":'
+      .. channel_configurations(worker)
+      .. (more or ""),
+    nil,
+    worker
+  )
+end
+
+function events.worker_registered(worker)
+  worker_event("RouterWorkerRegistered", worker)
+end
+
+function events.worker_deleted(worker)
+  worker_event("RouterWorkerDeleted", worker)
+end
+
+--- Words for the changed properties of a worker, in the order in which they are told.
+events.WORKER_PROPERTIES = {
+  { "available", "AvailableForOffers" },
+  { "capacity", "TotalCapacity" },
+  { "queues", "QueueAssignments" },
+  { "labels", "Labels" },
+  { "tags", "Tags" },
+  { "channels", "ChannelConfigurations" },
+}
+
+---@param changed table set of field names
+function events.worker_updated(worker, changed)
+  local words = {}
+  for _, property in ipairs(events.WORKER_PROPERTIES) do
+    if changed[property[1]] then
+      words[#words + 1] = '"' .. property[2] .. '"'
+    end
+  end
+  if #words > 0 then
+    worker_event("RouterWorkerUpdated", worker, ',"updatedWorkerProperties":[' .. table.concat(words, ",") .. "]")
+  end
+end
+
+function events.worker_deregistered(worker)
+  outbox.add("RouterWorkerDeregistered", cjson.encode("worker/" .. worker.id), '"workerId":' .. json(worker.id), nil, worker)
+end

@@ -1,0 +1,77 @@
+-- The client-written fields of a job, as create and update take them.
+
+--- Control fields of both operations.
+function job_fields.specification()
+  return {
+  id = op.TEXT,
+  doc = 0,
+  rev = -1,
+  channel = "",
+  queue = "",
+  classification = "",
+  priority = 1,
+  reference = "",
+  disposition = "",
+  mode = "queueAndMatch",
+  schedule_at = 0,
+  request_id = "",
+}
+end
+
+--- Checks the fields by themselves; refuses what does not act yet.
+---@param wanted string selectors
+function job_fields.check(given, wanted)
+  if given.classification ~= "" then
+    refuse.unsupported("classificationPolicyId: classification does not act yet")
+  end
+  if given.mode == "scheduleAndSuspend" then
+    refuse.unsupported("matchingMode scheduleAndSuspend does not act yet")
+  end
+  if given.mode ~= "queueAndMatch" and given.mode ~= "suspend" then
+    refuse.bad_call("mode must be queueAndMatch, suspend or scheduleAndSuspend")
+  end
+  if given.channel == "" then
+    refuse.invalid("channelId is missing")
+  end
+  if given.priority < -100 or given.priority > 100 then
+    refuse.invalid("priority must be between -100 and 100")
+  end
+  selectors.list(wanted)
+  job_fields.need_queue(given)
+end
+
+--- Refuses a queue that does not exist.
+function job_fields.need_queue(given)
+  if given.queue == "" then
+    refuse.invalid("queueId is missing")
+  end
+  if not queues.load(given.queue) then
+    refuse.invalid("queueId: queue '" .. given.queue .. "' does not exist")
+  end
+end
+
+--- Refuses a queue whose policies ask for what does not act yet.
+function job_fields.check_queue(given)
+  local queue = queues.load(given.queue)
+  local missing = policies.not_acting(queue.distribution, queue.exception)
+  if missing then
+    refuse.unsupported("queue '" .. given.queue .. "': " .. missing)
+  end
+end
+
+local function text(value)
+  return value ~= nil and value ~= "" and value or nil
+end
+
+--- Writes the fields; those at their default are left out of the record.
+function job_fields.write(job, given, labels, tags, note_lines, wanted)
+  jobs.set(job, "channel", given.channel)
+  jobs.set(job, "priority", given.priority ~= 1 and given.priority or nil)
+  jobs.set(job, "reference", text(given.reference))
+  jobs.set(job, "disposition", text(given.disposition))
+  jobs.set(job, "mode", given.mode ~= "queueAndMatch" and given.mode or nil)
+  jobs.set(job, "labels", text(labels))
+  jobs.set(job, "tags", text(tags))
+  jobs.set(job, "notes", text(note_lines))
+  jobs.set(job, "selectors", text(wanted))
+end

@@ -1,0 +1,213 @@
+-- The job record and its one table of legal transitions; jobs.move is the only writer of a job's status.
+
+--- From each status to those that may follow ("" = no job yet, or a new life).
+jobs.TRANSITIONS = {
+  [""] = { created = true, waitingForActivation = true },
+  created = { queued = true, cancelled = true },
+  waitingForActivation = { queued = true, cancelled = true },
+  queued = { assigned = true, waitingForActivation = true, cancelled = true },
+  assigned = { completed = true, queued = true, waitingForActivation = true, cancelled = true },
+  completed = { closed = true, cancelled = true },
+  closed = {},
+  cancelled = {},
+}
+
+--- Statuses in which nothing more happens to a job.
+jobs.FINISHED = { closed = true, cancelled = true }
+
+local NUMERIC = {
+  priority = true,
+  seq = true,
+  doc = true,
+  rev = true,
+  created = true,
+  created_at = true,
+  enqueued_at = true,
+  entered_at = true,
+  expired_to = true,
+  selector_at = true,
+  schedule_at = true,
+  close_at = true,
+  max = true,
+  unassigned = true,
+  unassigned_life = true,
+}
+
+local loaded
+
+--- Starts a call.
+function jobs.begin()
+  loaded = {}
+end
+
+--- The job of this id, or nil; one object per call.
+function jobs.load(id)
+  local job = loaded[id]
+  if job == nil then
+    job = records.load(keys.job(id), id, NUMERIC) or false
+    if job then
+      demand.remember_place(job)
+    end
+    loaded[id] = job
+  end
+  return job or nil
+end
+
+--- The job of this id; refuses when there is none.
+function jobs.need(id)
+  local job = jobs.load(id)
+  if not job then
+    refuse.not_found("The item was not found.")
+  end
+  return job
+end
+
+--- A job that is not stored yet.
+function jobs.new(id)
+  local job = records.new(keys.job(id), id)
+  loaded[id] = job
+  return job
+end
+
+-- fields that stand in the base of every event payload
+local IN_EVENTS = { labels = true, tags = true, queue = true, channel = true, reference = true }
+
+-- fields that decide which selectors are active
+local IN_SELECTORS = { selectors = true, attached = true, expired_to = true, enqueued_at = true }
+
+--- Changes a field; nil removes it.
+function jobs.set(job, field, value)
+  if IN_EVENTS[field] then
+    job.base = nil
+  elseif IN_SELECTORS[field] then
+    job.active = nil
+  end
+  records.set(job, field, value)
+end
+
+--- Counts a change that moves the ETag.
+function jobs.revise(job)
+  jobs.set(job, "rev", (job.rev or 0) + 1)
+  jobs.set(job, "modified_at", clock.now)
+end
+
+--- Moves a job to another status.
+function jobs.move(job, status)
+  local from = job.status or ""
+  if not jobs.TRANSITIONS[from][status] then
+    error("a job cannot go from '" .. from .. "' to '" .. status .. "'")
+  end
+  jobs.set(job, "status", status)
+  jobs.revise(job)
+end
+
+--- Writes all jobs of this call.
+function jobs.save_all()
+  for _, job in pairs(loaded) do
+    if job and not job.removed then
+      records.save(job)
+    end
+  end
+end
+
+--- Takes a finished or deleted job out of the store.
+function jobs.remove(job)
+  job.removed = true
+  redis.call("DEL", job.key, keys.job_declined(job.id))
+  listings.remove("jobs", job.id)
+  if job.queue then
+    redis.call("ZREM", keys.queue_jobs(job.queue), job.id)
+  end
+  redis.call("ZREM", keys.listing("finished"), job.id)
+  agenda.remove("life:" .. job.id)
+  loaded[job.id] = false
+end
+
+--- A change by the router to what clients write too: a merge that was read before it must start anew.
+function jobs.rewrite(job)
+  jobs.set(job, "doc", job.doc + 1)
+end
+
+--- Moves a job to another queue's books: its list of jobs and its count of unfinished ones.
+function jobs.change_queue(job, queue_id)
+  if job.queue == queue_id then
+    return
+  end
+  local counts = not jobs.FINISHED[job.status or "closed"]
+  if job.queue then
+    redis.call("ZREM", keys.queue_jobs(job.queue), job.id)
+    if counts then
+      queues.count_active(job.queue, -1)
+    end
+  end
+  jobs.set(job, "queue", queue_id)
+  redis.call("ZADD", keys.queue_jobs(queue_id), job.created, job.id)
+  if counts then
+    queues.count_active(queue_id, 1)
+  end
+end
+
+-- ---- the queue ----------------------------------------------------------------------------------------------
+
+--- Puts a job into its queue: at its first enqueue it takes its number and time, later it keeps them.
+---@param stay boolean whether a new stay in the queue begins
+function jobs.enqueue(job, stay)
+  if job.status ~= "queued" then
+    jobs.move(job, "queued")
+  end
+  if not job.enqueued_at then
+    -- the usual numbers are left out: seq is that of the creation, the stay begins with the first enqueue
+    jobs.set(job, "seq", op.number() ~= job.created and op.number() or nil)
+    jobs.set(job, "enqueued_at", clock.now)
+  elseif stay then
+    jobs.set(job, "entered_at", clock.now)
+  end
+  events.job_queued(job)
+  job_selectors.expire(job)
+  job_selectors.arm(job)
+  match.touch_job(job)
+end
+
+--- Takes a job out of its queue; its offers are revoked.
+---@param lost boolean|nil whether another worker has taken it
+function jobs.dequeue(job, lost)
+  offers.revoke_all(job, lost)
+  if job.selector_at then
+    agenda.remove("selector:" .. job.id)
+    jobs.set(job, "selector_at", nil)
+  end
+end
+
+--- Ends a job's life in the router: it is kept for a while, then removed.
+function jobs.finish(job)
+  queues.count_active(job.queue, -1)
+  redis.call("ZADD", keys.listing("finished"), clock.now, job.id)
+end
+
+--- Cancels a job in whatever unfinished state it is.
+---@param note string JSON string text, or empty
+function jobs.cancel(job, disposition, note)
+  local before = job.status
+  if before == "queued" then
+    jobs.dequeue(job)
+  elseif before == "assigned" or before == "completed" then
+    jobs.set(job, "closed_at", clock.now)
+    assignments.release(job)
+  end
+  notes.add(job, note)
+  jobs.set(job, "disposition", disposition ~= "" and disposition or "Cancelled")
+  jobs.rewrite(job)
+  jobs.move(job, "cancelled")
+  match.touch_job(job)
+  events.job_cancelled(job, note)
+  jobs.finish(job)
+end
+
+--- A due row: the job is too old, unless it has finished in time.
+function jobs.life_due(id)
+  local job = jobs.load(id)
+  if job and not jobs.FINISHED[job.status] then
+    op.number()
+    jobs.cancel(job, "Expired", "")
+  end
+end

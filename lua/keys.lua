@@ -1,0 +1,108 @@
+-- The only place where a key name is made. Every key carries the tenant's hash tag; the id stands last.
+
+local prefix
+
+--- Starts a call: all names below belong to this tenant root from here on.
+---@param root string for example jr:{main}
+function keys.use(root)
+  keys.root = root
+  prefix = root .. ":"
+end
+
+function keys.job(id)
+  return prefix .. "job:" .. id
+end
+
+function keys.job_declined(id)
+  return prefix .. "job.declined:" .. id
+end
+
+function keys.worker(id)
+  return prefix .. "worker:" .. id
+end
+
+function keys.queue(id)
+  return prefix .. "queue:" .. id
+end
+
+function keys.queue_jobs(id)
+  return prefix .. "queue.jobs:" .. id
+end
+
+function keys.queue_workers(id)
+  return prefix .. "queue.workers:" .. id
+end
+
+function keys.queue_order(id)
+  return prefix .. "queue.order:" .. id
+end
+
+function keys.queue_supply(id)
+  return prefix .. "queue.supply:" .. id
+end
+
+function keys.queue_turn(id)
+  return prefix .. "queue.turn:" .. id
+end
+
+function keys.queue_classes(id)
+  return prefix .. "queue.classes:" .. id
+end
+
+function keys.queue_version(id)
+  return prefix .. "queue.version:" .. id
+end
+
+function keys.policy(kind, id)
+  return prefix .. "policy." .. kind .. ":" .. id
+end
+
+function keys.policy_queues(kind, id)
+  return prefix .. "policy.queues." .. kind .. ":" .. id
+end
+
+function keys.secret(kind, id)
+  return prefix .. "secret." .. kind .. ":" .. id
+end
+
+function keys.class(hash)
+  return prefix .. "class:" .. hash
+end
+
+function keys.class_ready(lane)
+  return prefix .. "class.ready:" .. lane
+end
+
+function keys.demand()
+  return prefix .. "demand"
+end
+
+function keys.demand_bucket(bucket)
+  return prefix .. "demand.bucket:" .. bucket
+end
+
+function keys.demand_jobs(class)
+  return prefix .. "demand.jobs:" .. class
+end
+
+function keys.demand_access(queue)
+  return prefix .. "demand.access:" .. queue
+end
+
+--- Listing of one kind of entity, newest first by its score.
+---@param kind string jobs, workers, queues, policies.<kind>, finished
+function keys.listing(kind)
+  return prefix .. kind
+end
+
+function keys.agenda()
+  return prefix .. "agenda"
+end
+
+function keys.alarm()
+  return prefix .. "alarm"
+end
+
+function keys.events()
+  return prefix .. "events"
+end

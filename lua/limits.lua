@@ -1,0 +1,54 @@
+-- Every bound in one place. What is a setting of the tenant is read with each call and kept here for its length.
+
+--- The settings, their defaults and least values (1 unless said), in the order in which the root hash's field `settings` lists
+--- them.
+limits.SETTINGS = {
+  { "keep_finished_ms", 7776000000 },
+  { "keep_finished_count", 1000000 },
+  { "keep_events_ms", 604800000 },
+  { "keep_events_count", 1000000 },
+  { "outage_ms", 5000, 0 },
+  { "unassign_limit", 3 },
+  { "worker_offers", 1000 },
+  { "batch", 100 },
+}
+
+--- A worker idle for longer is deregistered (ms).
+limits.IDLE_MS = 604800000
+--- A job older than this is cancelled (ms).
+limits.LIFETIME_MS = 7776000000
+--- Rows that a listing looks at in one call.
+limits.LISTED_ROWS = 1000
+--- Offers that a worker remembers: those lost to another worker's acceptance, and those it has declined.
+limits.REMEMBERED_OFFERS = 16
+--- Entries that a memo of decoded texts holds before it starts anew.
+limits.MEMO = 4096
+--- Compatible lanes that are looked at directly instead of walking.
+limits.DIRECT_LANES = 16
+--- Classes of a queue up to which compatible lanes are remembered.
+limits.REMEMBERED_CLASSES = 512
+
+--- The defaults by name, as specification of control fields.
+function limits.defaults()
+  local defaults = {}
+  for i = 1, #limits.SETTINGS do
+    defaults[limits.SETTINGS[i][1]] = limits.SETTINGS[i][2]
+  end
+  return defaults
+end
+
+local remembered_text, remembered
+
+--- Takes the tenant's settings for this call.
+---@param text string|nil the root hash's field `settings`: numbers in the order of SETTINGS
+function limits.use(text)
+  text = text or ""
+  if text ~= remembered_text then
+    local values, number = {}, string.gmatch(text, "%d+")
+    for _, setting in ipairs(limits.SETTINGS) do
+      values[setting[1]] = tonumber(number() or "") or setting[2]
+    end
+    remembered_text, remembered = text, values
+  end
+  limits.setting = remembered
+end

@@ -1,0 +1,144 @@
+-- Longest idle: the ready worker with the least load, of equal ones the longest available.
+
+--- The first worker of a lane that may be asked, below a score.
+---@return table|nil pick worker, score, lane, class
+---@return number|nil first the lane's first score
+---@return number|nil second the lane's second score
+local function first_of(job, wanted, lane, class, channel, below)
+  local from, count, first, second = 0, 2, nil, nil
+  local top = supply.top(class, channel)
+  while true do
+    local rows = supply.first(lane, from, count)
+    if from == 0 then
+      first, second = tonumber(rows[2]), tonumber(rows[4])
+    end
+    for i = 1, #rows, 2 do
+      local score = tonumber(rows[i + 1])
+      if score > top or (below and score >= below) then
+        return nil, first, second
+      end
+      if modes.may_ask(job, wanted, class, channel, rows[i]) then
+        local pick = { worker = rows[i], score = score, lane = lane, class = class }
+        pick.is_first = from == 0 and i == 1
+        pick.second = second
+        return pick, first, second
+      end
+    end
+    if #rows < 2 * count then
+      return nil, first, second
+    end
+    from, count = from + count, math.min(count * 2, 64)
+  end
+end
+
+local function note_bound(queue, lane, bound, first)
+  if not first or first > bound then
+    supply.note(queue, lane, first)
+  end
+end
+
+local memo = { size = 0, of = {} }
+
+-- all lanes of a queue that fit a demand class, or nil where there are too many classes to remember;
+-- kept under the version of the queue's set of classes, which names its whole history
+local function fitting_lanes(wanted)
+  local version = redis.call("GET", keys.queue_version(wanted.queue)) or ""
+  local known = memo.of[wanted.name]
+  if known and known.version == version then
+    return known.lanes
+  end
+  if redis.call("SCARD", keys.queue_classes(wanted.queue)) > limits.REMEMBERED_CLASSES then
+    return nil
+  end
+  local lanes = {}
+  for _, hash in ipairs(redis.call("SMEMBERS", keys.queue_classes(wanted.queue))) do
+    local class = classes.get(hash)
+    local lane = supply.lane(class, wanted.channel)
+    if lane and selectors.class_fits(wanted.selectors, class.labels) then
+      lanes[#lanes + 1] = lane
+    end
+  end
+  memos.put(memo, wanted.name, { version = version, lanes = lanes })
+  return lanes
+end
+
+-- the best worker of a few lanes
+local function best_of(job, wanted, lanes)
+  if #lanes == 0 then
+    return nil
+  end
+  local bounds = redis.call("ZMSCORE", keys.queue_supply(wanted.queue), unpack(lanes))
+  local listed = {}
+  for i, lane in ipairs(lanes) do
+    if bounds[i] then
+      listed[#listed + 1] = { lane = lane, bound = tonumber(bounds[i]) }
+    end
+  end
+  table.sort(listed, function(a, b)
+    return a.bound < b.bound
+  end)
+  local best
+  for _, row in ipairs(listed) do
+    if best and row.bound >= best.score then
+      best.next_bound = row.bound
+      break
+    end
+    local class = supply.class_of_lane(row.lane)
+    local channel = class.channels[wanted.channel]
+    if row.bound <= supply.top(class, channel) then
+      local pick, first = first_of(job, wanted, row.lane, class, channel, best and best.score)
+      note_bound(wanted.queue, row.lane, row.bound, first)
+      best = pick or best
+    end
+  end
+  return best
+end
+
+-- looks into one lane of the walk; the better of it and the best so far
+local function look(job, wanted, lane, bound, best)
+  local class = supply.class_of_lane(lane)
+  local own, channel = supply.lane(class, wanted.channel)
+  if own ~= lane or bound > supply.top(class, channel) then
+    return best
+  end
+  if not selectors.class_fits(wanted.selectors, class.labels) then
+    return best
+  end
+  local pick, first = first_of(job, wanted, lane, class, channel, best and best.score)
+  note_bound(wanted.queue, lane, bound, first)
+  return pick or best
+end
+
+--- The ready worker with the least load, of equal ones the longest available.
+---@param wanted table the job's demand class
+---@param alone boolean whether nothing else has changed since the router was at rest (then a waiting twin proves there is none)
+function longest_idle.pick(job, wanted, alone)
+  local best, from, count = nil, 0, 2
+  while true do
+    local rows =
+      redis.call("ZRANGE", keys.queue_supply(wanted.queue), from, from + count - 1, "WITHSCORES")
+    for i = 1, #rows, 2 do
+      local bound = tonumber(rows[i + 1])
+      if best and bound >= best.score then
+        best.next_bound = bound
+        return best
+      end
+      best = look(job, wanted, rows[i], bound, best)
+    end
+    if #rows < 2 * count then
+      return best
+    end
+    if from == 0 and not best then
+      if alone and demand.is_stuck(wanted.name, job.id) then
+        return nil
+      end
+      local lanes = #wanted.selectors > 0 and fitting_lanes(wanted)
+      if lanes and #lanes <= limits.DIRECT_LANES then
+        supply.corrections = nil
+        return best_of(job, wanted, lanes)
+      end
+    end
+    from, count = from + count, math.min(count * 2, 256)
+  end
+end
+

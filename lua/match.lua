@@ -1,0 +1,222 @@
+-- Matching: the one rule. After any change, while some job wants an offer and has an eligible ready worker: the first such
+-- job in queue order (over all queues) is offered to the best worker by its queue's mode.
+--
+-- Ops say what they have touched; settle is the only way to match. The router was at rest before, so only what was touched
+-- can be matched now.
+
+local touched_jobs, touched_workers, kept
+
+--- Starts a call.
+function match.begin()
+  touched_jobs, touched_workers, kept = {}, {}, {}
+end
+
+local function touch(list, record)
+  if not list[record.id] then
+    list[record.id] = record
+    list[#list + 1] = record
+  end
+end
+
+--- This job may want an offer, or stand elsewhere in its queue.
+function match.touch_job(job)
+  touch(touched_jobs, job)
+end
+
+--- Has this call touched the job of this id?
+function match.is_touched(job_id)
+  return touched_jobs[job_id] ~= nil
+end
+
+--- This worker may have room, or have lost it.
+function match.touch_worker(worker)
+  touch(touched_workers, worker)
+end
+
+--- This worker has changed, but has no more room than before.
+function match.keep_worker(worker)
+  touch(kept, worker)
+end
+
+-- ---- one offer ------------------------------------------------------------------------------------------------------
+
+-- a taken worker was first of its lane: where another lane comes first now, the next search must not look here again
+local function correct_taken(job, pick, worker)
+  if not pick.is_first or not pick.next_bound then
+    return
+  end
+  local again = worker.placed[pick.lane]
+  local first = pick.second
+  if again and (not first or again < first) then
+    first = again
+  end
+  if not first then
+    redis.call("ZREM", keys.queue_supply(job.queue), pick.lane)
+  elseif first > pick.next_bound then
+    redis.call("ZADD", keys.queue_supply(job.queue), first, pick.lane)
+  end
+end
+
+local function issue(job, worker, plan)
+  offers.issue(job, worker, plan)
+  if plan.mode == "roundRobin" then
+    queues.set_cursor(job.queue, worker.id)
+  end
+end
+
+-- offers the job to the best worker; false when there is none
+local function offer_best(job, alone)
+  local plan = queues.plan(job.queue)
+  local pick = modes.pick(job, plan, alone)
+  supply.correct()
+  if not pick then
+    return false
+  end
+  local worker = workers.load(pick.worker)
+  issue(job, worker, plan)
+  supply.place(worker)
+  correct_taken(job, pick, worker)
+  return true, worker
+end
+
+-- ---- settling -------------------------------------------------------------------------------------------------------------
+
+-- takes the policy of its queue as it is now
+local function renew_policy(job)
+  local plan = queues.plan(job.queue)
+  jobs.set(job, "max", plan.max ~= 1 and plan.max or nil)
+  jobs.set(job, "bypass", plan.bypass and "1" or nil)
+end
+
+local function has_room(worker)
+  if worker.removed or worker.state ~= "active" or not worker.class then
+    return false
+  end
+  local class = classes.get(worker.class)
+  for _, channel in pairs(class.channels) do
+    if capacity.fits(worker, class, channel) then
+      return true
+    end
+  end
+  return false
+end
+
+local function settle_job(job)
+  local alone = true
+  while demand.wants(job) and offer_best(job, alone) do
+    alone = false
+  end
+  demand.place(job)
+end
+
+local function settle_worker(worker)
+  local alone = true
+  while has_room(worker) do
+    local found = peek.first(worker, alone)
+    demand.correct()
+    if not found then
+      break
+    end
+    issue(found.job, worker, queues.plan(found.job.queue))
+    demand.place(found.job)
+    alone = false
+  end
+  supply.place(worker)
+end
+
+-- the touched worker whose first job comes first; looks again only where something has changed
+local function first_peek(list, peeks)
+  local first
+  for _, worker in ipairs(list) do
+    if peeks[worker.id] == nil then
+      peeks[worker.id] = has_room(worker) and peek.first(worker, false) or false
+      demand.correct()
+    end
+    local found = peeks[worker.id]
+    if found and (not first or found.score < first.score) then
+      first = found
+    end
+  end
+  return first
+end
+
+-- several touched: always the first job in queue order, whoever touched it
+local function settle_many(waiting, ready)
+  for _, worker in ipairs(ready) do
+    supply.place(worker)
+  end
+  table.sort(waiting, function(a, b)
+    return queues.score(a) < queues.score(b)
+  end)
+  local next_waiting, peeks = 1, {}
+  while true do
+    local found = first_peek(ready, peeks)
+    local job = waiting[next_waiting]
+    if not job and not found then
+      break
+    end
+    if found and (not job or found.score < queues.score(job)) then
+      job = found.job
+    end
+    local offered, worker = offer_best(job, false)
+    if offered then
+      peeks[worker.id] = nil
+    end
+    if job == waiting[next_waiting] then
+      if not offered or not demand.wants(job) then
+        next_waiting = next_waiting + 1
+      end
+    else
+      demand.place(job)
+      for id, other in pairs(peeks) do
+        if other and other.job == job then
+          peeks[id] = nil
+        end
+      end
+      if not offered then
+        error("a worker would take job " .. job.id .. " but nobody is picked")
+      end
+    end
+  end
+  for _, job in ipairs(waiting) do
+    demand.place(job)
+  end
+end
+
+--- Matches what the call has touched until the router is at rest again.
+function match.settle()
+  if #touched_jobs + #touched_workers + #kept == 0 then
+    return
+  end
+  local waiting, ready = {}, {}
+  for _, job in ipairs(touched_jobs) do
+    if job.status == "queued" then
+      renew_policy(job)
+    end
+    if demand.wants(job) then
+      waiting[#waiting + 1] = job
+    elseif not job.removed then
+      demand.place(job)
+    end
+  end
+  for _, worker in ipairs(touched_workers) do
+    if has_room(worker) then
+      ready[#ready + 1] = worker
+    elseif not worker.removed then
+      supply.place(worker)
+    end
+  end
+  if #waiting == 1 and #ready == 0 then
+    settle_job(waiting[1])
+  elseif #waiting == 0 and #ready == 1 then
+    settle_worker(ready[1])
+  elseif #waiting + #ready > 0 then
+    settle_many(waiting, ready)
+  end
+  for _, worker in ipairs(kept) do
+    if not touched_workers[worker.id] then
+      supply.place(worker)
+    end
+  end
+  match.begin()
+end

@@ -1,0 +1,48 @@
+-- Distribution modes: which ready worker a job is offered to. These functions only read; what they learn of bounds is noted.
+
+--- May this worker of a lane be asked? (room is known from the lane; labels from the class)
+function modes.may_ask(job, wanted, class, channel, id)
+  if wanted.asks_id and not selectors.id_fits(wanted.selectors, id) then
+    return false
+  end
+  if offers.is_offered(job, id) then
+    return false
+  end
+  if job.declined and offers.is_barred(job, id, workers.load(id).epoch) then
+    return false
+  end
+  -- above 8191 several loads share a level, so the lane alone does not tell
+  return class.capacity <= 8191 or capacity.fits(workers.load(id), class, channel)
+end
+
+--- The one worker that a selector `Id equal` asks for.
+local function only_worker(job, wanted)
+  local worker = workers.load(wanted.only)
+  local class = worker and worker.class and classes.get(worker.class)
+  local channel = class and class.serves[job.queue] and class.channels[job.channel]
+  if
+    channel
+    and worker.state == "active"
+    and capacity.fits(worker, class, channel)
+    and selectors.class_fits(wanted.selectors, class.labels)
+    and modes.may_ask(job, wanted, class, channel, worker.id)
+  then
+    return { worker = worker.id }
+  end
+  return nil
+end
+
+--- The worker that a job is offered to next, or nil.
+---@param plan table how the queue distributes
+---@param alone boolean see longest_idle
+function modes.pick(job, plan, alone)
+  local wanted = demand.class(demand.class_of(job))
+  if wanted.only then
+    return only_worker(job, wanted)
+  elseif plan.mode == "roundRobin" then
+    return round_robin.pick(job, wanted, alone)
+  elseif plan.mode == "bestWorker" then
+    return best_worker.pick(job, wanted, alone, plan.descending)
+  end
+  return longest_idle.pick(job, wanted, alone)
+end

@@ -1,0 +1,251 @@
+-- Offers: issued, accepted, declined, expired, revoked. An offer reserves capacity from its issue on.
+
+-- the open offers of a job: id of 36 characters and sized worker, one after the other
+local function parse(text)
+  local list, from = {}, 1
+  while from <= #text do
+    local id = string.sub(text, from, from + 35)
+    local worker
+    worker, from = texts.read_sized(text, from + 36)
+    list[#list + 1] = { id = id, worker = worker }
+  end
+  return list
+end
+
+--- The open offers of a job: id and worker, oldest first.
+function offers.of_job(job)
+  if not job.offered then
+    job.offered = parse(job.offers or "")
+  end
+  return job.offered
+end
+
+--- How many open offers a job has.
+function offers.open_of(job)
+  return job.offers and job.offers ~= "" and #offers.of_job(job) or 0
+end
+
+--- Has the job an open offer to this worker?
+function offers.is_offered(job, worker_id)
+  if not job.offers or job.offers == "" then
+    return false
+  end
+  for _, offer in ipairs(offers.of_job(job)) do
+    if offer.worker == worker_id then
+      return true
+    end
+  end
+  return false
+end
+
+--- Has the worker declined the job in its present registration, and is not to be asked again yet?
+---@param epoch number the worker's registration number
+function offers.is_barred(job, worker_id, epoch)
+  if not job.declined then
+    return false
+  end
+  local bar = redis.call("HGET", keys.job_declined(job.id), worker_id)
+  if not bar then
+    return false
+  end
+  local at_epoch, retry_at = string.match(bar, "^(%d+) (%d+)")
+  retry_at = tonumber(retry_at)
+  return tonumber(at_epoch) == epoch and (retry_at == 0 or retry_at > clock.now)
+end
+
+local function write_of_job(job)
+  local parts = {}
+  for i, offer in ipairs(offers.of_job(job)) do
+    parts[i] = offer.id .. texts.sized(offer.worker)
+  end
+  jobs.set(job, "offers", table.concat(parts))
+end
+
+--- Issues an offer of a job to a worker.
+---@param plan table how the queue distributes
+function offers.issue(job, worker, plan)
+  local channel = classes.get(worker.class).channels[job.channel]
+  local offer = {
+    id = op.guid("offer", job.id, worker.id),
+    cost = channel.cost,
+    offered_at = clock.now,
+    expires_at = clock.now + plan.expires_ms,
+    queue = job.queue,
+    channel = job.channel,
+    job = job.id,
+  }
+  held.write(worker, "o:" .. offer.id, held.offer_text(offer))
+  capacity.use(worker, offer.channel, offer.cost, 1)
+  workers.set(worker, "open", worker.open + 1)
+  workers.set(worker, "seen_at", clock.now)
+  local list = offers.of_job(job)
+  list[#list + 1] = { id = offer.id, worker = worker.id }
+  write_of_job(job)
+  agenda.add("offer:" .. offer.id .. ":" .. worker.id, offer.expires_at)
+  events.offer_issued(job, worker, offer)
+end
+
+-- takes an offer out of the job, the worker and the agenda; what it used stays used
+local function take_out(job, worker, offer)
+  local list, rest = offers.of_job(job), {}
+  for _, open in ipairs(list) do
+    if open.id ~= offer.id then
+      rest[#rest + 1] = open
+    end
+  end
+  job.offered = rest
+  write_of_job(job)
+  held.write(worker, "o:" .. offer.id, nil)
+  workers.set(worker, "open", worker.open - 1)
+  workers.set(worker, "seen_at", clock.now)
+  agenda.remove("offer:" .. offer.id .. ":" .. worker.id)
+end
+
+--- Ends an offer without acceptance: its capacity is free, job and worker are to be matched again.
+---@param how string Declined, Revoked or Expired
+function offers.undo(job, worker, offer, how)
+  take_out(job, worker, offer)
+  capacity.use(worker, offer.channel, offer.cost, -1)
+  events.offer_ended(how, job, worker, offer)
+  match.touch_job(job)
+  match.touch_worker(worker)
+end
+
+local function remember_lost(worker, offer_id)
+  workers.whole(worker)
+  local lost = (worker.lost and worker.lost .. " " or "") .. offer_id
+  local most = limits.REMEMBERED_OFFERS * 37 - 1
+  workers.set(worker, "lost", string.sub(lost, -most))
+end
+
+--- Revokes all open offers of a job.
+---@param lost boolean|nil whether another worker has taken the job: then the losers remember it
+function offers.revoke_all(job, lost)
+  for _, open in ipairs(offers.of_job(job)) do
+    local worker = workers.load(open.worker)
+    if lost then
+      remember_lost(worker, open.id)
+    end
+    offers.undo(job, worker, held.offer(worker, open.id), "Revoked")
+  end
+end
+
+--- Revokes some open offers of a worker.
+---@param list table offers
+function offers.revoke_held(worker, list)
+  for _, offer in ipairs(list) do
+    offers.undo(jobs.load(offer.job), worker, offer, "Revoked")
+  end
+end
+
+--- The open offer that a worker speaks of; refuses when there is none (or its time is over).
+---@param handler string what the real service calls the handler in its message
+function offers.need(worker_id, offer_id, handler)
+  local worker = workers.load(worker_id, "o:" .. offer_id)
+  local offer = worker and held.offer(worker, offer_id)
+  if not offer or offer.expires_at <= clock.now then
+    if worker and string.find(workers.whole(worker).lost or "", offer_id, 1, true) then
+      refuse.taken("The job was already accepted by another worker.")
+    end
+    refuse.not_found(handler .. ": Offer not found. OfferId: " .. offer_id .. ", WorkerId: " .. worker_id)
+  end
+  return worker, offer
+end
+
+--- Accepts: the reserved capacity becomes that of an assignment.
+---@return string assignment
+function offers.accept(job, worker, offer, request_id)
+  local assignment = op.guid("assignment", job.id, worker.id)
+  take_out(job, worker, offer)
+  held.write(
+    worker,
+    "a:" .. assignment,
+    offer.cost .. " " .. clock.now .. " " .. texts.sized(offer.channel) .. job.id
+  )
+  workers.set(worker, "assigned", worker.assigned + 1)
+  events.offer_accepted(job, worker, offer, assignment)
+  jobs.dequeue(job, true)
+  jobs.move(job, "assigned")
+  jobs.set(job, "assignment", assignment)
+  jobs.set(job, "worker", worker.id)
+  jobs.set(job, "assigned_at", clock.now)
+  jobs.set(job, "accepted_offer", offer.id)
+  jobs.set(job, "accept_request", request_id ~= "" and request_id or nil)
+  match.touch_job(job)
+  if classes.get(worker.class).max_offers > 0 then
+    match.touch_worker(worker)
+  else
+    match.keep_worker(worker)
+  end
+  waits.count_acceptance(offer.queue)
+  return assignment
+end
+
+-- the last refusals with their request ids, so that a repeated request is known
+local function remember_refused(worker, entry)
+  local kept, text = {}, workers.whole(worker).refused or ""
+  for line in texts.lines(text) do
+    kept[#kept + 1] = line .. "\n"
+  end
+  kept[#kept + 1] = entry
+  local from = math.max(1, #kept - limits.REMEMBERED_OFFERS + 1)
+  workers.set(worker, "refused", table.concat(kept, "", from))
+end
+
+--- Declines: the worker is not asked again before its retry time, or not in this registration.
+---@param retry_at number epoch ms, 0 = never
+function offers.decline(job, worker, offer, retry_at, request_id)
+  offers.undo(job, worker, offer, "Declined")
+  jobs.set(job, "declined", "1")
+  workers.set(worker, "declined", "1")
+  redis.call(
+    "HSET",
+    keys.job_declined(job.id),
+    worker.id,
+    worker.epoch .. " " .. retry_at
+  )
+  if request_id ~= "" then
+    remember_refused(worker, offer.id .. request_id .. "\n")
+  end
+  if retry_at > clock.now then
+    agenda.add("retry:" .. texts.sized(job.id) .. worker.id, retry_at)
+  end
+end
+
+-- was nobody there to sweep when this time passed? Then the worker is not to blame.
+local function in_outage(time)
+  local outage = limits.setting.outage_ms
+  if outage == 0 then
+    return false
+  end
+  local swept_at, from, to = op.sweeps()
+  return (from < time and time <= to) or (clock.now - swept_at > outage and time > swept_at)
+end
+
+--- A due row: an offer has run out. Its worker is deregistered, unless the router itself was away.
+function offers.due(rest)
+  local offer_id, worker_id = string.sub(rest, 1, 36), string.sub(rest, 38)
+  local worker = workers.load(worker_id, "o:" .. offer_id)
+  local offer = worker and held.offer(worker, offer_id)
+  if not offer then
+    return
+  end
+  op.number()
+  local job = jobs.load(offer.job)
+  if in_outage(offer.expires_at) then
+    offers.undo(job, worker, offer, "Revoked")
+    return
+  end
+  offers.undo(job, worker, offer, "Expired")
+  workers.deregister(worker)
+end
+
+--- A due row: a worker that has declined a job may be asked again.
+function offers.retry_due(rest)
+  local job_id, from = texts.read_sized(rest, 1)
+  local job = jobs.load(job_id)
+  if job and job.status == "queued" and redis.call("HEXISTS", keys.job_declined(job_id), string.sub(rest, from)) == 1 then
+    op.number()
+    match.touch_job(job)
+  end
+end

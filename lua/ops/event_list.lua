@@ -1,0 +1,46 @@
+--- Entries of the outbox after one, oldest first.
+--- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { after (entry number, exclusive), limit }
+--- Replies: next (number of the last entry shown, or after), oldest (number of the oldest kept entry, 0 = none), rows: op, at,
+---   call, request, prev, events (type, payload …)
+--- Refuses: BAD_CALL
+--- Events: none
+
+local FRAME = { at = true, call = true, request = true, links = true }
+
+local function show(entry)
+  local row, made = { "op", tonumber(string.match(entry[1], "^(%d+)")) }, {}
+  local fields = entry[2]
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if FRAME[name] then
+      row[#row + 1], row[#row + 2] = name, value
+    elseif name == "previous" then
+      row[#row + 1], row[#row + 2] = "prev", tonumber(value)
+    else
+      made[#made + 1], made[#made + 2] = name, value
+    end
+  end
+  row[#row + 1], row[#row + 2] = "events", made
+  return row
+end
+
+op.read("jr_event_list", { after = 0, limit = 100 }, function(given)
+  if given.limit < 1 or given.limit > 1000 then
+    refuse.bad_call("limit must be between 1 and 1000")
+  end
+  local from = "(" .. string.format("%.0f", given.after) .. "-0"
+  local rows, last = {}, given.after
+  for _, entry in ipairs(redis.call("XRANGE", keys.events(), from, "+", "COUNT", given.limit)) do
+    rows[#rows + 1] = show(entry)
+    last = rows[#rows][2]
+  end
+  local oldest = redis.call("XRANGE", keys.events(), "-", "+", "COUNT", 1)[1]
+  return {
+    "next",
+    last,
+    "oldest",
+    oldest and tonumber(string.match(oldest[1], "^(%d+)")) or 0,
+    "rows",
+    rows,
+  }
+end)

@@ -1,0 +1,79 @@
+--- Create a job (doc = 0), or give a closed or cancelled one a new life (doc = its counter).
+--- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, doc, rev, channel, queue, classification, priority, reference, disposition,
+---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
+--- Replies: outcome (created, updated, exists), op, the record as it is before its enqueue
+--- Refuses: CHANGED, INVALID (no queue, or an unknown one), UNSUPPORTED (what does not act yet), BAD_CALL
+--- Events: JobReceived, JobQueued
+
+-- what belongs to a former life
+local FORMER = {
+  "seq",
+  "enqueued_at",
+  "entered_at",
+  "expired_to",
+  "attached",
+  "assignment",
+  "worker",
+  "assigned_at",
+  "completed_at",
+  "closed_at",
+  "accepted_offer",
+  "accept_request",
+  "complete_request",
+  "close_request",
+  "cancel_request",
+  "unassign_request",
+  "unassigned_life",
+  "declined",
+}
+
+local function forget_former_life(job)
+  for _, field in ipairs(FORMER) do
+    jobs.set(job, field, nil)
+  end
+  redis.call("DEL", keys.job_declined(job.id))
+  redis.call("ZREM", keys.listing("finished"), job.id)
+  redis.call("ZREM", keys.queue_jobs(job.queue), job.id)
+  jobs.set(job, "queue", nil)
+  job.status = nil
+end
+
+op.write("jr_job_create", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
+  -- read
+  local job = jobs.load(given.id)
+  -- check
+  if upsert.check(job, given) then
+    return upsert.reply("exists", job)
+  end
+  if job and not jobs.FINISHED[job.status] then
+    refuse.changed("it has changed since it was read")
+  end
+  job_fields.check(given, wanted or "")
+  job_fields.check_queue(given)
+  note_lines = notes.dated(note_lines or "")
+  -- write
+  local outcome = job and "updated" or "created"
+  local number = op.number()
+  if job then
+    forget_former_life(job)
+  else
+    job = jobs.new(given.id)
+  end
+  jobs.set(job, "created", number)
+  jobs.set(job, "created_at", clock.now)
+  listings.add("jobs", job.id, number)
+  jobs.set(job, "queue", given.queue)
+  redis.call("ZADD", keys.queue_jobs(given.queue), number, job.id)
+  queues.count_active(given.queue, 1)
+  job_fields.write(job, given, labels, tags, note_lines, wanted or "")
+  jobs.set(job, "doc", (job.doc or 0) + 1)
+  agenda.add("life:" .. job.id, clock.now + limits.LIFETIME_MS)
+  local suspended = given.mode == "suspend"
+  jobs.move(job, suspended and "waitingForActivation" or "created")
+  events.job_received(job, suspended and "WaitingForActivation" or "Queued", suspended)
+  local reply = upsert.reply(outcome, job)
+  if not suspended then
+    jobs.enqueue(job, true)
+  end
+  return reply
+end, true)

@@ -1,0 +1,10 @@
+--- List queues, newest first.
+--- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { limit, cursor }
+--- Replies: next, rows
+--- Refuses: BAD_CALL
+--- Events: none
+op.read("jr_queue_list", { limit = 100, cursor = 0 }, function(given)
+  return listings.page(keys.listing("queues"), given.cursor, given.limit, function(id)
+    return records.flat(keys.queue(id), id)
+  end)
+end)

@@ -1,0 +1,21 @@
+--- Write the settings of a tenant; what is left out returns to its default.
+--- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { keep_finished_ms, keep_finished_count, keep_events_ms, keep_events_count,
+---   outage_ms (0 = off), unassign_limit, worker_offers, batch }
+--- Replies: op
+--- Refuses: BAD_CALL (a value out of range)
+--- Events: none
+op.write("jr_settings_write", limits.defaults(), function(given)
+  -- check
+  local values = {}
+  for i, setting in ipairs(limits.SETTINGS) do
+    local name = setting[1]
+    if given[name] < (setting[3] or 1) then
+      refuse.bad_call(name .. " must be at least " .. (setting[3] or 1))
+    end
+    values[i] = string.format("%.0f", given[name])
+  end
+  -- write
+  op.number()
+  op.root.settings = table.concat(values, " ")
+  return { "op", op.number() }
+end)

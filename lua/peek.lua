@@ -1,0 +1,124 @@
+-- What a freed worker would take: the first job in queue order, over all its queues, that it may be offered. Only reads.
+
+-- the first job of a demand class that this worker may take, before a score
+local function first_job(worker, name, before)
+  local from, count, first = 0, 1, nil
+  while true do
+    local rows = demand.first(name, from, count)
+    first = first or tonumber(rows[2])
+    for i = 1, #rows, 2 do
+      local score = tonumber(rows[i + 1])
+      if before and score >= before then
+        return nil, first
+      end
+      if not match.is_touched(rows[i]) then
+        local job = jobs.load(rows[i])
+        if
+          not offers.is_offered(job, worker.id)
+          and not (worker.declined and offers.is_barred(job, worker.id, worker.epoch))
+        then
+          return { job = job, score = score }, first
+        end
+      end
+    end
+    if #rows < 2 * count then
+      return nil, first
+    end
+    from, count = from + count, math.min(count * 4, 64)
+  end
+end
+
+local function class_suits(worker, class, wanted)
+  local channel = class.channels[wanted.channel]
+  return channel
+    and capacity.fits(worker, class, channel)
+    and selectors.class_fits(wanted.selectors, class.labels)
+    and (not wanted.asks_id or selectors.id_fits(wanted.selectors, worker.id))
+end
+
+-- the best job of a bucket before a score; raises bounds that were too low
+local function best_of_bucket(worker, class, bucket, bound, best)
+  local from, count, lowest, raised = 0, 4, nil, {}
+  while true do
+    local rows = redis.call("ZRANGE", keys.demand_bucket(bucket), from, from + count - 1, "WITHSCORES")
+    local over = #rows < 2 * count
+    for i = 1, #rows, 2 do
+      local head = tonumber(rows[i + 1])
+      if best and head >= best.score then
+        lowest = math.min(lowest or head, head)
+        over = true
+        break
+      end
+      if class_suits(worker, class, demand.class(rows[i])) then
+        local found, first = first_job(worker, rows[i], best and best.score)
+        if first and first > head then
+          raised[#raised + 1], raised[#raised + 2] = first, rows[i]
+          head = first
+        end
+        best = found or best
+      end
+      lowest = math.min(lowest or head, head)
+    end
+    if over then
+      break
+    end
+    from, count = from + count, math.min(count * 2, 256)
+  end
+  if #raised > 0 then
+    demand.note(bucket, raised, lowest > bound and lowest or nil)
+  end
+  return best
+end
+
+--- Does a ready worker of the same class, with as much room and nothing declined, prove that only an Id is left to ask for?
+local function has_mate(worker, class)
+  if class.limited or class.capacity == 0 then
+    return false
+  end
+  local rows = supply.first(class.hash, 0, 2)
+  local mate = rows[1] ~= worker.id and rows[1] or rows[3]
+  if not mate then
+    return false
+  end
+  local row = redis.call("HMGET", keys.worker(mate), "used", "open", "declined")
+  return tonumber(row[1] or 0) <= worker.used and tonumber(row[2] or 0) == 0 and not row[3]
+end
+
+--- The first job in queue order that a worker may take, or nil.
+---@param alone boolean whether nothing else has changed since the router was at rest (then a ready class-mate proves much)
+---@return table|nil found job, score
+function peek.first(worker, alone)
+  local class = classes.get(worker.class)
+  local buckets = demand.buckets_for(class, worker.id)
+  local bounds = redis.call("ZMSCORE", keys.demand(), unpack(buckets))
+  local listed = {}
+  for i, bucket in ipairs(buckets) do
+    if bounds[i] then
+      listed[#listed + 1] = { bucket = bucket, bound = tonumber(bounds[i]) }
+    end
+  end
+  if #listed == 0 then
+    return nil
+  end
+  local only_id = {}
+  if alone and has_mate(worker, class) then
+    for _, bucket in ipairs(demand.buckets_for(class, worker.id, true)) do
+      only_id[bucket] = true
+    end
+  else
+    only_id = nil
+  end
+  table.sort(listed, function(a, b)
+    return a.bound < b.bound
+  end)
+  local best
+  for _, row in ipairs(listed) do
+    if best and row.bound >= best.score then
+      break
+    end
+    if not only_id or only_id[row.bucket] then
+      best = best_of_bucket(worker, class, row.bucket, row.bound, best)
+    end
+  end
+  return best
+end

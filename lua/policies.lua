@@ -1,0 +1,40 @@
+-- The records of classification, distribution and exception policies.
+
+--- Words for the kinds.
+policies.KINDS = { classification = true, distribution = true, exception = true }
+
+local NUMERIC = { doc = true, rev = true, created = true, rules = true }
+
+--- The policy of this kind and id, or nil.
+function policies.load(kind, id)
+  if not policies.KINDS[kind] then
+    refuse.bad_call("kind must be classification, distribution or exception")
+  end
+  return records.load(keys.policy(kind, id), id, NUMERIC)
+end
+
+--- Refuses when a policy that is named does not exist.
+function policies.need(kind, id)
+  if redis.call("EXISTS", keys.policy(kind, id)) == 0 then
+    refuse.invalid(kind .. " policy '" .. id .. "' does not exist")
+  end
+end
+
+--- What a queue's policies need that does not act yet, as text; nil when all of it acts.
+function policies.not_acting(distribution, exception)
+  if queues.plan_of(distribution).scoring then
+    return "the scoringRule of distribution policy '" .. distribution .. "' does not act yet"
+  end
+  if exception and tonumber(redis.call("HGET", keys.policy("exception", exception), "rules") or 0) > 0 then
+    return "the rules of exception policy '" .. exception .. "' do not act yet"
+  end
+  return nil
+end
+
+--- Does any job wait in a queue, or for it?
+function policies.has_waiting(queue_id)
+  if redis.call("EXISTS", keys.queue_order(queue_id)) == 1 then
+    return true
+  end
+  return tonumber(redis.call("HGET", keys.queue(queue_id), "active") or 0) > 0
+end

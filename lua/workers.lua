@@ -1,0 +1,210 @@
+-- The worker record, its registration and its availability.
+
+local NUMERIC = {
+  capacity = true,
+  max_offers = true,
+  doc = true,
+  rev = true,
+  created = true,
+  used = true,
+  open = true,
+  assigned = true,
+  avail = true,
+  epoch = true,
+  seen_at = true,
+}
+
+-- what every operation on a worker reads; its offers and assignments are read one by one
+local HOT = {
+  "state",
+  "class",
+  "used",
+  "open",
+  "assigned",
+  "avail",
+  "epoch",
+  "counts",
+  "declined",
+  "event",
+  "labels",
+  "tags",
+}
+
+-- what only its own updates read
+local COLD = {
+  "available",
+  "capacity",
+  "max_offers",
+  "queues",
+  "channels",
+  "doc",
+  "rev",
+  "created",
+  "seen_at",
+  "lost",
+  "refused",
+}
+
+local loaded
+
+--- Starts a call.
+function workers.begin()
+  loaded = {}
+end
+
+local function complete(worker)
+  worker.used = worker.used or 0
+  worker.open = worker.open or 0
+  worker.assigned = worker.assigned or 0
+  return worker
+end
+
+local function take(worker, fields, row)
+  for i = 1, #fields do
+    local value = row[i]
+    if value then
+      worker[fields[i]] = NUMERIC[fields[i]] and tonumber(value) or value
+    end
+  end
+end
+
+--- The worker of this id, or nil; one object per call.
+---@param id string
+---@param field string|nil one offer or assignment (o:<id>, a:<id>) to read with it
+function workers.load(id, field)
+  local worker = loaded[id]
+  if worker == nil then
+    local key = keys.worker(id)
+    HOT[13] = field
+    local row = redis.call("HMGET", key, unpack(HOT))
+    HOT[13] = nil
+    worker = false
+    if row[1] then
+      worker = { id = id, key = key, stored = true, changes = {}, known = field and { [field] = row[13] } or {} }
+      take(worker, HOT, row)
+      supply.remember_place(complete(worker))
+    end
+    loaded[id] = worker
+  end
+  return worker or nil
+end
+
+--- Reads the rest of a worker's fields.
+function workers.whole(worker)
+  if worker.stored and not worker.is_whole then
+    worker.is_whole = true
+    local row = redis.call("HMGET", worker.key, unpack(COLD))
+    for i, field in ipairs(COLD) do
+      if worker.changes[field] ~= nil then
+        row[i] = nil
+      end
+    end
+    take(worker, COLD, row)
+  end
+  return worker
+end
+
+--- The worker of this id; refuses when there is none.
+function workers.need(id)
+  local worker = workers.load(id)
+  if not worker then
+    refuse.not_found("The item was not found.")
+  end
+  return worker
+end
+
+--- A worker that is not stored yet.
+function workers.new(id)
+  local worker = complete(records.new(keys.worker(id), id))
+  worker.known = {}
+  loaded[id] = worker
+  return worker
+end
+
+--- Changes a field; nil removes it.
+function workers.set(worker, field, value)
+  records.set(worker, field, value)
+end
+
+--- Counts a change that moves the ETag.
+function workers.revise(worker)
+  workers.whole(worker)
+  workers.set(worker, "rev", (worker.rev or 0) + 1)
+  workers.set(worker, "modified_at", clock.now)
+end
+
+--- Writes all workers of this call.
+function workers.save_all()
+  for _, worker in pairs(loaded) do
+    if worker and not worker.removed then
+      records.save(worker)
+    end
+  end
+end
+
+--- Takes a worker out of the store.
+function workers.remove(worker)
+  workers.whole(worker)
+  worker.removed = true
+  redis.call("DEL", worker.key)
+  listings.remove("workers", worker.id)
+  for line in texts.lines(worker.queues or "") do
+    redis.call("ZREM", keys.queue_workers(document.value(line)), worker.id)
+  end
+  loaded[worker.id] = false
+end
+
+-- ---- registration ----------------------------------------------------------------------------------------------
+
+--- Makes a worker active: it gets a new registration number (which lifts all bars) and joins its class.
+function workers.register(worker)
+  workers.set(worker, "state", "active")
+  workers.set(worker, "available", "1")
+  workers.set(worker, "epoch", op.number())
+  workers.set(worker, "avail", op.number())
+  workers.set(worker, "seen_at", clock.now)
+  workers.set(worker, "declined", nil)
+  supply.join(worker)
+  agenda.add("idle:" .. worker.id, clock.now + limits.IDLE_MS)
+  events.worker_registered(worker)
+  match.touch_worker(worker)
+end
+
+--- Signs a worker off: its offers are revoked; with assignments it drains, without it is inactive.
+function workers.deregister(worker)
+  offers.revoke_held(worker, held.offers(worker))
+  supply.leave(worker)
+  workers.set(worker, "state", worker.assigned > 0 and "draining" or "inactive")
+  workers.set(worker, "available", nil)
+  workers.revise(worker)
+  agenda.remove("idle:" .. worker.id)
+  events.worker_deregistered(worker)
+end
+
+--- A worker has given a job back (closed, unassigned, cancelled): it waits from now.
+function workers.freed(worker)
+  workers.set(worker, "avail", op.number())
+  workers.set(worker, "seen_at", clock.now)
+  if worker.state == "draining" and worker.assigned == 0 then
+    workers.set(worker, "state", "inactive")
+    workers.revise(worker)
+  end
+  match.touch_worker(worker)
+end
+
+--- A due row: idle for too long, unless something has happened since.
+function workers.idle_due(id)
+  local worker = workers.load(id)
+  if not worker or worker.state ~= "active" then
+    return
+  end
+  workers.whole(worker)
+  local busy = worker.open > 0 or worker.assigned > 0
+  local due = (busy and clock.now or worker.seen_at) + limits.IDLE_MS
+  if due > clock.now then
+    agenda.add("idle:" .. id, due)
+    return
+  end
+  op.number()
+  workers.deregister(worker)
+end
