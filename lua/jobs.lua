@@ -193,6 +193,10 @@ function jobs.cancel(job, disposition, note)
   elseif before == "assigned" or before == "completed" then
     jobs.set(job, "closed_at", clock.now)
     assignments.release(job)
+    if job.close_at then
+      agenda.remove("close:" .. job.id)
+      jobs.set(job, "close_at", nil)
+    end
   end
   notes.add(job, note)
   jobs.set(job, "disposition", disposition ~= "" and disposition or "Cancelled")

@@ -90,6 +90,9 @@ end
 function peek.first(worker, alone)
   local class = classes.get(worker.class)
   local buckets = demand.buckets_for(class, worker.id)
+  if #buckets == 0 then
+    return nil
+  end
   local bounds = redis.call("ZMSCORE", keys.demand(), unpack(buckets))
   local listed = {}
   for i, bucket in ipairs(buckets) do

@@ -4,17 +4,17 @@
 local function old_events()
   local oldest_kept = clock.now - limits.setting.keep_events_ms
   local rows = redis.call("XRANGE", keys.events(), "-", "+", "COUNT", limits.setting.batch)
-  local last
+  local last, count = nil, 0
   for _, entry in ipairs(rows) do
     if tonumber(entry[2][2]) > oldest_kept then
       break
     end
-    last = entry[1]
+    last, count = entry[1], count + 1
   end
   if last then
     redis.call("XTRIM", keys.events(), "MINID", (tonumber(string.match(last, "^(%d+)")) + 1) .. "-0")
   end
-  return last and last == rows[limits.setting.batch] and true or false
+  return count == limits.setting.batch
 end
 
 local function surplus_events()

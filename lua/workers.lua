@@ -172,6 +172,7 @@ end
 
 --- Signs a worker off: its offers are revoked; with assignments it drains, without it is inactive.
 function workers.deregister(worker)
+  workers.whole(worker)
   offers.revoke_held(worker, held.offers(worker))
   supply.leave(worker)
   workers.set(worker, "state", worker.assigned > 0 and "draining" or "inactive")

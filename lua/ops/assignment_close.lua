@@ -24,7 +24,7 @@ op.write("jr_assignment_close", {
   jobs.set(job, "disposition", given.disposition ~= "" and given.disposition or "Closed")
   notes.add(job, note)
   jobs.rewrite(job)
-  jobs.set(job, "close_request", given.request_id ~= "" and given.request_id or nil)
+  jobs.set(job, "close_request", given.request_id ~= "" and given.request_id or job.close_request)
   if given.close_at > clock.now then
     jobs.set(job, "close_at", given.close_at)
     jobs.revise(job)

@@ -17,7 +17,7 @@ op.write("jr_assignment_complete", { job = op.TEXT, assignment = op.TEXT, reques
   op.number()
   jobs.move(job, "completed")
   jobs.set(job, "completed_at", clock.now)
-  jobs.set(job, "complete_request", given.request_id ~= "" and given.request_id or nil)
+  jobs.set(job, "complete_request", given.request_id ~= "" and given.request_id or job.complete_request)
   if note and note ~= "" then
     notes.add(job, note)
     jobs.rewrite(job)

@@ -25,6 +25,6 @@ op.write("jr_assignment_unassign", {
   -- write
   op.number()
   local count = assignments.unassign(job, given.suspend)
-  jobs.set(job, "unassign_request", given.request_id ~= "" and given.request_id .. " " .. given.assignment or nil)
+  jobs.set(job, "unassign_request", given.request_id ~= "" and given.request_id .. " " .. given.assignment or job.unassign_request)
   return { "op", op.number(), "job", job.id, "count", count }
 end)

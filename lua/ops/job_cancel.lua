@@ -16,6 +16,6 @@ op.write("jr_job_cancel", { id = op.TEXT, disposition = "", request_id = "" }, f
   -- write
   op.number()
   jobs.cancel(job, given.disposition, note or "")
-  jobs.set(job, "cancel_request", given.request_id ~= "" and given.request_id or nil)
+  jobs.set(job, "cancel_request", given.request_id ~= "" and given.request_id or job.cancel_request)
   return { "op", op.number() }
 end)

@@ -8,12 +8,13 @@
 -- fields whose change sends a waiting job back into its queue
 local REQUEUES = { "labels", "queue", "channel", "selectors" }
 
-local function values_of(job, fields)
-  local values = {}
-  for _, field in ipairs(fields) do
-    values[field] = job[field] or ""
+local function changes(job, after)
+  for _, field in ipairs(REQUEUES) do
+    if (job[field] or "") ~= after[field] then
+      return true
+    end
   end
-  return values
+  return false
 end
 
 -- does it wait, or will it: then its queue's policies must act
@@ -24,26 +25,16 @@ local function will_wait(job, given)
   return job.status == "queued" and job.queue ~= given.queue
 end
 
-local function activate_or_suspend(job, given, before)
-  if job.status == "waitingForActivation" and given.mode == "queueAndMatch" then
-    jobs.enqueue(job, true)
-  elseif job.status == "queued" and given.mode == "suspend" then
-    jobs.dequeue(job)
-    jobs.move(job, "waitingForActivation")
-    events.job_waiting_for_activation(job)
-    match.touch_job(job)
-  elseif job.status == "queued" then
-    local after, requeue = values_of(job, REQUEUES), false
-    for _, field in ipairs(REQUEUES) do
-      requeue = requeue or before[field] ~= after[field]
-    end
-    if requeue then
-      offers.revoke_all(job)
-      jobs.enqueue(job, before.queue ~= after.queue)
-    else
-      match.touch_job(job)
-    end
+-- what the change means for a waiting job: nil, "activate", "suspend" or "requeue"
+local function meaning_of(job, given, after)
+  if job.status == "waitingForActivation" then
+    return given.mode == "queueAndMatch" and "activate" or nil
+  elseif job.status ~= "queued" then
+    return nil
+  elseif given.mode == "suspend" and job.mode ~= "suspend" then
+    return "suspend"
   end
+  return changes(job, after) and "requeue" or nil
 end
 
 op.write("jr_job_update", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
@@ -66,11 +57,26 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   note_lines = notes.dated(note_lines or "")
   -- write
   op.number()
-  local before = values_of(job, REQUEUES)
+  local after = {
+    labels = labels or "",
+    queue = given.queue,
+    channel = given.channel,
+    selectors = job_selectors.started(job, wanted or ""),
+  }
+  local meaning, moves = meaning_of(job, given, after), job.queue ~= given.queue
+  if meaning == "suspend" or meaning == "requeue" then
+    jobs.dequeue(job)
+  end
   jobs.change_queue(job, given.queue)
-  job_fields.write(job, given, labels, tags, note_lines, job_selectors.started(job, wanted or ""))
+  job_fields.write(job, given, labels, tags, note_lines, after.selectors)
   jobs.rewrite(job)
   jobs.revise(job)
-  activate_or_suspend(job, given, before)
+  if meaning == "suspend" then
+    jobs.move(job, "waitingForActivation")
+    events.job_waiting_for_activation(job)
+  elseif meaning then
+    jobs.enqueue(job, meaning == "activate" or moves)
+  end
+  match.touch_job(job)
   return upsert.reply("updated", job)
 end)

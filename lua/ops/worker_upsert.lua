@@ -10,10 +10,15 @@ local FIELDS = { "capacity", "max_offers", "queues", "channels", "labels", "tags
 -- what matters to the class a worker belongs to
 local IN_CLASS = { capacity = true, max_offers = true, queues = true, channels = true, labels = true }
 
+-- a value as it is kept: none at its default
+local function kept(value)
+  return value ~= "" and value ~= 0 and value or nil
+end
+
 local function differences(worker, given)
   local changed = {}
   for _, field in ipairs(FIELDS) do
-    if (worker[field] or "") ~= (given[field] or "") then
+    if worker[field] ~= kept(given[field]) then
       changed[field] = true
     end
   end
@@ -88,8 +93,7 @@ local function write_fields(worker, given)
   local before = { channels = worker.channels }
   list_queues(worker, worker.queues, given.queues)
   for _, field in ipairs(FIELDS) do
-    local value = given[field]
-    workers.set(worker, field, value ~= "" and value ~= 0 and value or nil)
+    workers.set(worker, field, kept(given[field]))
   end
   return before
 end

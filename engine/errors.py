@@ -1,0 +1,52 @@
+"""What can go wrong with a command, for those who call the store."""
+
+from __future__ import annotations
+
+import re
+
+CODES = frozenset(
+    {
+        "BAD_CALL",
+        "CHANGED",
+        "CONFLICT",
+        "INVALID",
+        "IN_USE",
+        "LIMIT",
+        "NOT_FOUND",
+        "TAKEN",
+        "UNSUPPORTED",
+        "VERSION",
+    }
+)
+"""Codes with which the Lua library refuses; ``lua/refuse.lua`` says what each means."""
+
+_TRAILER = re.compile(r" script: .*on @?user_function:\d+\.$")
+
+
+class Refused(Exception):
+    """The library has refused a command; nothing has changed."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code} {text}")
+        self.code = code
+        self.text = text
+
+
+class Unavailable(Exception):
+    """The store cannot answer. Whether the command was executed is unknown, unless it says so; never guess."""
+
+
+class OutOfMemory(Unavailable):
+    """The server is full: what adds an entity is refused and has not been executed."""
+
+
+class Failed(Exception):
+    """The library has failed in the middle: a bug, with the place in the Lua files."""
+
+
+def refusal_of(text: str) -> Refused | None:
+    """An error reply as refusal, or None when it is something else."""
+    code, _, rest = text.partition(" ")
+    if code not in CODES:
+        return None
+    return Refused(code, _TRAILER.sub("", rest))

@@ -1,0 +1,31 @@
+"""Settings of a process, as flags and environment variables give them."""
+
+from __future__ import annotations
+
+import msgspec
+
+DAY_MS = 86_400_000
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """One router: its name, its decoded access keys, and the hosts it answers to besides ``<name>.…``."""
+
+    name: str
+    keys: tuple[bytes, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What api and worker need to know. Times in milliseconds."""
+
+    tenants: dict[str, Tenant]
+    redis_url: str = ""
+    public_base_url: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    max_body: int = 262_144
+    keep_finished_ms: int = 90 * DAY_MS
+    keep_finished_count: int = 1_000_000
+    keep_events_ms: int = 7 * DAY_MS
+    keep_events_count: int = 1_000_000
+    outage_ms: int = 5_000
+    notifications: bool = True

@@ -1,0 +1,116 @@
+"""The store: runs commands in the Lua library and gives their replies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hiredis
+
+from engine.commands import Command
+from engine.connection import Address, Connection
+from engine.errors import Failed, OutOfMemory, Unavailable, refusal_of
+from engine.library import library, replaces
+
+Reply = dict[str, Any]
+
+_NOT_NOW = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "MISCONF", "NOREPLICAS", "MOVED")
+
+
+def root_of(tenant: str) -> str:
+    """The root of all keys of a tenant."""
+    return f"jr:{{{tenant}}}"
+
+
+def decoded(value: Any) -> Any:
+    """A reply with its texts decoded."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    return value
+
+
+def named(flat: list[Any]) -> Reply:
+    """A flat reply name, value, name, value … as dict; ``rows`` are dicts themselves."""
+    reply = {}
+    items = iter(flat)
+    for name in items:
+        value = next(items)
+        name = name.decode() if isinstance(name, bytes) else name
+        reply[name] = [named(row) for row in value] if name == "rows" else decoded(value)
+    return reply
+
+
+def translated(command: Command, message: str) -> Exception:
+    """An error reply as exception."""
+    refused = refusal_of(message)
+    if refused is not None:
+        return refused
+    if message.startswith("OOM"):
+        return OutOfMemory("the store is full: nothing can be added until something is removed")
+    if message.startswith(_NOT_NOW):
+        return Unavailable(f"the store cannot answer now ({message}); the call was not executed")
+    return Failed(f"{command.function}: {library().explain(message)}")
+
+
+class Store:
+    """Commands over one auto-pipelined connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @classmethod
+    async def open(cls, url: str, *, timeout: float = 5.0) -> Store:
+        """A store at a URL; the library is loaded if need be. Raises Unavailable."""
+        store = cls(Connection(Address.parse(url), timeout=timeout))
+        try:
+            await store.load()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def run(self, root: str, command: Command, now_ms: int = 0) -> Reply:
+        """Runs one command.
+
+        ``now_ms`` is the time it happens at, 0 for the server's clock. Raises Refused (nothing has changed),
+        Unavailable (unknown outcome, unless its text says otherwise), OutOfMemory and Failed.
+        """
+        call = ("FCALL" if command.write else "FCALL_RO", command.function, "1", root, str(now_ms))
+        arguments = (*call, *command.arguments())
+        try:
+            return named(await self.connection.call(*arguments))
+        except hiredis.ReplyError as error:
+            if "unction not found" not in str(error):
+                raise translated(command, str(error)) from None
+        # flushed, or another server after a failover: it has not been executed
+        await self.load()
+        try:
+            return named(await self.connection.call(*arguments))
+        except hiredis.ReplyError as error:
+            raise translated(command, str(error)) from None
+
+    async def load(self) -> bool:
+        """Loads the library unless the server has it, or a newer one. True when it was loaded."""
+        ours = library()
+        try:
+            reply = await self.connection.call("FUNCTION", "LIST", "LIBRARYNAME", "jr", "WITHCODE")
+            if reply and not replaces(_code_of(reply[0]), ours):
+                return False
+            await self.connection.call("FUNCTION", "LOAD", "REPLACE", ours.source)
+        except hiredis.ReplyError as error:
+            message = str(error)
+            if message.startswith(_NOT_NOW):
+                raise Unavailable(f"the store cannot answer now ({message})") from None
+            raise Failed(f"the library cannot be loaded: {ours.explain(message)}") from None
+        return True
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self.connection.close()
+
+
+def _code_of(entry: list[Any]) -> str:
+    fields = dict(zip(entry[::2], entry[1::2], strict=True))
+    code = fields.get(b"library_code", b"")
+    return code.decode() if isinstance(code, bytes) else str(code)
