@@ -171,7 +171,7 @@ function offers.accept(job, worker, offer, request_id)
   jobs.set(job, "accepted_offer", offer.id)
   jobs.set(job, "accept_request", request_id ~= "" and request_id or nil)
   match.touch_job(job)
-  if classes.get(worker.class).max_offers > 0 then
+  if worker.open + 1 >= classes.offer_limit(classes.get(worker.class)) then
     match.touch_worker(worker)
   else
     match.keep_worker(worker)

@@ -1,0 +1,206 @@
+"""Runs the same random steps on the Lua library and on the twin, compares after each, and shortens what fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine import commands as c
+from tests.twin.dump import difference, lua_events, lua_state, same_reply, texts, twin_events, twin_state
+from tests.twin.model import Refusal, Reply, Router
+from tests.twin.moves import Maker, Memory, Step, resolve
+from tests.twin.router import Twin
+from tests.twin.store import Server, Store
+
+START = 1_700_000_000_000
+WHOLE_EVERY = 200
+SHORT = 200
+TEXT_MATTERS = ("NOT_FOUND", "IN_USE", "TAKEN")
+
+
+class Difference(AssertionError):
+    """The two sides do not agree, or the store is not sound."""
+
+
+class Pair:
+    """A fresh tenant and a fresh twin."""
+
+    def __init__(self, server: Server, root: str, thorough: bool) -> None:
+        self.store = Store(server.redis, root)
+        self.twin = Twin(root)
+        self.thorough = thorough
+        self.memory = Memory()
+        self.steps = 0
+        self.entry = 0
+        self.log: list[tuple[int, c.Command]] = []
+        self.twin.state.now = START
+
+    @property
+    def state(self) -> Router:
+        return self.twin.state
+
+    def take(self, step: Step) -> None:
+        """Runs one step on both sides and compares."""
+        meant = resolve(step, self.state, self.memory)
+        if meant:
+            self.run(meant[1], meant[0])
+
+    def run(self, command: c.Command, now: int) -> None:
+        """Runs one command on both sides and compares."""
+        self.log.append((now, command))
+        self.steps += 1
+        wanted: Reply | Refusal
+        try:
+            wanted = self.twin.run(command, now)
+        except Refusal as refusal:
+            wanted = refusal
+        expected_events = twin_events(self.state, self.entry)
+        touched = self.touched(command, expected_events)
+        got = self.on_redis(command, now)
+        compare(got, wanted)
+        listed, checked = self.store.run_all([c.EventList(self.entry, 1000), c.Check(touched)], now)
+        told(difference(lua_events(listed), expected_events, "events"))
+        told([str(problem) for problem in checked["problems"]])  # type: ignore[attr-defined]
+        if self.state.entries:
+            self.entry = max(self.entry, self.state.entries[-1].op)
+        self.memory.note(self.state)
+        if self.thorough or self.steps % WHOLE_EVERY == 0:
+            self.compare_all()
+
+    def on_redis(self, command: c.Command, now: int) -> Reply | Refusal:
+        try:
+            return self.store.run(command, now)
+        except Refusal as refusal:
+            return refusal
+
+    def touched(self, command: c.Command, entries: list[Any]) -> list[str]:
+        """What this step speaks of, as ids for jr_check."""
+        found = set()
+        if isinstance(command, c.JobCreate | c.JobUpdate | c.JobCancel | c.JobDelete):
+            found.add(f"job:{command.id}")
+        if isinstance(command, c.WorkerUpsert | c.WorkerDelete):
+            found.add(f"worker:{command.id}")
+        if isinstance(command, c.QueueUpsert | c.QueueDelete):
+            found.add(f"queue:{command.id}")
+        for _, events in entries:
+            for _, _, data in events:
+                for kind in ("job", "worker", "queue"):
+                    if f"{kind}Id" in data:
+                        found.add(f"{kind}:{data[f'{kind}Id']}")
+        return sorted(found)
+
+    def compare_all(self) -> None:
+        """The whole state of both sides, and every invariant."""
+        told(difference(lua_state(self.store, self.state), twin_state(self.state)))
+        r = self.state
+        ids = [f"job:{x}" for x in r.jobs] + [f"worker:{x}" for x in r.workers] + [f"queue:{x}" for x in r.queues]
+        checked = self.store.run(c.Check(ids), r.now)
+        told([str(problem) for problem in checked["problems"]])  # type: ignore[attr-defined]
+
+
+def told(problems: list[str]) -> None:
+    if problems:
+        raise Difference("\n".join(problems[:20]))
+
+
+def compare(got: Reply | Refusal, wanted: Reply | Refusal) -> None:
+    """Equal replies, or equal refusals (code; text too where the contract gives it)."""
+    if isinstance(got, Refusal) or isinstance(wanted, Refusal):
+        same = isinstance(got, Refusal) and isinstance(wanted, Refusal) and got.code == wanted.code
+        if same and wanted.code in TEXT_MATTERS and wanted.text:  # type: ignore[union-attr]
+            same = got.text.split() == wanted.text.split()  # type: ignore[union-attr]
+        if not same:
+            raise Difference(f"reply: lua {got!r}, twin {wanted!r}")
+    elif not same_reply(got, wanted):
+        found = difference(texts(got, wanted), texts(wanted)) if "rows" not in wanted else []
+        raise Difference("\n".join(found) or f"reply: lua {got!r}\ntwin {wanted!r}")
+
+
+def make(seed: int, count: int) -> list[Step]:
+    """The steps of one episode."""
+    maker = Maker(seed)
+    return [*maker.start(), *(maker.step() for _ in range(count))]
+
+
+class Driver:
+    """Runs episodes on one server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def pair(self, thorough: bool) -> Pair:
+        self.server.redis.flushall()
+        return Pair(self.server, "jr:{twin}", thorough)
+
+    def episode(self, seed: int, count: int) -> int:
+        """Runs an episode; a difference is shortened and raised with the commands that show it."""
+        steps = make(seed, count)
+        pair = self.pair(thorough=count <= SHORT)
+        failure = self.run(pair, steps)
+        if failure is None:
+            return pair.steps
+        kept = self.shorten(steps)
+        pair = self.pair(thorough=True)
+        failure = self.run(pair, kept) or failure
+        raise Difference(f"seed {seed}, {count} steps; shortest sequence:\n{script(pair)}\n{type(failure).__name__}: {failure}") from failure
+
+    def run(self, pair: Pair, steps: list[Step]) -> Exception | None:
+        """What went wrong, or nothing."""
+        try:
+            for step in steps:
+                pair.take(step)
+            pair.compare_all()
+        except (Difference, AssertionError, KeyError) as failure:
+            return failure
+        return None
+
+    def fails(self, steps: list[Step]) -> bool:
+        return self.run(self.pair(thorough=True), steps) is not None
+
+    def shorten(self, steps: list[Step]) -> list[Step]:
+        """Takes steps out, in ever smaller pieces, while the rest still fails."""
+        pair = self.pair(thorough=True)
+        if self.run(pair, steps) is None:
+            return steps
+        kept = list(steps)
+        size = len(kept) // 2
+        while size >= 1:
+            at = 0
+            while at < len(kept):
+                rest = kept[:at] + kept[at + size :]
+                if rest and self.fails(rest):
+                    kept = rest
+                else:
+                    at += size
+            size = size // 2
+        return kept
+
+
+def script(pair: Pair) -> str:
+    """The commands of a run as Python that shows it again: ``replay([...])``."""
+    rows = []
+    for now, command in pair.log:
+        shown = {
+            name: getattr(command, name)
+            for name in command.__struct_fields__
+            if (default := defaults(command).get(name, ...)) is ... or getattr(command, name) != default
+        }
+        given = ", ".join(f"{name}={value!r}" for name, value in shown.items())
+        rows.append(f"    ({now - START}, c.{type(command).__name__}({given})),")
+    return "replay([\n" + "\n".join(rows) + "\n])"
+
+
+def defaults(command: c.Command) -> dict[str, object]:
+    fields = command.__struct_fields__
+    given = command.__struct_defaults__
+    return dict(zip(fields[len(fields) - len(given) :], given, strict=True))
+
+
+def replay(commands: list[tuple[int, c.Command]]) -> None:
+    """Runs printed commands on a server of its own, everything compared after each."""
+    server = Server()
+    try:
+        pair = Driver(server).pair(thorough=True)
+        for now, command in commands:
+            pair.run(command, START + now)
+    finally:
+        server.close()

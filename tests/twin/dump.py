@@ -1,0 +1,172 @@
+"""The whole state of both sides in one comparable form, and replies and events likewise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from engine import commands as c
+from tests.twin.model import Reply, Router
+from tests.twin.store import Store
+
+RANK = 2**44
+DEFAULTS = {"", "0"}
+SPOKEN_DEFAULTS = {"priority": "1", "mode": "queueAndMatch"}
+HELD = ("o:", "a:")
+
+
+def texts(reply: Reply, names: Iterable[str] = ()) -> dict[str, str]:
+    """A flat reply as texts: what stands at its default is left out, and of a record what the contract does not name."""
+    known = set(names)
+    shown = {}
+    for name, value in reply.items():
+        text = str(value)
+        if known and name not in known and not name.startswith(HELD):
+            continue
+        if text in DEFAULTS or SPOKEN_DEFAULTS.get(name) == text:
+            continue
+        shown[name] = text
+    return shown
+
+
+def same_reply(lua: Reply, twin: Reply) -> bool:
+    """Do two replies say the same? Fields of a record that the contract does not name are ignored."""
+    if "rows" in twin:
+        lua_rows: Any = lua["rows"]
+        twin_rows: Any = twin["rows"]
+        return (
+            str(lua["next"]) == str(twin["next"])
+            and len(lua_rows) == len(twin_rows)
+            and all(same_reply(a, b) for a, b in zip(lua_rows, twin_rows, strict=True))
+        )
+    return texts(lua, twin) == texts(twin)
+
+
+def twin_events(r: Router, after: int) -> list[Any]:
+    """Entries of the outbox after one, as plain data."""
+    return [
+        [
+            [e.op, e.at, e.call, e.request, e.prev, " ".join(x.links for x in e.events)],
+            [[x.kind, x.subject, x.data] for x in e.events],
+        ]
+        for e in r.entries
+        if e.op > after
+    ]
+
+
+def lua_events(reply: Reply) -> list[Any]:
+    """The rows of EventList in the same form."""
+    shown = []
+    rows: Any = reply["rows"]
+    for row in rows:
+        made = []
+        for kind, text in zip(row["events"][::2], row["events"][1::2], strict=True):
+            payload = json.loads(text)
+            assert payload["eventType"] == f"Microsoft.Communication.{kind}", payload
+            made.append([kind, payload["subject"], payload["data"]])
+        frame = [int(row["op"]), int(row["at"]), row["call"], row.get("request", ""), int(row["prev"]), row["links"]]
+        shown.append([frame, made])
+    return shown
+
+
+def twin_state(r: Router) -> dict[str, Any]:
+    """Everything the twin knows that Redis must know too."""
+    return {
+        "op": r.op,
+        "agenda": r.agenda,
+        "finished": r.finished,
+        "queues": {
+            q.id: {
+                "order": [[j.id, j.place[0] * RANK + j.place[1]] for j in r.queued_in(q.id)],
+                "cursor": q.last_offered,
+                "accepted_at": q.accepted_at,
+                "gap_ms": q.gap_ms,
+                "active": sum(j.queue == q.id and not j.finished for j in r.jobs.values()),
+            }
+            for q in r.queues.values()
+        },
+        "workers": {
+            w.id: texts(w.record())
+            | {"since": w.since, "registration": w.registration, "seen": w.idle_from, "lost": w.lost}
+            for w in r.workers.values()
+        },
+        "jobs": {
+            j.id: texts(j.record())
+            | {"entered_at": j.entered_at, "life": j.unassigned_life, "offers": [o.id for o in r.open_offers(j)]}
+            for j in r.jobs.values()
+        },
+    }
+
+
+def lua_state(store: Store, r: Router) -> dict[str, Any]:
+    """The same read from Redis; the twin only lends the names of the contract's fields."""
+    redis, root = store.redis, store.root
+    queues, workers, jobs = {}, {}, {}
+    for job_id in redis.zrange(f"{root}:jobs", 0, -1):
+        row = redis.hgetall(f"{root}:job:{job_id}")
+        names = r.jobs[job_id].record() if job_id in r.jobs else row
+        jobs[job_id] = texts(store.run(c.JobRead(job_id), r.now), names) | {
+            "entered_at": int(row.get("entered_at", row.get("enqueued_at", 0))),
+            "life": int(row.get("unassigned_life", 0)),
+            "offers": offer_ids(row.get("offers", "")),
+        }
+    for worker_id in redis.zrange(f"{root}:workers", 0, -1):
+        row = redis.hgetall(f"{root}:worker:{worker_id}")
+        names = r.workers[worker_id].record() if worker_id in r.workers else row
+        workers[worker_id] = texts(store.run(c.WorkerRead(worker_id), r.now), names) | {
+            "since": int(row.get("avail", 0)),
+            "registration": int(row.get("epoch", 0)),
+            "seen": int(row.get("seen_at", 0)),
+            "lost": row.get("lost", "").split(),
+        }
+    for queue_id in redis.zrange(f"{root}:queues", 0, -1):
+        row = redis.hgetall(f"{root}:queue:{queue_id}")
+        order = redis.zrange(f"{root}:queue.order:{queue_id}", 0, -1, withscores=True)
+        queues[queue_id] = {
+            "order": [[job_id, int(score)] for job_id, score in order],
+            "cursor": row.get("cursor"),
+            "accepted_at": number(row.get("accepted_at")),
+            "gap_ms": number(row.get("gap_ms")),
+            "active": int(row.get("active", 0)),
+        }
+    return {
+        "op": int(redis.hget(root, "op") or 0),
+        "agenda": {row: int(due) for row, due in redis.zrange(f"{root}:agenda", 0, -1, withscores=True)},
+        "finished": {i: int(at) for i, at in redis.zrange(f"{root}:finished", 0, -1, withscores=True)},
+        "queues": queues,
+        "workers": workers,
+        "jobs": jobs,
+    }
+
+
+def offer_ids(text: str) -> list[str]:
+    """The ids in a job's list of offers: 36 characters each, then the sized worker."""
+    found = []
+    raw = text.encode()
+    while raw:
+        found.append(raw[:36].decode())
+        size, rest = raw[36:].split(b":", 1)
+        raw = rest[int(size) :]
+    return found
+
+
+def number(text: str | None) -> float | None:
+    return None if text is None else float(text)
+
+
+def difference(lua: Any, twin: Any, path: str = "") -> list[str]:
+    """Where two plain structures differ, as lines."""
+    if isinstance(lua, dict) and isinstance(twin, dict):
+        return [
+            line
+            for key in sorted(lua.keys() | twin.keys(), key=str)
+            for line in difference(lua.get(key), twin.get(key), f"{path}/{key}")
+        ]
+    if isinstance(lua, list) and isinstance(twin, list) and len(lua) == len(twin):
+        return [
+            line
+            for i, (a, b) in enumerate(zip(lua, twin, strict=True))
+            for line in difference(a, b, f"{path}/{i}")
+        ]
+    return [] if lua == twin else [f"{path}: lua {lua!r}, twin {twin!r}"]

@@ -1,0 +1,166 @@
+"""Event payloads of semantics 13; where two names compete, both are sent."""
+
+from __future__ import annotations
+
+import json
+
+from tests.twin.model import Job, Offer, Reply, Router, Worker
+from tests.twin.selectors import Selector
+from tests.twin.texts import as_object, iso
+
+OPERATORS = {
+    "=": "Equal",
+    "!=": "NotEqual",
+    "<": "Less",
+    "<=": "LessThanOrEqual",
+    ">": "Greater",
+    ">=": "GreaterThanOrEqual",
+}
+
+
+def offer_row(offer: Offer) -> str:
+    """The agenda row of an offer's expiry."""
+    return f"offer:{offer.id}:{offer.worker}"
+
+
+def selector(job: Job, s: Selector) -> Reply:
+    """A selector as events show it (EGT names)."""
+    shown: Reply = {"key": json.loads(s.key), "labelOperator": OPERATORS[s.operator]}
+    if s.value:
+        shown["value"] = json.loads(s.value)
+    if s.seconds:
+        shown["ttlSeconds"] = json.loads(s.seconds)
+    expires = s.expires_at(job.enqueued_at)
+    shown["expedite"] = s.expedite
+    shown["state"] = "expired" if expires is not None and expires <= job.expired_to else "active"
+    if expires is not None:
+        shown["expirationTime"] = iso(expires)
+    return shown
+
+
+def base(job: Job) -> Reply:
+    """The set J of semantics 13.2."""
+    shown: Reply = {"jobId": job.id, "channelId": job.channel}
+    if job.reference:
+        shown["channelReference"] = job.reference
+    if job.queue:
+        shown["queueId"] = job.queue
+    shown["labels"] = as_object(job.labels)
+    shown["tags"] = as_object(job.tags)
+    return shown
+
+
+def job_event(r: Router, kind: str, job: Job, subject: str = "", **data: object) -> None:
+    r.tell(f"RouterJob{kind}", f"job/{job.id}/channel/{job.channel}{subject}", base(job) | data, job, None)
+
+
+def waiting(job: Job) -> Reply:
+    """Priority and selectors of a waiting job."""
+    return {
+        "priority": job.priority,
+        "requestedWorkerSelectors": [selector(job, s) for s in job.selector_list],
+        "attachedWorkerSelectors": [],
+    }
+
+
+def job_received(r: Router, job: Job) -> None:
+    suspended = job.status == "waitingForActivation"
+    data = waiting(job)
+    del data["attachedWorkerSelectors"]
+    # C6: the status in this event tells where the job is going
+    data["jobStatus"] = "WaitingForActivation" if suspended else "Queued"
+    job_event(r, "Received", job, "", **data, unavailableForMatching=suspended)
+
+
+def job_queued(r: Router, job: Job) -> None:
+    job_event(r, "Queued", job, f"/queue/{job.queue}", **waiting(job))
+
+
+def job_waiting_for_activation(r: Router, job: Job) -> None:
+    more: Reply = {"scheduledOn": iso(job.schedule_at)} if job.schedule_at else {}
+    job_event(r, "WaitingForActivation", job, "", **waiting(job), **more, unavailableForMatching=True)
+
+
+def job_selectors_expired(r: Router, job: Job, expired: list[Selector]) -> None:
+    shown = [selector(job, s) for s in expired]
+    job_event(
+        r,
+        "WorkerSelectorsExpired",
+        job,
+        f"/queue/{job.queue}",
+        requestedWorkerSelectorsExpired=shown,
+        attachedWorkerSelectorsExpired=[],
+        expiredRequestedWorkerSelectors=shown,
+        expiredAttachedWorkerSelectors=[],
+    )
+
+
+def assignment_event(r: Router, kind: str, job: Job, assignment: str, worker: str, **data: object) -> None:
+    data = {"assignmentId": assignment, "workerId": worker} | data
+    job_event(r, kind, job, f"/assignment/{assignment}", **data)
+
+
+def job_cancelled(r: Router, job: Job, note: str) -> None:
+    more: Reply = {"note": json.loads(note)} if note else {}
+    code = job.disposition
+    job_event(r, "Cancelled", job, f"/disposition/{code}", dispositionCode=code, **more)
+
+
+def job_deleted(r: Router, job: Job) -> None:
+    job_event(r, "Deleted", job)
+
+
+def offer_event(r: Router, kind: str, job: Job, worker: Worker, offer: Offer, **data: object) -> None:
+    """The set W of semantics 13.2, the queue and the offer; queue and channel are those it was made for."""
+    shown: Reply = {"workerId": worker.id, "jobId": job.id, "channelId": offer.channel}
+    if job.reference:
+        shown["channelReference"] = job.reference
+    shown |= {"queueId": offer.queue, "offerId": offer.id} | data
+    r.tell(f"RouterWorkerOffer{kind}", f"worker/{worker.id}/job/{job.id}", shown, job, worker)
+
+
+def both_sides(job: Job, worker: Worker) -> Reply:
+    return {
+        "jobPriority": job.priority,
+        "jobLabels": as_object(job.labels),
+        "jobTags": as_object(job.tags),
+        "workerLabels": as_object(worker.labels, worker.id),
+        "workerTags": as_object(worker.tags),
+    }
+
+
+def offer_issued(r: Router, job: Job, worker: Worker, offer: Offer) -> None:
+    times = {"offeredOn": iso(offer.offered_at), "expiresOn": iso(offer.expires_at)}
+    offer_event(r, "Issued", job, worker, offer, **times, **both_sides(job, worker))
+
+
+def offer_accepted(r: Router, job: Job, worker: Worker, offer: Offer, assignment: str) -> None:
+    offer_event(r, "Accepted", job, worker, offer, assignmentId=assignment, **both_sides(job, worker))
+
+
+def worker_event(r: Router, kind: str, worker: Worker, **data: object) -> None:
+    """The form of Registered, Updated and Deleted."""
+    shown: Reply = {
+        "workerId": worker.id,
+        "totalCapacity": worker.capacity,
+        "queueAssignments": [queue_assignment(r, q) for q in worker.queue_ids],
+        "labels": as_object(worker.labels, worker.id),
+        "tags": as_object(worker.tags),
+        "channelConfigurations": [
+            {"channelId": c.id, "capacityCostPerJob": c.cost} | ({"maxNumberOfJobs": c.most} if c.most else {})
+            for c in worker.channel_list
+        ],
+    }
+    r.tell(f"RouterWorker{kind}", f"worker/{worker.id}", shown | data, None, worker)
+
+
+def queue_assignment(r: Router, queue_id: str) -> Reply:
+    queue = r.queues.get(queue_id)
+    shown: Reply = {"id": queue_id, "labels": as_object(queue.labels if queue else "", queue_id)}
+    if queue and queue.name:
+        shown["name"] = queue.name
+    return shown
+
+
+def worker_deregistered(r: Router, worker: Worker) -> None:
+    r.tell("RouterWorkerDeregistered", f"worker/{worker.id}", {"workerId": worker.id}, None, worker)

@@ -1,0 +1,294 @@
+"""Jobs: created, changed, queued, cancelled, removed (semantics 4, 10, 12, and the choices C21, C35)."""
+
+from __future__ import annotations
+
+from engine import commands as c
+from tests.twin import events, offers, selectors
+from tests.twin.model import LIFETIME, Job, Refusal, Reply, Router
+from tests.twin.policies import (
+    check_counters,
+    listed,
+    not_acting,
+    page,
+    take_policy,
+    wait_minutes,
+)
+from tests.twin.texts import lines
+
+ACTIVE = ("queued", "assigned", "completed", "waitingForActivation")
+GIVEN = ("channel", "queue", "classification", "priority", "reference", "disposition", "mode", "schedule_at")
+DOCUMENTS = ("labels", "tags", "notes", "selectors")
+
+
+def find(r: Router, job_id: str) -> Job:
+    if job_id not in r.jobs:
+        raise Refusal("NOT_FOUND", "The item was not found.")
+    return r.jobs[job_id]
+
+
+def move(r: Router, job: Job, status: str) -> None:
+    job.status = status
+    revise(r, job)
+
+
+def revise(r: Router, job: Job) -> None:
+    """Counts a change that moves the ETag."""
+    job.rev += 1
+    job.modified_at = r.now
+
+
+def add_note(r: Router, job: Job, note: str) -> None:
+    """Notes of actions are appended with the present time."""
+    if note:
+        job.notes = "\n".join([*([job.notes] if job.notes else []), f"{note}\t{r.now}"])
+
+
+def dated_notes(r: Router, notes: str) -> str:
+    """Notes that come without a time get the present one; all stand oldest first."""
+    dated = [line + str(r.now) if line.endswith("\t") else line for line in lines(notes)]
+    return "\n".join(sorted(dated, key=lambda line: int(line.rsplit("\t", 1)[1])))
+
+
+def remember(r: Router, job: Job, action: str, request: str) -> None:
+    """Keeps the request id of an action, so that its repeat does nothing."""
+    if request:
+        job.requests[action] = request
+
+
+def enqueue(r: Router, job: Job, stay: bool = True) -> None:
+    """Puts a job into its queue, its number and time are those of the first enqueue; ``stay``: a new stay begins."""
+    if job.status != "queued":
+        move(r, job, "queued")
+    if not job.seq:
+        job.seq, job.enqueued_at = r.number(), r.now
+    if stay:
+        job.entered_at = r.now
+    events.job_queued(r, job)
+    expire_selectors(r, job)
+    arm_selectors(r, job)
+    take_policy(r, job)
+
+
+def leave_queue(r: Router, job: Job, lost: bool = False) -> None:
+    """Its offers are revoked and its selectors' clocks ring no more."""
+    offers.revoke_all(r, job, lost)
+    r.agenda.pop(f"selector:{job.id}", None)
+
+
+def expire_selectors(r: Router, job: Job) -> None:
+    """Marks what has run out up to now, with one event for all of it."""
+    expired = [s for s in job.active_selectors() if (s.expires_at(job.enqueued_at) or r.now + 1) <= r.now]
+    if expired:
+        job.expired_to = r.now
+        events.job_selectors_expired(r, job, expired)
+
+
+def arm_selectors(r: Router, job: Job) -> None:
+    """The next expiry of a queued job stands on the agenda."""
+    times = [t for s in job.active_selectors() if (t := s.expires_at(job.enqueued_at)) is not None]
+    r.agenda.pop(f"selector:{job.id}", None)
+    if times:
+        r.agenda[f"selector:{job.id}"] = min(times)
+
+
+def selector_due(r: Router, job_id: str) -> None:
+    job = r.jobs.get(job_id)
+    if job and job.status == "queued":
+        r.number()
+        expire_selectors(r, job)
+        arm_selectors(r, job)
+        take_policy(r, job)
+
+
+def check_supported(r: Router, a: c.JobCreate | c.JobUpdate, waits: bool) -> None:
+    """Refuses what does not exist, and what does not act yet."""
+    if a.classification:
+        raise Refusal("UNSUPPORTED", "")
+    if a.mode == "scheduleAndSuspend":
+        raise Refusal("UNSUPPORTED", "")
+    if not a.queue or not a.channel:
+        raise Refusal("INVALID", "")
+    if a.queue not in r.queues:
+        raise Refusal("INVALID", f"queue '{a.queue}' does not exist")
+    if not -100 <= a.priority <= 100:
+        raise Refusal("INVALID", "")
+    queue = r.queues[a.queue]
+    if waits and not_acting(r, queue.distribution, queue.exception):
+        raise Refusal("UNSUPPORTED", "")
+
+
+def create(r: Router, a: c.JobCreate) -> Reply:
+    """A new job, or a new life of a finished one (C35)."""
+    old = r.jobs.get(a.id)
+    if check_counters(old, a.doc, a.rev):
+        assert old
+        return {"outcome": "exists", "op": r.op, **old.record()}
+    if old and not old.finished:
+        raise Refusal("CHANGED", "")
+    job = Job(a.id)
+    check_supported(r, a, waits=True)
+    number = r.number()
+    job.created = number
+    if old:
+        # a revival keeps only the counters and the thread of events; everything else is what the caller has merged
+        job.doc, job.rev, job.unassigned, job.event = old.doc, old.rev, old.unassigned, old.event
+        del r.finished[a.id]
+    r.jobs[a.id] = job
+    for name in (*GIVEN, "labels", "tags", "selectors"):
+        setattr(job, name, getattr(a, name))
+    job.notes = dated_notes(r, a.notes)
+    job.created_at = r.now
+    job.doc += 1
+    move(r, job, "waitingForActivation" if a.mode == "suspend" else "created")
+    r.agenda[f"life:{job.id}"] = r.now + LIFETIME
+    reply = {"outcome": "updated" if old else "created", "op": number, **job.record()}
+    events.job_received(r, job)
+    if job.status == "created":
+        enqueue(r, job)
+    return reply
+
+
+def update(r: Router, a: c.JobUpdate) -> Reply:
+    """All client-written fields are replaced; only what differs has an effect (semantics 12)."""
+    job = r.jobs.get(a.id)
+    if check_counters(job, a.doc, a.rev):
+        assert job
+        return {"outcome": "exists", "op": r.op, **job.record()}
+    if not job or job.finished:
+        raise Refusal("CHANGED", "")
+    # an assigned job may name such a queue: it does not wait there (and is not unassigned into it)
+    check_supported(r, a, waits=job.status in ("queued", "waitingForActivation"))
+    number = r.number()
+    before = job.status
+    notes = dated_notes(r, a.notes)
+    added_at = r.now if job.seq else None
+    chosen = selectors.text_of(selectors.merged(job.selector_list, selectors.parse(a.selectors), added_at))
+    given = {name: getattr(a, name) for name in GIVEN} | {
+        "labels": a.labels,
+        "tags": a.tags,
+        "notes": notes,
+        "selectors": chosen,
+    }
+    changed = {name for name, value in given.items() if getattr(job, name) != value}
+    requeued = bool(changed & {"labels", "queue", "channel", "selectors"})
+    # only a real change counts: a job queued again by an unassign may still say suspend
+    suspends = "mode" in changed and a.mode == "suspend"
+    if before == "queued" and (requeued or suspends):
+        # its offers are revoked as they were made: their events tell of the job before the change
+        leave_queue(r, job)
+    for name, value in given.items():
+        setattr(job, name, value)
+    job.doc += 1
+    revise(r, job)
+    if before == "queued" and suspends:
+        move(r, job, "waitingForActivation")
+        events.job_waiting_for_activation(r, job)
+    elif (before == "waitingForActivation" and a.mode == "queueAndMatch") or (before == "queued" and requeued):
+        enqueue(r, job, stay=before != "queued" or "queue" in changed)
+    elif before == "queued":
+        take_policy(r, job)
+    return {"outcome": "updated", "op": number, **job.record()}
+
+
+def cancel(r: Router, a: c.JobCancel) -> Reply:
+    job = find(r, a.id)
+    if a.request_id and job.requests.get("cancel") == a.request_id:
+        return {"op": r.op}
+    if job.finished:
+        raise Refusal("CONFLICT", "")
+    cancel_now(r, job, a.disposition or "Cancelled", a.note)
+    remember(r, job, "cancel", a.request_id)
+    return {"op": r.number()}
+
+
+def cancel_now(r: Router, job: Job, disposition: str, note: str) -> None:
+    """Row 21: its offers are revoked, or its worker is freed and the assignment closed (C12)."""
+    if job.status == "queued":
+        leave_queue(r, job)
+    if job.status in ("assigned", "completed"):
+        job.closed_at = r.now
+        offers.release(r, job)
+    r.agenda.pop(f"close:{job.id}", None)
+    job.close_at = 0
+    add_note(r, job, note)
+    job.disposition = disposition
+    job.doc += 1
+    move(r, job, "cancelled")
+    events.job_cancelled(r, job, note)
+    finish(r, job)
+
+
+def finish(r: Router, job: Job) -> None:
+    """A finished job is kept for a while, then the sweep removes it."""
+    r.number()
+    job.bars.clear()
+    r.finished[job.id] = r.now
+
+
+def remove(r: Router, job: Job) -> None:
+    """Takes a finished job out of the store, without a trace."""
+    del r.finished[job.id]
+    r.agenda.pop(f"life:{job.id}", None)
+    del r.jobs[job.id]
+
+
+def life_due(r: Router, job_id: str) -> None:
+    """C21: too old, unless it has finished in time."""
+    job = r.jobs.get(job_id)
+    if job and not job.finished:
+        r.number()
+        cancel_now(r, job, "Expired", "")
+
+
+def delete(r: Router, a: c.JobDelete) -> Reply:
+    job = r.jobs.get(a.id)
+    if not job:
+        return {"outcome": "absent", "op": r.op}
+    if not job.finished:
+        raise Refusal("IN_USE", "active")
+    events.job_deleted(r, job)
+    remove(r, job)
+    return {"outcome": "deleted", "op": r.number()}
+
+
+def reclassify(r: Router, a: c.JobReclassify) -> Reply:
+    """No job has a classification policy yet."""
+    if find(r, a.id).status not in ("queued", "waitingForActivation"):
+        raise Refusal("CONFLICT", "")
+    raise Refusal("INVALID", "")
+
+
+def read(r: Router, a: c.JobRead) -> Reply:
+    return find(r, a.id).record()
+
+
+def position(r: Router, a: c.JobPosition) -> Reply:
+    job = find(r, a.id)
+    if job.status != "queued":
+        raise Refusal("CONFLICT", "")
+    waiting = r.queued_in(job.queue)
+    place = waiting.index(job) + 1
+    return {
+        "job": job.id,
+        "position": place,
+        "queue": job.queue,
+        "length": len(waiting),
+        "wait_minutes": wait_minutes(r, r.queues[job.queue], place, waiting),
+    }
+
+
+def list_page(r: Router, a: c.JobList) -> Reply:
+    def scheduled(job: Job) -> int:
+        return job.schedule_at
+
+    def fits(job: Job) -> bool:
+        return (
+            (a.status in ("", job.status) or (a.status == "active" and job.status in ACTIVE))
+            and a.channel in ("", job.channel)
+            and a.classification in ("", job.classification)
+            and (not a.scheduled_before or 0 < scheduled(job) <= a.scheduled_before)
+            and (not a.scheduled_after or scheduled(job) >= a.scheduled_after)
+        )
+
+    rows = [job for job in r.jobs.values() if a.queue in ("", job.queue)]
+    return page(listed(rows), fits, a.cursor, a.limit)

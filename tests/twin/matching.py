@@ -1,0 +1,148 @@
+"""The one matching rule, word for word: the first job in queue order that somebody can take goes to the best worker."""
+
+from __future__ import annotations
+
+import math
+
+from tests.twin import events
+from tests.twin.model import Job, Offer, Router, Worker
+from tests.twin.selectors import Selector
+from tests.twin.texts import Scalar, scalar, scalars
+
+LEVELS = 8191
+
+
+def settle(r: Router) -> None:
+    """While some job wants an offer and has an eligible ready worker: offer the first such job to its best worker."""
+    while True:
+        for job in sorted(r.queued(r.jobs.values()), key=lambda j: j.place):
+            if wants(r, job):
+                candidates = [w for w in r.workers.values() if eligible(r, w, job)]
+                if candidates:
+                    issue(r, job, best(r, job, candidates))
+                    break
+        else:
+            return
+
+
+def wants(r: Router, job: Job) -> bool:
+    """Has it fewer open offers than its queue's policy allows?"""
+    return len(r.open_offers(job)) < job.max_offers
+
+
+def eligible(r: Router, w: Worker, job: Job) -> bool:
+    """Semantics 7.2, condition by condition."""
+    return (
+        w.available
+        and job.queue in w.queue_ids
+        and has_room(r, w, job.channel)
+        and not any(o.job == job.id for o in w.offers.values())
+        and not barred(w, job)
+        and selected(w, job)
+    )
+
+
+def has_room(r: Router, w: Worker, channel_id: str) -> bool:
+    """Capacity, the channel's maximum, and the number of open offers."""
+    channel = w.channel(channel_id)
+    limit = min(w.max_offers or r.settings["worker_offers"], r.settings["worker_offers"])
+    return (
+        channel is not None
+        and w.used + channel.cost <= w.capacity
+        and (channel.most is None or w.held(channel_id) < channel.most)
+        and len(w.offers) < limit
+    )
+
+
+def barred(w: Worker, job: Job) -> bool:
+    """Has it declined the job in this registration, with no retry time that has come?"""
+    bar = job.bars.get(w.id)
+    return bar is not None and bar.active and bar.registration == w.registration
+
+
+def selected(w: Worker, job: Job) -> bool:
+    """Do all active selectors hold, or does the policy bypass them?"""
+    labels = w.label_values
+    return job.bypass or all(s.holds(labels) for s in job.active_selectors())
+
+
+def best(r: Router, job: Job, candidates: list[Worker]) -> Worker:
+    """The best of the eligible workers by the mode of the job's queue."""
+    policy = r.distribution(job.queue)
+    if policy["mode"] == "roundRobin":
+        return next_in_turn(r.queues[job.queue].last_offered, candidates)
+    if policy["mode"] == "bestWorker":
+        sign = -1 if policy["descending"] else 1
+
+        def worse(w: Worker) -> tuple[float, float, int]:
+            total, raw = score(job, w)
+            return (sign * total, sign * raw, w.since)
+
+        return min(candidates, key=worse)
+    return min(candidates, key=lambda w: (level(w), w.since))
+
+
+def level(w: Worker) -> int:
+    """The load level: ratios of equal level count as equal."""
+    return w.used * LEVELS // w.capacity if w.capacity > 0 else 0
+
+
+def next_in_turn(last: str | None, candidates: list[Worker]) -> Worker:
+    """The first by id after the worker that last got an offer of this queue, and around."""
+    in_order = sorted(candidates, key=lambda w: w.id.encode())
+    after = [w for w in in_order if last is None or w.id.encode() > last.encode()]
+    return (after or in_order)[0]
+
+
+def score(job: Job, w: Worker) -> tuple[float, float]:
+    """The default score of semantics 7.5 and the sum of the raw x that breaks its ties (C39)."""
+    labels, wanted = w.label_values, scalars(job.labels)
+    active = job.active_selectors()
+    if not wanted and not active:
+        return 0.0, 0.0
+    # labels before selectors, in the selectors' order: a sum of doubles depends on its order
+    points = float(sum(key in labels and labels[key] == value for key, value in wanted.items()))
+    raw = 0.0
+    for s in active:
+        if s.operator in ("=", "!="):
+            points += s.holds(labels)
+        else:
+            part, x = magnitude(s, labels.get(s.key))
+            points += part
+            raw += x
+    return points / (len(wanted) + len(active)), raw
+
+
+def magnitude(s: Selector, have: Scalar | None) -> tuple[float, float]:
+    """What a selector <, <=, > or >= adds to a score, and its raw distance; nothing unless both are numbers."""
+    need = scalar(s.value)
+    if have is None or need is None or have[0] != "number" or need[0] != "number":
+        return 0.0, 0.0
+    a, b = float(have[1]), float(need[1])
+    x = (a - b if s.operator in (">", ">=") else b - a) / (abs(b) or 1.0)
+    return (1 / (1 + math.exp(-x)) if x > -700 else 0.0), x
+
+
+def issue(r: Router, job: Job, w: Worker) -> None:
+    """Offers the job to the worker: its cost is reserved until the offer ends."""
+    channel = w.channel(job.channel)
+    assert channel is not None
+    r.offers_made += 1
+    offer = Offer(
+        place=r.offers_made,
+        id=r.new_id("offer", job.id, w.id),
+        job=job.id,
+        worker=w.id,
+        queue=job.queue,
+        channel=job.channel,
+        cost=channel.cost,
+        offered_at=r.now,
+        expires_at=r.now + int(str(r.distribution(job.queue)["expires_ms"])),
+    )
+    w.offers[offer.id] = offer
+    w.idle_from = r.now
+    if r.distribution(job.queue)["mode"] == "roundRobin":
+        # read: the cursor counts the offers made by this mode, not those made while the queue had another
+        r.queues[job.queue].last_offered = w.id
+    r.agenda[events.offer_row(offer)] = offer.expires_at
+    events.offer_issued(r, job, w, offer)

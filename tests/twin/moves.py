@@ -1,0 +1,453 @@
+"""Random steps: small pools of everything, so that every corner is met often.
+
+A step is made without knowing what the router will answer: ids made by the service and document counters are placeholders
+that ``resolve`` fills in from the twin when the step is run. So a sequence stays meaningful when steps are taken out.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import msgspec
+
+from engine import commands as c
+from tests.twin.model import DAY, Job, Offer, Router
+from tests.twin.texts import lines
+
+PRESENT = -1
+"""Placeholder of a document counter: the present one."""
+VALUES = ["1", "2", "1.0", "3.5", "-2", "0", '"x"', '"y"', '"1"', '""', "true", "false", '"é\\n\\"q"']
+KEYS = ['"skill"', '"site"', '"a\\tb"']
+OPERATORS = ["=", "!=", "<", "<=", ">", ">="]
+JOB_FIELDS = "channel queue priority reference disposition mode labels tags notes selectors".split()
+NOTES = ['"hello"', '"second\\nline"']
+
+
+@dataclass
+class Step:
+    """One step: when (a delay, or the k-th due time and an offset), what, and how its placeholders are meant."""
+
+    command: c.Command
+    delay: int = 0
+    due: int | None = None
+    pick: int = 0
+    """Which of the offers or assignments that fit the placeholder."""
+    changes: frozenset[str] = frozenset()
+    """Of an update: the fields that change; the others stay as they are."""
+    ids: tuple[str, ...] = ()
+    """Of a create: ids to take from, the first that is free for a new life."""
+
+
+@dataclass
+class Memory:
+    """Ids that the service has made so far, ended ones included."""
+
+    offers: list[tuple[str, str]] = field(default_factory=list)
+    assignments: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, r: Router) -> None:
+        for worker in r.workers.values():
+            for offer in worker.offers.values():
+                if (worker.id, offer.id) not in self.offers[-50:]:
+                    self.offers.append((worker.id, offer.id))
+            for held in worker.assignments.values():
+                if (held.job, held.id) not in self.assignments[-50:]:
+                    self.assignments.append((held.job, held.id))
+
+
+def resolve(step: Step, r: Router, memory: Memory) -> tuple[int, c.Command] | None:
+    """Time and command of a step as they stand now; None when there is nothing it could mean."""
+    now = r.now + step.delay
+    if step.due is not None:
+        times = sorted(r.agenda.values())
+        if not times:
+            return None
+        now = max(r.now, times[step.due % len(times)] + step.delay)
+    command = step.command
+    if step.ids and command.id in r.jobs and not r.jobs[command.id].finished:  # type: ignore[attr-defined]
+        free = [i for i in step.ids if i not in r.jobs or r.jobs[i].finished]
+        command = msgspec.structs.replace(command, id=free[0]) if free else command
+    if isinstance(command, c.JobUpdate):
+        command = patched(command, step.changes, r)
+    if getattr(command, "doc", 0) == PRESENT:
+        command = with_counter(command, r)
+    for name in ("retry_at", "close_at"):
+        if getattr(command, name, 0):
+            command = msgspec.structs.replace(command, **{name: now + getattr(command, name)})
+    if getattr(command, "offer", "") in ("open", "past"):
+        return with_offer(now, command, step.pick, r, memory)
+    if getattr(command, "assignment", "") in ("present", "past"):
+        return with_assignment(now, command, step.pick, r, memory)
+    return now, command
+
+
+def patched(command: c.JobUpdate, changes: frozenset[str], r: Router) -> c.JobUpdate:
+    """A PATCH of an existing job: what it does not change is sent as it stands."""
+    job = r.jobs.get(command.id)
+    if not job:
+        return command
+    kept = {name: getattr(job, name) for name in JOB_FIELDS if name not in changes}
+    if "selectors" in kept:
+        kept["selectors"] = "\n".join(line.rsplit("\t", 1)[0] + "\t" for line in lines(job.selectors))
+    return msgspec.structs.replace(command, **kept)
+
+
+def with_counter(command: c.Command, r: Router) -> c.Command:
+    record: object = None
+    if isinstance(command, c.PolicyUpsert):
+        record = r.policies.get((command.kind, command.id))
+    elif isinstance(command, c.QueueUpsert):
+        record = r.queues.get(command.id)
+    elif isinstance(command, c.WorkerUpsert):
+        record = r.workers.get(command.id)
+    else:
+        record = r.jobs.get(getattr(command, "id", ""))
+    return msgspec.structs.replace(command, doc=getattr(record, "doc", 0))
+
+
+def with_offer(now: int, command: c.Command, pick: int, r: Router, memory: Memory) -> tuple[int, c.Command] | None:
+    assert isinstance(command, c.OfferAccept | c.OfferDecline)
+    found: list[tuple[str, str]] = memory.offers[-20:]
+    if command.offer == "open":
+        offers: list[Offer] = [o for w in r.workers.values() for o in w.offers.values()]
+        found = [(o.worker, o.id) for o in sorted(offers, key=lambda o: o.place)]
+    if not found:
+        return None
+    worker, offer = found[pick % len(found)]
+    return now, msgspec.structs.replace(command, worker=worker, offer=offer)
+
+
+def with_assignment(
+    now: int, command: c.Command, pick: int, r: Router, memory: Memory
+) -> tuple[int, c.Command] | None:
+    found = memory.assignments[-20:]
+    if getattr(command, "assignment", "") == "present":
+        wanted = "completed" if isinstance(command, c.AssignmentClose) else "assigned"
+        held: list[Job] = [j for j in r.jobs.values() if j.status == wanted]
+        found = [(j.id, j.assignment) for j in held]
+    if not found:
+        return None
+    job, assignment = found[pick % len(found)]
+    return now, msgspec.structs.replace(command, job=job, assignment=assignment)
+
+
+class Maker:
+    """Makes the steps of one episode; its dice decide first what kind of episode it is."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        d = self.dice
+        self.queues = [f"q{i}" for i in range(d.choice([1, 2, 4]))]
+        self.workers = [f"w{i}" for i in range(d.choice([1, 2, 4, 8, 12, 25]))]
+        self.jobs = [f"j{i}" for i in range(d.choice([3, 8, 16, 30, 60]))]
+        if d.random() < 0.2:
+            self.workers[0], self.jobs[0], self.queues[0] = "w é:1\n", "j/%2F:x", 'q "1":\\'
+        self.policies = [f"d{i}" for i in range(d.choice([1, 2, 3]))]
+        self.modes = d.choice([["longestIdle"], ["roundRobin"], ["bestWorker"], ["longestIdle", "roundRobin", "bestWorker"]])
+        self.channels = ["v", "chat", "mail"][: d.choice([1, 2, 3])]
+        self.selecting = d.choice([0.0, 0.2, 0.7])
+        self.labelling = d.choice([0.0, 0.5, 1.0])
+        self.expiring = d.choice([0.0, 0.0, 0.5])
+        self.most_offers = d.choice([1, 1, 2, 3])
+        self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
+        self.costs = d.choice([[1], [1], [0, 1, 2], [1, 2], [1, 3_000, 4_999]])
+        self.maxima = d.choice([[None], [None], [None, 1, 2]])
+        self.limits = d.choice([[0], [0, 1, 2]])
+        self.offer_ms = d.choice([[1_000], [60_000], [500, 2_000, 60_000]])
+        self.delays = d.choice([[0, 1], [0, 1, 100, 1_000], [0, 500, 3_000, 20_000]])
+        shapes = d.choice([1, 2, 2, 3, 40])
+        self.shapes = [self.shape() for _ in range(shapes)]
+        self.vary = d.choice([0.02, 0.2])
+        self.batch = d.choice([100, 100, 1, 2, 3, 7])
+        self.worker_offers = d.choice([1_000, 1_000, 1, 2])
+        if d.random() < 0.1:
+            self.delays = [*self.delays, -1, -3_000]
+        self.weights = self.choose_weights()
+
+    def choose_weights(self) -> dict[str, float]:
+        """How often each kind of step comes; some kinds are left out of some episodes."""
+        weights = {
+            "create": 22.0,
+            "accept": 14,
+            "decline": 7,
+            "complete": 9,
+            "close": 9,
+            "sweep": 6,
+            "worker": 9,
+            "update": 7,
+            "cancel": 3,
+            "unassign": 4,
+            "delete": 2,
+            "policy": 1.5,
+            "queue": 1.5,
+            "settings": 0.3,
+            "read": 5,
+            "wait": 4,
+        }
+        for name in ("decline", "update", "cancel", "unassign", "policy", "queue", "close", "accept", "delete"):
+            if self.dice.random() < 0.15:
+                weights[name] = 0
+        return weights
+
+    # ---- documents ---------------------------------------------------------------------------------------------
+
+    def labels(self, chance: float) -> str:
+        members = [f"{k}:{self.dice.choice(VALUES)}" for k in sorted(KEYS) if self.dice.random() < chance]
+        return "\n".join(members)
+
+    def selectors(self) -> str:
+        d, found = self.dice, []
+        for _ in range(d.choice([0, 1, 1, 2, 3])):
+            key, value = d.choice(KEYS), d.choice([*VALUES, '{"a":[1]}', "null", ""])
+            if d.random() < 0.15:
+                key, value = '"Id"', f'"{d.choice([w for w in self.workers if w.isalnum()] or ["w1"])}"'
+            seconds = d.choice(["1", "0.5", "20", "60.25", "0"]) if d.random() < self.expiring else ""
+            expedite = int(d.random() < (0.4 if seconds else 0.1))
+            operator = d.choice(["=", "=", "=", *OPERATORS])
+            found.append("\t".join([key, operator, value, seconds, str(expedite), ""]))
+        return "\n".join(found) if d.random() < self.selecting else ""
+
+    def notes(self) -> str:
+        d = self.dice
+        lines = [f"{d.choice(NOTES)}\t{d.choice(['', '5', '900'])}" for _ in range(d.choice([0, 0, 0, 1, 2]))]
+        return "\n".join(lines)
+
+    def shape(self) -> dict[str, object]:
+        """A worker's shape: what makes it equal to others."""
+        d = self.dice
+        queues = [q for q in self.queues if d.random() < 0.8] or self.queues[:1]
+        channels = [ch for ch in self.channels if d.random() < 0.8] or self.channels[:1]
+        if d.random() < 0.03:
+            queues, channels = [], []
+        if d.random() < 0.05:
+            queues.append("unknown")
+        rows = []
+        for channel in channels:
+            most = d.choice(self.maxima)
+            rows.append(f'"{channel}"\t{d.choice(self.costs)}\t{most or ""}')
+        return {
+            "capacity": d.choice(self.capacities),
+            "queues": "\n".join(msgspec.json.encode(q).decode() for q in queues),
+            "channels": "\n".join(rows),
+            "labels": self.labels(self.labelling),
+            "max_offers": d.choice(self.limits),
+        }
+
+    # ---- steps -------------------------------------------------------------------------------------------------
+
+    def start(self) -> list[Step]:
+        """Settings, policies, queues and some workers to begin with."""
+        steps = [self.settings()]
+        steps += [self.policy(p) for p in self.policies]
+        steps += [self.queue(q) for q in self.queues]
+        steps += [self.worker(w, 0.9) for w in self.workers if self.dice.random() < 0.8]
+        return steps
+
+    def step(self) -> Step:
+        """One random step."""
+        kinds = list(self.weights)
+        kind = self.dice.choices(kinds, [self.weights[k] for k in kinds])[0]
+        step: Step = getattr(self, kind)()
+        if self.dice.random() < 0.5:
+            step.delay = self.dice.choice(self.delays)
+        if kind == "wait" or self.dice.random() < 0.02:
+            step.due, step.delay = self.dice.choice([0, 0, 0, 1, 2]), self.dice.choice([-1, 0, 0, 0, 1])
+        return step
+
+    def request(self) -> str:
+        return self.dice.choice(["", "", "r1", "r2"])
+
+    def note(self) -> str:
+        return self.dice.choice(["", "", *NOTES])
+
+    def settings(self) -> Step:
+        d = self.dice
+        return Step(
+            c.SettingsWrite(
+                outage_ms=d.choice([0, 5_000, 5_000, 100_000]),
+                batch=self.batch if d.random() < 0.9 else d.choice([1, 2, 100]),
+                # fixed for an episode: workers' places in their lanes depend on it
+                worker_offers=self.worker_offers,
+                keep_finished_ms=d.choice([90 * DAY, 10_000]),
+                keep_finished_count=d.choice([1_000_000, 5]),
+                keep_events_count=d.choice([1_000_000, 300]),
+                unassign_limit=d.choice([1, 3, 3]),
+            )
+        )
+
+    def policy(self, policy_id: str = "") -> Step:
+        d = self.dice
+        if not policy_id and d.random() < 0.4:
+            return self.other_policy()
+        most = d.randint(1, self.most_offers)
+        return Step(
+            c.PolicyUpsert(
+                kind="distribution",
+                id=policy_id or d.choice([*self.policies, "d9"]),
+                doc=PRESENT,
+                expires_ms=d.choice(self.offer_ms),
+                mode=d.choice(self.modes),
+                min_offers=d.randint(1, most),
+                max_offers=most,
+                bypass=d.random() < 0.15,
+                descending=d.random() < 0.8,
+                scoring="static" if not policy_id and d.random() < 0.15 else "",
+                document='{"x":1}',
+            )
+        )
+
+    def other_policy(self) -> Step:
+        d = self.dice
+        if d.random() < 0.5:
+            fallback = d.choice(["", *self.queues])
+            return Step(c.PolicyUpsert(kind="classification", id="c1", doc=PRESENT, fallback=fallback))
+        uses = ["c1"] if d.random() < 0.3 else []
+        return Step(
+            c.PolicyUpsert(kind="exception", id=d.choice(["e1", "e2"]), doc=PRESENT, rules=d.choice([0, 0, 1]), uses=uses)
+        )
+
+    def queue(self, queue_id: str = "") -> Step:
+        d = self.dice
+        return Step(
+            c.QueueUpsert(
+                id=queue_id or d.choice([*self.queues, "q9"]),
+                doc=PRESENT if d.random() < 0.9 else d.choice([0, 1, 77]),
+                name=d.choice(["", "name"]),
+                distribution=d.choice(self.policies if queue_id or d.random() < 0.9 else ["d9", "nobody", ""]),
+                exception="" if queue_id or d.random() < 0.7 else d.choice(["e1", "e2"]),
+                labels=self.labels(0.3),
+            )
+        )
+
+    def worker(self, worker_id: str = "", available: float = 0.75) -> Step:
+        d = self.dice
+        shape = dict(d.choice(self.shapes))
+        if d.random() < self.vary:
+            name = d.choice(sorted(shape))
+            shape[name] = self.shape()[name]
+        return Step(
+            c.WorkerUpsert(  # type: ignore[arg-type]
+                id=worker_id or d.choice(self.workers),
+                doc=PRESENT if d.random() < 0.95 else d.choice([0, 1, 77]),
+                rev=-1 if d.random() < 0.9 else 3,
+                available=d.random() < available,
+                tags=self.labels(0.1),
+                **shape,
+            )
+        )
+
+    def job(self) -> dict[str, object]:
+        d = self.dice
+        return {
+            "id": d.choice(self.jobs),
+            "doc": PRESENT if d.random() < 0.95 else d.choice([0, 1, 77]),
+            "channel": d.choice(self.channels),
+            "queue": d.choice(self.queues if d.random() < 0.97 else ["q9", "nobody", ""]),
+            "classification": "c1" if d.random() < 0.01 else "",
+            "priority": d.choice([1, 1, 1, 1, 5, -3, 100, -100]),
+            "reference": d.choice(["", "", "ref"]),
+            "disposition": d.choice(["", "", "", "told"]),
+            "mode": d.choices(["queueAndMatch", "suspend", "scheduleAndSuspend"], [85, 14, 1])[0],
+            "labels": self.labels(self.labelling / 2),
+            "tags": self.labels(0.1),
+            "notes": self.notes(),
+            "selectors": self.selectors(),
+        }
+
+    def create(self) -> Step:
+        ids = tuple(self.dice.sample(self.jobs, len(self.jobs))) if self.dice.random() < 0.9 else ()
+        return Step(c.JobCreate(**self.job()), ids=ids)  # type: ignore[arg-type]
+
+    def update(self) -> Step:
+        """A PATCH of a few fields."""
+        changes = frozenset(self.dice.choices(JOB_FIELDS, k=self.dice.choice([1, 1, 1, 2, 10])))
+        return Step(c.JobUpdate(**self.job()), changes=changes)  # type: ignore[arg-type]
+
+    def accept(self) -> Step:
+        kind = "open" if self.dice.random() < 0.85 else "past"
+        return Step(c.OfferAccept("", kind, self.request()), pick=self.dice.randrange(1000))
+
+    def decline(self) -> Step:
+        d = self.dice
+        kind = "open" if d.random() < 0.85 else "past"
+        # a retry time is told as a delay; resolving makes it a time
+        retry_at = d.choice([0, 0, -5, 1, 1_000, 30_000])
+        return Step(c.OfferDecline("", kind, retry_at, self.request()), pick=d.randrange(1000))
+
+    def assigned(self) -> str:
+        return "present" if self.dice.random() < 0.9 else "past"
+
+    def complete(self) -> Step:
+        d = self.dice
+        return Step(
+            c.AssignmentComplete("", self.assigned(), self.request(), self.note()), pick=d.randrange(1000)
+        )
+
+    def close(self) -> Step:
+        d = self.dice
+        close_at = d.choice([0, 0, 0, -100, 1, 2_000])
+        disposition = d.choice(["", "", "done"])
+        command = c.AssignmentClose("", self.assigned(), disposition, close_at, self.request(), self.note())
+        return Step(command, pick=d.randrange(1000))
+
+    def unassign(self) -> Step:
+        d = self.dice
+        command = c.AssignmentUnassign("", self.assigned(), d.random() < 0.3, self.request())
+        return Step(command, pick=d.randrange(1000))
+
+    def cancel(self) -> Step:
+        return Step(c.JobCancel(self.dice.choice(self.jobs), self.dice.choice(["", "why"]), self.request(), self.note()))
+
+    def delete(self) -> Step:
+        d = self.dice
+        return Step(
+            d.choice(
+                [
+                    c.JobDelete(d.choice(self.jobs)),
+                    c.JobDelete(d.choice(self.jobs)),
+                    c.WorkerDelete(d.choice(self.workers)),
+                    c.QueueDelete(d.choice([*self.queues, "q9"])),
+                    c.PolicyDelete("distribution", d.choice([*self.policies, "d9"])),
+                    c.PolicyDelete("exception", "e1"),
+                    c.PolicyDelete("classification", "c1"),
+                ]
+            )
+        )
+
+    def sweep(self) -> Step:
+        return Step(c.AgendaDue())
+
+    wait = sweep
+
+    def read(self) -> Step:
+        d = self.dice
+        job, worker, queue = d.choice(self.jobs), d.choice(self.workers), d.choice([*self.queues, "nobody"])
+        status = d.choice(["", "active", "queued", "assigned", "completed", "closed", "cancelled", "waitingForActivation"])
+        limit, cursor = d.choice([1, 2, 100]), d.choice([0, 0, 5, 50])
+        return Step(
+            d.choice(
+                [
+                    c.JobRead(job),
+                    c.WorkerRead(worker),
+                    c.QueueRead(queue),
+                    c.PolicyRead("distribution", d.choice(self.policies)),
+                    c.QueueStatistics(queue),
+                    c.QueueStatistics(queue),
+                    c.JobPosition(job),
+                    c.JobPosition(job),
+                    c.JobReclassify(job),
+                    c.QueueList(limit, cursor),
+                    c.PolicyList(d.choice(["distribution", "exception", "classification"]), limit, cursor),
+                    c.JobList(limit, cursor, status, d.choice(["", *self.queues]), d.choice(["", *self.channels])),
+                    c.WorkerList(
+                        limit,
+                        cursor,
+                        d.choice(["", "active", "inactive", "draining"]),
+                        d.choice(["", *self.channels]),
+                        d.choice(["", *self.queues]),
+                        d.random() < 0.4,
+                    ),
+                ]
+            )
+        )
