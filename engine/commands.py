@@ -72,6 +72,7 @@ class PolicyRead(Command, frozen=True):
 
     kind: str
     id: str
+    secrets: bool = False
 
 
 class PolicyDelete(Command, frozen=True):

@@ -13,6 +13,14 @@ function policies.load(kind, id)
   return records.load(keys.policy(kind, id), id, NUMERIC)
 end
 
+--- A reply with the credentials of the policy's rules added: only for a merge, which must not lose them.
+---@param reply table flat name-value list
+function policies.with_secret(reply, kind, id)
+  reply[#reply + 1] = "secret"
+  reply[#reply + 1] = redis.call("GET", keys.secret(kind, id)) or ""
+  return reply
+end
+
 --- Refuses when a policy that is named does not exist.
 function policies.need(kind, id)
   if redis.call("EXISTS", keys.policy(kind, id)) == 0 then

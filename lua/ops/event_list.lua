@@ -1,6 +1,7 @@
 --- Entries of the outbox after one, oldest first.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { after (entry number, exclusive), limit }
---- Replies: next (number of the last entry shown, or after), oldest (number of the oldest kept entry, 0 = none), rows: op, at,
+--- Replies: next (number of the last entry shown, or after), oldest (number of the oldest kept entry, 0 = none),
+---   last (number of the last entry ever made), rows: op, at,
 ---   call, request, prev, events (type, payload …)
 --- Refuses: BAD_CALL
 --- Events: none
@@ -40,6 +41,8 @@ op.read("jr_event_list", { after = 0, limit = 100 }, function(given)
     last,
     "oldest",
     oldest and tonumber(string.match(oldest[1], "^(%d+)")) or 0,
+    "last",
+    op.event,
     "rows",
     rows,
   }

@@ -94,7 +94,7 @@ op.write("jr_policy_upsert", {
   local policy = policies.load(given.kind, given.id)
   -- check
   if upsert.check(policy, given) then
-    return upsert.reply("exists", policy)
+    return policies.with_secret(upsert.reply("exists", policy), given.kind, given.id)
   end
   verify(given)
   -- write

@@ -4,9 +4,9 @@
 --- Refuses: NOT_FOUND
 --- Events: none
 
--- an expedited rank stands 201 above that of the same priority
+-- an expedited rank stands 201 before that of the same priority, so from -100 down
 local function priority_of(rank)
-  return rank < -100 and 1 - (rank + 201) or 1 - rank
+  return rank <= -100 and 1 - (rank + 201) or 1 - rank
 end
 
 op.read("jr_queue_statistics", { id = op.TEXT }, function(given)

@@ -1,0 +1,161 @@
+"""Authentication by HMAC-SHA256, as Azure Communication Services has it, and the router a request is for.
+
+The official clients sign slightly different spellings of one request: of the query (as sent, or as an HTML
+form would encode it) and of the host (with and without port). A request is accepted when one of these
+spellings was signed; the first is nearly always the one.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator, Sequence
+from email.utils import mktime_tz, parsedate_tz
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote_plus, urlsplit
+
+from api.errors import Denied
+
+if TYPE_CHECKING:
+    from engine.settings import Settings, Tenant
+
+MAX_SKEW = 15 * 60
+MAIN = "main"
+
+_DENIED = "Denied by the resource provider."
+_USUAL = b"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature="
+_SCHEME = re.compile(rb"HMAC-SHA256 SignedHeaders=([^&]*)&Signature=(.*)", re.IGNORECASE | re.DOTALL)
+_PORT = re.compile(rb":[0-9]+$")
+_LOWER_ESCAPE = re.compile(rb"%(?:.?[a-f])")
+_EMPTY_HASH = b64encode(hashlib.sha256(b"").digest())
+
+
+class Authenticator:
+    """Knows the routers, their keys and their hosts."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]):
+        self._tenants = settings.tenants
+        self._by_host = {
+            host.lower(): tenant for tenant in settings.tenants.values() for host in tenant.hosts
+        }
+        self._public_host = urlsplit(settings.public_base_url).netloc.encode()
+        self._proxies = frozenset(settings.trusted_proxies)
+        self._clock = clock
+
+    def tenant(self, host: bytes) -> Tenant:
+        """The router of a host: a configured one, one named as the host's first label, or the main one."""
+        name = _PORT.sub(b"", host).decode("latin-1").lower()
+        found = (
+            self._by_host.get(name) or self._tenants.get(name.partition(".")[0]) or self._tenants.get(MAIN)
+        )
+        if found is None:
+            raise Denied(_DENIED)
+        return found
+
+    def check(
+        self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes, tenant: Tenant, peer: str
+    ) -> None:
+        """Refuses a request that is not signed with a key of this router."""
+        names, signature = _parse(headers.get(b"authorization"))
+        date = headers.get(names[0])
+        if date is None:
+            raise Denied(f"{_DENIED} The header 'x-ms-date' is missing.")
+        content_hash = headers.get(b"x-ms-content-sha256", b"")
+        hashed = b64encode(hashlib.sha256(body).digest()) if body else _EMPTY_HASH
+        if not hmac.compare_digest(content_hash, hashed):
+            raise Denied(f"{_DENIED} The header 'x-ms-content-sha256' does not fit the body.")
+        moment = _epoch(date)
+        if moment is None or abs(self._clock() - moment) > MAX_SKEW:
+            raise Denied(
+                f"{_DENIED} The date of the request differs from the server's clock by more than 15 minutes."
+            )
+        values = {names[0]: date, b"x-ms-content-sha256": content_hash}
+        for path in _targets(target):
+            for host in self._hosts(headers, tenant, peer):
+                values[b"host"] = host
+                text = b"%b\n%b\n%b" % (method.encode(), path, b";".join([values[name] for name in names[1]]))
+                for key in tenant.keys:
+                    if hmac.compare_digest(hmac.digest(key, text, "sha256"), signature):
+                        return
+        raise Denied(_DENIED)
+
+    def _hosts(self, headers: dict[bytes, bytes], tenant: Tenant, peer: str) -> Iterator[bytes]:
+        """The spellings of the host that a client may have signed."""
+        host = headers.get(b"host", b"")
+        yield host
+        given = [host, *(name.encode() for name in tenant.hosts), self._public_host]
+        if peer in self._proxies and b"x-forwarded-host" in headers:
+            given.append(headers[b"x-forwarded-host"])
+        seen = {host: None}
+        for name in filter(None, given):
+            lower = name.lower()
+            once = _PORT.sub(b"", lower)
+            for spelling in (name, lower, once, _PORT.sub(b"", once)):
+                seen[spelling] = seen[spelling + b"/"] = None
+        del seen[host]
+        yield from seen
+
+
+def _parse(authorization: bytes | None) -> tuple[tuple[bytes, Sequence[bytes]], bytes]:
+    """The name of the date's header, the names of all signed headers in their order, and the signature."""
+    if authorization is None:
+        raise Denied(f"{_DENIED} The header 'Authorization' is missing.")
+    if authorization.startswith(_USUAL):
+        return (b"x-ms-date", _USUAL_NAMES), _decoded(authorization[len(_USUAL) :])
+    if authorization[:7].lower() == b"bearer ":
+        raise Denied(
+            f"{_DENIED} This router takes access keys, not tokens: give the client its connection string, "
+            "or AzureKeyCredential with the access key (the server's setting JOBROUTER_ACCESS_KEYS)."
+        )
+    found = _SCHEME.fullmatch(authorization)
+    if not found:
+        raise Denied(
+            f"{_DENIED} 'Authorization' is not of the form 'HMAC-SHA256 SignedHeaders=…&Signature=…'."
+        )
+    names = found[1].lower().split(b";")
+    for date in (b"x-ms-date", b"date"):
+        if sorted(names) == sorted((date, b"host", b"x-ms-content-sha256")):
+            return (date, names), _decoded(found[2])
+    raise Denied(f"{_DENIED} SignedHeaders must name x-ms-date, host and x-ms-content-sha256.")
+
+
+_USUAL_NAMES = (b"x-ms-date", b"host", b"x-ms-content-sha256")
+
+
+def _decoded(signature: bytes) -> bytes:
+    try:
+        return b64decode(signature, validate=True)
+    except binascii.Error:
+        raise Denied(f"{_DENIED} The signature is not base64.") from None
+
+
+@lru_cache(256)
+def _epoch(date: bytes) -> int | None:
+    """A header's date in epoch seconds; clients of one second send the same."""
+    parsed = parsedate_tz(date.decode("latin-1"))
+    try:
+        return mktime_tz(parsed) if parsed and parsed[9] is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _targets(target: bytes) -> Iterator[bytes]:
+    """The target as sent, then with its query as browsers' URLSearchParams write it."""
+    yield target
+    path, _, query = target.partition(b"?")
+    # only what such a client may itself have sent: else two targets of one meaning would share a signature
+    if not query or _LOWER_ESCAPE.search(query) or not all(b"=" in part for part in query.split(b"&")):
+        return
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+    except (ValueError, UnicodeDecodeError):
+        return
+    yield path + b"?" + "&".join(f"{_form(name)}={_form(value)}" for name, value in pairs).encode()
+
+
+def _form(text: str) -> str:
+    return quote_plus(text, safe="*").replace("~", "%7E")

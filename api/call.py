@@ -1,0 +1,71 @@
+"""One request of the interface: what handlers get, and what they answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from api.errors import Header
+from api.wire.queries import LIMITED_VERSION
+from engine.commands import Command
+
+Answer = tuple[int, bytes, Sequence[Header]]
+Handler = Callable[..., Awaitable[Answer]]
+
+REQUEST_ID = b"x-ms-client-request-id"
+MAX_REQUEST_ID = 64
+
+
+class Runner(Protocol):
+    """What handlers need of the store."""
+
+    async def run(self, root: str, command: Command) -> Any:
+        """Runs a command for the router at this root."""
+
+
+class Call:
+    """One authenticated request, with the router that it is for."""
+
+    __slots__ = ("body", "clock", "headers", "link_base", "path", "query", "root", "store", "version")
+
+    def __init__(
+        self,
+        store: Runner,
+        root: str,
+        clock: Callable[[], float],
+        link_base: str,
+        path: bytes,
+        query: dict[str, str],
+        version: str,
+        headers: dict[bytes, bytes],
+        body: bytes,
+    ):
+        self.store = store
+        self.root = root
+        self.clock = clock
+        self.link_base = link_base
+        self.path = path
+        self.query = query
+        self.version = version
+        self.headers = headers
+        self.body = body
+
+    async def run(self, command: Command) -> Any:
+        """Runs a command."""
+        return await self.store.run(self.root, command)
+
+    def now_ms(self) -> int:
+        """The time, in epoch milliseconds."""
+        return int(self.clock() * 1000)
+
+    @property
+    def request_id(self) -> str:
+        """The client's id of the request, the same in all repetitions; a long one is stored as its hash."""
+        given = self.headers.get(REQUEST_ID, b"")
+        return given.decode("latin-1") if len(given) <= MAX_REQUEST_ID else hashlib.sha256(given).hexdigest()
+
+    @property
+    def knows_limit(self) -> bool:
+        """Whether the version of the interface that is spoken knows a worker's limit of concurrent offers."""
+        return self.version != LIMITED_VERSION

@@ -1,0 +1,96 @@
+"""Finds the handler of a request by its raw path: a small table, and ids that may hold any character.
+
+Paths are a fixed head (``/routing`` or ``/ext/v1``), then names and ids in turn. The action of a POST follows
+the last colon of the last id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
+
+from api.call import Handler
+from api.errors import BadRequest, MethodNotAllowed, NotFound
+from api.wire.values import MAX_ID
+
+Found = tuple[Handler, list[str]]
+_Key = tuple[bytes, ...]
+
+_HEADS = {b"routing": 2, b"ext": 3}
+"""The first segment to the number of segments in front of the first name, the empty one included."""
+
+
+class Dispatcher:
+    """The table of all routes, ``METHOD /path/{}/name/{}:action`` to handler."""
+
+    def __init__(self, routes: Mapping[str, Handler]):
+        self._table: dict[_Key, dict[str, Handler]] = {}
+        for route, handler in routes.items():
+            method, path = route.split(" ")
+            path, _, action = path.partition(":")
+            segments = path.encode().split(b"/")
+            methods = self._table.setdefault(_key(segments), {})
+            methods[f"{method}:{action}" if action else method] = handler
+
+    def find(self, method: str, raw_path: bytes) -> Found:
+        """The handler and the ids in the path."""
+        segments = raw_path.split(b"/")
+        methods = self._table.get(_key(segments))
+        if methods is None:
+            raise _no_such_path()
+        start = _HEADS[segments[1]] + 1
+        raw_ids = segments[start::2]
+        if b"" in raw_ids:
+            raise _no_such_path()
+        handler = methods.get(method)
+        if handler is None:
+            handler = self._action(method, methods, raw_ids)
+        return handler, [_id(raw) for raw in raw_ids]
+
+    def _action(self, method: str, methods: Mapping[str, Handler], raw_ids: list[bytes]) -> Handler:
+        """The handler of an action, which is cut off from the last id."""
+        head, colon, action = raw_ids[-1].rpartition(b":") if raw_ids else (b"", b"", b"")
+        name = f"POST:{action.decode('latin-1')}"
+        plain = [known for known in methods if ":" not in known]
+        if colon and head and name in methods and (method == "POST" or not plain):
+            if method != "POST":
+                raise _no_such_method(method, ["POST"])
+            raw_ids[-1] = head
+            return methods[name]
+        if not plain or (method == "POST" and colon):
+            raise _no_such_path()
+        raise _no_such_method(method, plain)
+
+
+def _key(segments: list[bytes]) -> _Key:
+    """The head and the names of a path, and how many segments it has."""
+    start = _HEADS.get(segments[1], 2) if len(segments) > 1 else 0
+    return (b"%d" % len(segments), *segments[1:start], *segments[start::2])
+
+
+def _id(raw: bytes) -> str:
+    try:
+        text = unquote_to_bytes(raw).decode() if b"%" in raw else raw.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("An id in the path is not valid UTF-8.") from None
+    if b"%" in raw and not _well_escaped(raw):
+        raise BadRequest("An id in the path holds a percent sign that begins no escape.")
+    if "\0" in text or not 1 <= len(text) <= MAX_ID:
+        raise BadRequest(f"An id has 1 to {MAX_ID} characters, and none of them is NUL.")
+    return text
+
+
+def _well_escaped(raw: bytes) -> bool:
+    digits = b"0123456789abcdefABCDEF"
+    return all(len(rest) >= 2 and rest[0] in digits and rest[1] in digits for rest in raw.split(b"%")[1:])
+
+
+def _no_such_path() -> NotFound:
+    return NotFound("The requested path does not exist.")
+
+
+def _no_such_method(method: str, allowed: list[str]) -> MethodNotAllowed:
+    allow = ", ".join(sorted(allowed))
+    return MethodNotAllowed(
+        f"{method} is not allowed here; allowed: {allow}.", headers=[(b"allow", allow.encode())]
+    )

@@ -1,0 +1,166 @@
+"""The command line: every flag has an environment variable of the same name, JOBROUTER_…"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from api.access_keys import BadOption
+
+_UNITS_MS = {"": 86_400_000, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)")
+
+
+class Flag(NamedTuple):
+    """One option: its flag without dashes, its default, how its text is read, and its help."""
+
+    name: str
+    default: str
+    read: Callable[[str], Any]
+    help: str
+
+
+def duration_ms(text: str) -> int:
+    """``90d``, ``12h``, ``30m``, ``45s``, ``500ms``; a number alone is days. In ms."""
+    found = _DURATION.fullmatch(text)
+    if not found:
+        raise ValueError
+    return round(float(found[1]) * _UNITS_MS[found[2]])
+
+
+def positive(text: str) -> int:
+    """A whole number above zero."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def port_number(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise ValueError
+    return number
+
+
+def truth(text: str) -> bool:
+    """yes or no."""
+    return {
+        "yes": True,
+        "true": True,
+        "1": True,
+        "on": True,
+        "no": False,
+        "false": False,
+        "0": False,
+        "off": False,
+    }[text.lower()]
+
+
+LISTENING = (
+    Flag("host", "127.0.0.1", str, "address to listen on"),
+    Flag("port", "8080", port_number, "port for http"),
+    Flag("tls-port", "8443", port_number, "port for https"),
+    Flag(
+        "tls-cert", "", str, "certificate file (PEM, with its chain); none: a development certificate is made"
+    ),
+    Flag("tls-key", "", str, "key file of the certificate (PEM)"),
+    Flag("public-base-url", "", str, "address under which clients see the router, if a proxy changes it"),
+    Flag("trusted-proxies", "", str, "addresses, separated by commas, whose X-Forwarded-Host is believed"),
+    Flag("hosts", "", str, "hosts of routers: 'main=<host>[,<host>];other=<host>'"),
+)
+DATA = (Flag("data-dir", ".jobrouter", str, "directory of data, key and certificate"),)
+STORE = (Flag("redis-url", "", str, "redis://, rediss:// or unix:// address of the store"),)
+KEYS = (Flag("access-keys", "", str, "access keys: 'main=<base64>[,<base64>];other=<base64>'"),)
+TENANTS = (Flag("tenants", "", str, "routers, separated by commas; none: those of the access keys, or main"),)
+WORKING = (
+    Flag(
+        "keep-finished",
+        "90d",
+        duration_ms,
+        "how long closed and cancelled jobs are kept (90d, 12h, 30m, 45s)",
+    ),
+    Flag("keep-finished-count", "1000000", positive, "how many closed and cancelled jobs are kept"),
+    Flag("keep-events", "7d", duration_ms, "how long events are kept"),
+    Flag("keep-events-count", "1000000", positive, "how many entries of events are kept"),
+    Flag(
+        "outage",
+        "5s",
+        duration_ms,
+        "offers that ran out while nobody swept for so long are revoked; 0 = never",
+    ),
+    Flag("notifications", "yes", truth, "wake at alarms by keyspace notifications (yes or no)"),
+)
+FOREVER = (Flag("forever", "no", truth, "keep going until it is interrupted"),)
+
+COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
+    "serve": (
+        "everything in one process, with an embedded server unless --redis-url is given",
+        (*LISTENING, *DATA, *STORE, *KEYS, *WORKING),
+    ),
+    "api": ("the HTTP interface alone, beside a store and workers", (*LISTENING, *STORE, *KEYS)),
+    "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING)),
+    "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
+    "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
+}
+
+
+class Options(argparse.Namespace):
+    """The options of one command, by name with underscores."""
+
+    command: str
+    host: str
+    port: int
+    tls_port: int
+    tls_cert: str
+    tls_key: str
+    public_base_url: str
+    trusted_proxies: str
+    hosts: str
+    data_dir: str
+    redis_url: str
+    access_keys: str
+    tenants: str
+    keep_finished: int
+    keep_finished_count: int
+    keep_events: int
+    keep_events_count: int
+    outage: int
+    notifications: bool
+    forever: bool
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
+    """Options of flags, else of the environment, else defaults. Raises BadOption; SystemExit for --help."""
+    parser = argparse.ArgumentParser(prog="jobrouter", description="A job router on Redis.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, (about, flags) in COMMANDS.items():
+        command = commands.add_parser(name, help=about, description=about)
+        for flag in flags:
+            # --forever alone says yes
+            bare = {"nargs": "?", "const": "yes"} if flag.read is truth else {}
+            text = f"{flag.help} [{variable(flag)}; {flag.default or 'none'}]"
+            command.add_argument(f"--{flag.name}", metavar="…", help=text, **bare)  # type: ignore[arg-type]
+    options = parser.parse_args(arguments, Options())
+    for flag in COMMANDS[options.command][1]:
+        attribute = flag.name.replace("-", "_")
+        given = getattr(options, attribute)
+        text = environment.get(variable(flag), flag.default) if given is None else given
+        setattr(options, attribute, _read(flag, text))
+    return options
+
+
+def variable(flag: Flag) -> str:
+    """The environment variable of a flag."""
+    return "JOBROUTER_" + flag.name.upper().replace("-", "_")
+
+
+def _read(flag: Flag, text: str) -> Any:
+    try:
+        return flag.read(text)
+    except (ValueError, KeyError):
+        raise BadOption(f"--{flag.name} (or {variable(flag)}) cannot be '{text}': {flag.help}.") from None

@@ -1,0 +1,180 @@
+"""The ASGI middleware that answers ``/routing/`` and ``/ext/``: from the raw request to the raw answer."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import errors
+from api.auth import Authenticator
+from api.call import REQUEST_ID, Answer, Call, Handler, Runner
+from api.dispatch import Dispatcher
+from api.errors import ApiError, BadRequest, Header, TooLarge
+from api.wire import queries
+from engine.errors import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
+
+log = logging.getLogger("jobrouter.api")
+
+_PREFIXES = (b"/routing/", b"/ext/")
+_ACS = b"/routing/"
+_SINGLE = (b"host", b"x-ms-date", b"authorization")
+_JSON: Header = (b"content-type", b"application/json; charset=utf-8")
+_SUPPORTED: Header = (b"api-supported-versions", ", ".join(queries.VERSIONS).encode())
+_PLAIN_QUERIES = {f"{queries.VERSION}={version}".encode(): version for version in queries.VERSIONS}
+_MAX_PARAMETERS = 100
+
+
+class Disconnected(Exception):
+    """The client went away before its request was complete."""
+
+
+class Surface:
+    """Reads, authenticates and dispatches requests of the interface; passes all others on."""
+
+    def __init__(
+        self,
+        pages: ASGIApp,
+        routes: Mapping[str, Handler],
+        store: Runner,
+        settings: Settings,
+        clock: Callable[[], float],
+    ):
+        self._pages = pages
+        self._dispatch = Dispatcher(routes)
+        self._store = store
+        self._authenticator = Authenticator(settings, clock)
+        self._clock = clock
+        self._max_body = settings.max_body
+        self._link_base = settings.public_base_url.rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http" or not (path := _raw_path(scope)).startswith(_PREFIXES):
+            await self._pages(scope, receive, send)
+            return
+        try:
+            status, body, extra = await self._answer(scope, path, receive)
+        except ApiError as error:
+            status, body, extra = _refusal(error, path)
+        except (Refused, Unavailable) as error:
+            status, body, extra = _refusal(errors.from_engine(error), path)
+        except Disconnected:
+            return
+        except Exception:
+            log.exception("%s %s failed", scope["method"], path)
+            status, body, extra = _refusal(ApiError("The server failed to answer this request."), path)
+        headers = [_SUPPORTED, *_echo(dict(scope["headers"])), *extra]
+        if status != 204:
+            headers += (_JSON, (b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, path: bytes, receive: Receive) -> Answer:
+        headers = _headers(scope["headers"])
+        body = await self._body(headers, receive)
+        raw_query: bytes = scope["query_string"]
+        target = path + b"?" + raw_query if raw_query else path
+        peer = scope.get("client") or ("", 0)
+        tenant = self._authenticator.tenant(headers.get(b"host", b""))
+        self._authenticator.check(scope["method"], target, headers, body, tenant, peer[0])
+        handler, ids = self._dispatch.find(scope["method"], path)
+        version = _PLAIN_QUERIES.get(raw_query, "")
+        query = {} if version else _query(raw_query)
+        if not version and path.startswith(_ACS):
+            version = _version(query)
+        root = f"jr:{{{tenant.name}}}"
+        call = Call(self._store, root, self._clock, self._link_base, path, query, version, headers, body)
+        return await handler(call, *ids)
+
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._max_body:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            part: bytes = message.get("body", b"")
+            size += len(part)
+            if size > self._max_body:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return b"".join([*parts, part]) if parts else part
+            parts.append(part)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is larger than {self._max_body} bytes.")
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw: bytes | None = scope.get("raw_path")
+    return quote(scope["path"]).encode() if raw is None else raw
+
+
+def _headers(pairs: Sequence[Header]) -> dict[bytes, bytes]:
+    """Headers by name; those that are signed may be given only once."""
+    headers = dict(pairs)
+    if len(headers) == len(pairs):
+        return headers
+    joined: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        if name in joined and name in _SINGLE:
+            raise BadRequest(f"The header '{name.decode()}' is given more than once.")
+        joined[name] = joined[name] + b", " + value if name in joined else value
+    return joined
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    """Query parameters by lower-case name."""
+    try:
+        pairs = parse_qsl(
+            raw.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+            separator="&",
+        )
+    except ValueError:
+        raise BadRequest("The query is not well-formed.") from None
+    return {name.lower(): value for name, value in pairs}
+
+
+def _version(query: Mapping[str, str]) -> str:
+    version = query.get(queries.VERSION)
+    if version in queries.VERSIONS:
+        return version
+    known = " and ".join(queries.VERSIONS)
+    if not version:
+        text = f"The query parameter 'api-version' is missing; supported are {known}."
+    else:
+        text = f"The api-version '{version}' is not supported; supported are {known}."
+    raise BadRequest(text, code="UnsupportedApiVersion")
+
+
+def _echo(headers: Mapping[bytes, bytes]) -> list[Header]:
+    """The id of the trace, the client's own if it gives one; its id of the request if it asks for that."""
+    trace = f"{random.getrandbits(128):032x}"
+    if b"traceparent" in headers:
+        parent = headers[b"traceparent"].split(b"-")
+        if len(parent) == 4 and len(parent[1]) == 32 and parent[1].isalnum():
+            trace = parent[1].decode()
+    guid = f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}"
+    answer: list[Header] = [(b"trace-id", guid.encode())]
+    if headers.get(b"x-ms-return-client-request-id", b"").lower() == b"true" and REQUEST_ID in headers:
+        answer.append((REQUEST_ID, headers[REQUEST_ID]))
+    return answer
+
+
+def _refusal(error: ApiError, path: bytes) -> Answer:
+    headers = [(b"x-ms-error-code", error.code.encode()), *error.headers]
+    return error.status, errors.body(error, path.decode("latin-1")), headers

@@ -1,0 +1,36 @@
+"""Reads decoded and folded JSON as a struct; what does not fit is a 400 that names the property."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from api.errors import BadRequest
+
+T = TypeVar("T")
+
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at (?P<where>.*))?$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
+
+
+def read(value: Any, kind: type[T]) -> T:
+    """The value as a struct of this kind."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(explain(str(error))) from None
+
+
+def explain(text: str) -> str:
+    """The text of msgspec's error in the words of the contract."""
+    found = _PLACE.match(text)
+    assert found
+    what, where = found["what"], (found["where"] or "").replace("`", "").replace("$.", "").replace("$", "")
+    missing = _MISSING.match(what)
+    if missing:
+        return f"The property '{'.'.join(filter(None, (where, missing['name'])))}' is required."
+    what = what.replace("`", "")
+    what = what[:1].lower() + what[1:]
+    return f"The property '{where}' is not valid: {what}." if where else f"The body is not valid: {what}."

@@ -1,0 +1,201 @@
+"""Rules and selector attachments, as policies hold them: their kinds, members and ranges."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from api.wire.values import MAX_ENTRIES, Key, LabelOperator, Seconds, Uri, check_value
+
+Secret = Annotated[str, Meta(max_length=4096)]
+Expression = Annotated[str, Meta(min_length=1)]
+Weight = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+
+
+class FunctionCredential(msgspec.Struct, rename="camel"):
+    """How the router authenticates itself to a function; the keys are write-only."""
+
+    function_key: Secret | UnsetType = UNSET
+    app_key: Secret | UnsetType = UNSET
+    client_id: Secret | UnsetType = UNSET
+
+
+class ClientCredential(msgspec.Struct, rename="camel"):
+    """How the router authenticates itself to a webhook; the secret is write-only."""
+
+    client_id: Secret | UnsetType = UNSET
+    client_secret: Secret | UnsetType = UNSET
+
+
+class _Kind(msgspec.Struct, tag_field="kind", rename="camel"):
+    pass
+
+
+class StaticRule(_Kind, tag="static"):
+    """Always the same value."""
+
+    value: Any = UNSET
+
+    def __post_init__(self) -> None:
+        check_value(self.value)
+
+
+class DirectMapRule(_Kind, tag="directMap"):
+    """The labels themselves."""
+
+
+class ExpressionRule(_Kind, tag="expression", kw_only=True):
+    """The value of an expression over labels."""
+
+    language: Literal["powerFx"] = "powerFx"
+    expression: Expression
+
+
+class FunctionRule(_Kind, tag="function"):
+    """What a function answers."""
+
+    function_uri: Uri
+    credential: FunctionCredential | UnsetType = UNSET
+
+
+class WebhookRule(_Kind, tag="webhook"):
+    """What a webhook answers."""
+
+    authorization_server_uri: Uri | UnsetType = UNSET
+    client_credential: ClientCredential | UnsetType = UNSET
+    webhook_uri: Uri | UnsetType = UNSET
+
+
+Rule = StaticRule | DirectMapRule | ExpressionRule | FunctionRule | WebhookRule
+
+
+# ---- selectors and their attachments -----------------------------------------------------------------------
+
+
+class QueueSelector(msgspec.Struct, rename="camel"):
+    """A condition on the labels of a queue."""
+
+    key: Key
+    label_operator: LabelOperator
+    value: Any = UNSET
+
+    def __post_init__(self) -> None:
+        check_value(self.value)
+
+
+class WorkerSelector(msgspec.Struct, rename="camel", kw_only=True):
+    """A condition on the labels of a worker, to be attached to a job."""
+
+    expires_after_seconds: Seconds | UnsetType = UNSET
+    expedite: bool = False
+    status: str = "active"
+    key: Key
+    label_operator: LabelOperator
+    value: Any = UNSET
+
+    def __post_init__(self) -> None:
+        self.status = "active"
+        check_value(self.value)
+
+
+QueueSelectors = Annotated[list[QueueSelector], Meta(max_length=MAX_ENTRIES)]
+WorkerSelectors = Annotated[list[WorkerSelector], Meta(max_length=MAX_ENTRIES)]
+
+
+class StaticQueueAttachment(_Kind, tag="static"):
+    """One selector, always."""
+
+    queue_selector: QueueSelector
+
+
+class ConditionalQueueAttachment(_Kind, tag="conditional"):
+    """Selectors when a condition holds."""
+
+    condition: Rule
+    queue_selectors: QueueSelectors
+
+
+class PassThroughQueueAttachment(_Kind, tag="passThrough"):
+    """A selector for the job's own value of a label."""
+
+    key: Key
+    label_operator: LabelOperator
+
+
+class RuleEngineQueueAttachment(_Kind, tag="ruleEngine"):
+    """The selectors that a rule answers."""
+
+    rule: Rule
+
+
+class QueueAllocation(msgspec.Struct, rename="camel"):
+    """A share of the jobs."""
+
+    weight: Weight
+    queue_selectors: QueueSelectors
+
+
+class WeightedQueueAttachment(_Kind, tag="weightedAllocation"):
+    """One of several allocations, drawn by weight."""
+
+    allocations: Annotated[list[QueueAllocation], Meta(min_length=1, max_length=MAX_ENTRIES)]
+
+
+QueueAttachment = (
+    StaticQueueAttachment
+    | ConditionalQueueAttachment
+    | PassThroughQueueAttachment
+    | RuleEngineQueueAttachment
+    | WeightedQueueAttachment
+)
+
+
+class StaticWorkerAttachment(_Kind, tag="static"):
+    """One selector, always."""
+
+    worker_selector: WorkerSelector
+
+
+class ConditionalWorkerAttachment(_Kind, tag="conditional"):
+    """Selectors when a condition holds."""
+
+    condition: Rule
+    worker_selectors: WorkerSelectors
+
+
+class PassThroughWorkerAttachment(_Kind, tag="passThrough"):
+    """A selector for the job's own value of a label."""
+
+    key: Key
+    label_operator: LabelOperator
+    expires_after_seconds: Seconds | UnsetType = UNSET
+
+
+class RuleEngineWorkerAttachment(_Kind, tag="ruleEngine"):
+    """The selectors that a rule answers."""
+
+    rule: Rule
+
+
+class WorkerAllocation(msgspec.Struct, rename="camel"):
+    """A share of the jobs."""
+
+    weight: Weight
+    worker_selectors: WorkerSelectors
+
+
+class WeightedWorkerAttachment(_Kind, tag="weightedAllocation"):
+    """One of several allocations, drawn by weight."""
+
+    allocations: Annotated[list[WorkerAllocation], Meta(min_length=1, max_length=MAX_ENTRIES)]
+
+
+WorkerAttachment = (
+    StaticWorkerAttachment
+    | ConditionalWorkerAttachment
+    | PassThroughWorkerAttachment
+    | RuleEngineWorkerAttachment
+    | WeightedWorkerAttachment
+)

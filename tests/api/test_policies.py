@@ -1,0 +1,612 @@
+"""Policies on the wire: every kind of mode, rule, attachment, trigger and action, stored in full."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from engine.commands import PolicyRead, PolicyUpsert
+
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+PATHS = {
+    "classification": "/routing/classificationPolicies/x",
+    "distribution": "/routing/distributionPolicies/x",
+    "exception": "/routing/exceptionPolicies/x",
+}
+LEAST = {
+    "classification": {},
+    "distribution": {"offerExpiresAfterSeconds": 60, "mode": {"kind": "longestIdle"}},
+    "exception": {},
+}
+
+
+@pytest.fixture
+def policies(store: Any) -> dict[str, dict[str, Any]]:
+    """Stores policies as the engine does, the last written of each kind."""
+    kept: dict[str, dict[str, Any]] = {}
+
+    def write(command: PolicyUpsert) -> dict[str, Any]:
+        before = kept.get(command.kind)
+        if command.doc == 0 and before:
+            return {"outcome": "exists", **before}
+        count = int(before["doc"]) + 1 if before else 1
+        kept[command.kind] = {
+            "id": command.id,
+            "doc": count,
+            "rev": count,
+            "document": command.document,
+            "secret": command.secret,
+        }
+        return {"outcome": "updated" if before else "created", "op": 9, **kept[command.kind]}
+
+    store.on(PolicyUpsert, write)
+    store.on(PolicyRead, lambda command: kept[command.kind])
+    return kept
+
+
+def written(store: Any) -> PolicyUpsert:
+    """The last command that wrote."""
+    return [command for command in store.commands if isinstance(command, PolicyUpsert)][-1]
+
+
+DEFAULTS = {"minConcurrentOffers": 1, "maxConcurrentOffers": 1, "bypassSelectors": False}
+OPTIONS = {
+    "scoringParameters": ["jobLabels", "workerSelectors"],
+    "isBatchScoringEnabled": False,
+    "descendingOrder": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown", "control"),
+    [
+        (
+            {"offerExpiresAfterSeconds": 600.0, "mode": {"kind": "longestIdle"}},
+            {"offerExpiresAfterSeconds": 600, "mode": {"kind": "longestIdle", **DEFAULTS}},
+            {"expires_ms": 600_000, "mode": "longestIdle"},
+        ),
+        (
+            {
+                "Name": "n",
+                "OfferExpiresAfterSeconds": 1.5,
+                "Mode": {"MaxConcurrentOffers": 5, "Kind": "round-robin"},
+            },
+            {
+                "name": "n",
+                "offerExpiresAfterSeconds": 1.5,
+                "mode": {"kind": "roundRobin", **DEFAULTS, "maxConcurrentOffers": 5},
+            },
+            {"expires_ms": 1_500, "mode": "roundRobin", "max_offers": 5},
+        ),
+        (
+            {"offerExpiresAfterSeconds": 5, "mode": {"kind": "BestWorker", "bypassSelectors": True}},
+            {
+                "offerExpiresAfterSeconds": 5,
+                "mode": {
+                    "kind": "bestWorker",
+                    "scoringRuleOptions": OPTIONS,
+                    **DEFAULTS,
+                    "bypassSelectors": True,
+                },
+            },
+            {"expires_ms": 5_000, "mode": "bestWorker", "bypass": True},
+        ),
+        (
+            {
+                "offerExpiresAfterSeconds": 5,
+                "mode": {
+                    "kind": "bestWorker",
+                    "minConcurrentOffers": 2,
+                    "maxConcurrentOffers": 2,
+                    "scoringRule": {"kind": "expression-rule", "expression": "worker.x"},
+                    "scoringRuleOptions": {
+                        "batchSize": 5,
+                        "scoringParameters": ["JobLabels"],
+                        "isBatchScoringEnabled": True,
+                        "descendingOrder": False,
+                    },
+                },
+            },
+            {
+                "offerExpiresAfterSeconds": 5,
+                "mode": {
+                    "kind": "bestWorker",
+                    "scoringRule": {"kind": "expression", "language": "powerFx", "expression": "worker.x"},
+                    "scoringRuleOptions": {
+                        "batchSize": 5,
+                        "scoringParameters": ["jobLabels"],
+                        "isBatchScoringEnabled": True,
+                        "descendingOrder": False,
+                    },
+                    "minConcurrentOffers": 2,
+                    "maxConcurrentOffers": 2,
+                    "bypassSelectors": False,
+                },
+            },
+            {
+                "expires_ms": 5_000,
+                "mode": "bestWorker",
+                "min_offers": 2,
+                "max_offers": 2,
+                "descending": False,
+                "scoring": "expression",
+            },
+        ),
+    ],
+)
+def test_distribution(
+    client: Any,
+    store: Any,
+    policies: Any,
+    sent: dict[str, Any],
+    shown: dict[str, Any],
+    control: dict[str, Any],
+) -> None:
+    response = client("PATCH", PATHS["distribution"], sent)
+    assert response.status == 201
+    assert response.body.decode() == json.dumps(
+        {"id": "x", **shown, "etag": response.headers["etag"]}, separators=(",", ":")
+    )
+    document = json.dumps(shown, separators=(",", ":"))
+    assert written(store) == PolicyUpsert("distribution", "x", **control, document=document)
+
+
+RULES = [
+    ({"kind": "static", "value": {"any": [1, {"credential": {"appKey": "no secret"}}]}},) * 2,
+    ({"kind": "static"},) * 2,
+    ({"kind": "static-rule", "value": False}, {"kind": "static", "value": False}),
+    ({"kind": "direct-map"}, {"kind": "directMap"}),
+    ({"kind": "expression", "expression": "1", "language": "PowerFx"},) * 2,
+    (
+        {"kind": "azure-function-rule", "functionUri": "https://f/"},
+        {"kind": "function", "functionUri": "https://f/"},
+    ),
+    (
+        {"kind": "function", "functionUri": "http://f/?code=1", "credential": {"clientId": "c"}},
+        {"kind": "function", "functionUri": "http://f/?code=1", "credential": {"clientId": "c"}},
+    ),
+    (
+        {
+            "kind": "webhook",
+            "authorizationServerUri": "https://a/",
+            "clientCredential": {"clientId": "c"},
+            "webhookUri": "https://w/",
+        },
+    )
+    * 2,
+    ({"kind": "webhook"},) * 2,
+]
+
+
+@pytest.mark.parametrize(("sent", "shown"), RULES)
+def test_rules(client: Any, policies: Any, sent: dict[str, Any], shown: dict[str, Any]) -> None:
+    expected = shown | ({"language": "powerFx"} if shown["kind"] == "expression" else {})
+    assert (
+        client("PATCH", PATHS["classification"], {"prioritizationRule": sent}).json["prioritizationRule"]
+        == expected
+    )
+
+
+QUEUE_SELECTOR = {"key": "k", "labelOperator": "equal", "value": {"z": 1}}
+WORKER_SELECTOR = {"key": "k", "labelOperator": "lessThan", "value": 5, "expiresAfterSeconds": 2}
+SHOWN_SELECTOR = {
+    "expiresAfterSeconds": 2,
+    "expedite": False,
+    "status": "active",
+    "key": "k",
+    "labelOperator": "lessThan",
+    "value": 5,
+}
+RULE = {"kind": "static", "value": True}
+
+
+def attachments(selector: str, selectors: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"kind": "static", selector: given},
+        {"kind": "conditional", "condition": RULE, selectors: [given, given]},
+        {"kind": "passThrough", "key": "k", "labelOperator": "notEqual"},
+        {"kind": "ruleEngine", "rule": RULE},
+        {
+            "kind": "weightedAllocation",
+            "allocations": [{"weight": 0.3, selectors: []}, {"weight": 1, selectors: [given]}],
+        },
+    ]
+
+
+def test_attachments(client: Any, store: Any, policies: Any) -> None:
+    queue = attachments("queueSelector", "queueSelectors", QUEUE_SELECTOR)
+    worker = attachments("workerSelector", "workerSelectors", WORKER_SELECTOR)
+    worker[2]["expiresAfterSeconds"] = 0.5
+    body = {
+        "name": "n",
+        "fallbackQueueId": "fq",
+        "queueSelectorAttachments": queue,
+        "prioritizationRule": RULE,
+        "workerSelectorAttachments": worker,
+    }
+    response = client("PATCH", PATHS["classification"], body)
+    assert response.status == 201
+    shown = attachments("workerSelector", "workerSelectors", SHOWN_SELECTOR)
+    shown[2]["expiresAfterSeconds"] = 0.5
+    expected = {"id": "x", **body, "workerSelectorAttachments": shown, "etag": response.headers["etag"]}
+    assert response.json == expected
+    assert list(response.json) == list(expected)
+    assert written(store).fallback == "fq"
+
+
+def test_least_classification(client: Any, policies: Any) -> None:
+    response = client("PATCH", PATHS["classification"], {"fallbackQueueId": ""})
+    assert response.status == 201
+    assert list(response.json) == ["id", "queueSelectorAttachments", "workerSelectorAttachments", "etag"]
+
+
+EXCEPTIONS = [
+    {
+        "id": "long",
+        "trigger": {"kind": "queue-length", "threshold": 10.0},
+        "actions": [{"kind": "cancel"}, {"kind": "cancel", "note": "n", "dispositionCode": "d"}],
+    },
+    {
+        "id": "late",
+        "trigger": {"kind": "waitTime", "thresholdSeconds": 0.5},
+        "actions": [
+            {"kind": "manual-reclassify"},
+            {"kind": "manualReclassify", "queueId": "q", "priority": 5, "workerSelectors": [WORKER_SELECTOR]},
+            {"kind": "reclassify", "classificationPolicyId": "cp", "labelsToUpsert": {"a": 1.0}},
+            {"kind": "reclassify", "id": "mine"},
+        ],
+    },
+]
+
+
+def test_exceptions(client: Any, store: Any, policies: Any) -> None:
+    response = client("PATCH", PATHS["exception"], {"name": "n", "exceptionRules": EXCEPTIONS})
+    assert response.status == 201
+    rules = response.json["exceptionRules"]
+    assert [rule["trigger"] for rule in rules] == [
+        {"kind": "queueLength", "threshold": 10},
+        {"kind": "waitTime", "thresholdSeconds": 0.5},
+    ]
+    actions = [action for rule in rules for action in rule["actions"]]
+    ids = [action.pop("id") for action in actions]
+    assert all(GUID.fullmatch(made) for made in ids[:-1])
+    assert len(set(ids)) == 6
+    assert ids[-1] == "mine"
+    assert actions == [
+        {"kind": "cancel"},
+        {"kind": "cancel", "note": "n", "dispositionCode": "d"},
+        {"kind": "manualReclassify", "workerSelectors": []},
+        {"kind": "manualReclassify", "queueId": "q", "priority": 5, "workerSelectors": [SHOWN_SELECTOR]},
+        {"kind": "reclassify", "classificationPolicyId": "cp", "labelsToUpsert": {"a": 1.0}},
+        {"kind": "reclassify", "labelsToUpsert": {}},
+    ]
+    assert (written(store).rules, written(store).uses) == (2, ["cp"])
+
+
+def test_rules_sent_again_without_ids_of_actions_are_a_change(client: Any, policies: Any) -> None:
+    body = {"exceptionRules": EXCEPTIONS}
+    first = client("PATCH", PATHS["exception"], body)
+    again = client("PATCH", PATHS["exception"], body)
+    assert again.status == 200
+    assert again.headers["etag"] != first.headers["etag"]
+    same = client("PATCH", PATHS["exception"], again.body)
+    assert (same.body, same.headers["etag"]) == (again.body, again.headers["etag"])
+    named = client("PATCH", PATHS["exception"], {"name": "n"})
+    assert named.json["exceptionRules"] == again.json["exceptionRules"]
+
+
+BAD_MODES = [
+    (None, "The property 'mode' is required."),
+    ({}, "The property 'mode.kind' is required."),
+    ("roundRobin", "'mode' is not valid"),
+    ({"kind": "random"}, "'mode.kind' is not valid: invalid value 'random'"),
+    ({"kind": "roundRobin", "maxConcurrentOffers": 0}, "'mode.maxConcurrentOffers' is not valid"),
+    ({"kind": "roundRobin", "minConcurrentOffers": "1"}, "'mode.minConcurrentOffers' is not valid"),
+    (
+        {"kind": "roundRobin", "minConcurrentOffers": 2},
+        "minConcurrentOffers must not exceed maxConcurrentOffers",
+    ),
+    (
+        {"kind": "bestWorker", "minConcurrentOffers": 3, "maxConcurrentOffers": 2},
+        "minConcurrentOffers must not exceed maxConcurrentOffers",
+    ),
+    ({"kind": "roundRobin", "bypassSelectors": "no"}, "'mode.bypassSelectors' is not valid"),
+    ({"kind": "bestWorker", "scoringRule": {"kind": "magic"}}, "'mode.scoringRule.kind' is not valid"),
+    ({"kind": "bestWorker", "scoringRule": {}}, "The property 'mode.scoringRule.kind' is required."),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "expression"}},
+        "The property 'mode.scoringRule.expression' is required.",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "expression", "expression": ""}},
+        "'mode.scoringRule.expression'",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "expression", "expression": "1", "language": "lua"}},
+        "'mode.scoringRule.language' is not valid",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "function"}},
+        "The property 'mode.scoringRule.functionUri' is required.",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "function", "functionUri": "file:///etc/passwd"}},
+        "'mode.scoringRule.functionUri' is not valid",
+    ),
+    (
+        {
+            "kind": "bestWorker",
+            "scoringRule": {"kind": "function", "functionUri": "http://f", "credential": "x"},
+        },
+        "'mode.scoringRule.credential' is not valid",
+    ),
+    ({"kind": "bestWorker", "scoringRuleOptions": {"batchSize": 0}}, "'mode.scoringRuleOptions.batchSize'"),
+    (
+        {"kind": "bestWorker", "scoringRuleOptions": {"scoringParameters": ["x"]}},
+        "'mode.scoringRuleOptions.scoringParameters[0]' is not valid",
+    ),
+]
+
+
+@pytest.mark.parametrize(("mode", "text"), BAD_MODES)
+def test_bad_modes(client: Any, store: Any, mode: Any, text: str) -> None:
+    response = client("PATCH", PATHS["distribution"], {"offerExpiresAfterSeconds": 5, "mode": mode})
+    assert response.status == 400
+    assert text in response.error["message"]
+    assert store.commands == [PolicyRead("distribution", "x", secrets=True)]
+
+
+@pytest.mark.parametrize("seconds", [None, 0, -1, 0.5, "60", True, 1e10, [5]])
+def test_bad_expiry(client: Any, store: Any, seconds: Any) -> None:
+    body = LEAST["distribution"] | {"offerExpiresAfterSeconds": seconds}
+    response = client("PATCH", PATHS["distribution"], body)
+    assert response.status == 400
+    assert "'offerExpiresAfterSeconds'" in response.error["message"]
+
+
+BAD_ATTACHMENTS = [
+    ({}, "kind' is required"),
+    ({"kind": "glue"}, "kind' is not valid"),
+    ({"kind": "static"}, "queueSelector' is required"),
+    ({"kind": "static", "queueSelector": {"key": "k"}}, "queueSelector.labelOperator' is required"),
+    (
+        {"kind": "static", "queueSelector": {"key": "", "labelOperator": "equal"}},
+        "queueSelector.key' is not valid",
+    ),
+    (
+        {"kind": "static", "queueSelector": {"key": "k", "labelOperator": "equal", "value": 10**400}},
+        "A number in the body is too large",
+    ),
+    ({"kind": "conditional", "queueSelectors": []}, "condition' is required"),
+    ({"kind": "conditional", "condition": RULE}, "queueSelectors' is required"),
+    ({"kind": "passThrough", "key": "k"}, "labelOperator' is required"),
+    ({"kind": "passThrough", "labelOperator": "equal"}, "key' is required"),
+    ({"kind": "ruleEngine"}, "rule' is required"),
+    (
+        {"kind": "ruleEngine", "rule": {"kind": "static", "value": [10**400]}},
+        "A number in the body is too large",
+    ),
+    ({"kind": "weightedAllocation"}, "allocations' is required"),
+    ({"kind": "weightedAllocation", "allocations": []}, "allocations' is not valid"),
+    ({"kind": "weightedAllocation", "allocations": [{"queueSelectors": []}]}, "weight' is required"),
+    (
+        {"kind": "weightedAllocation", "allocations": [{"weight": 0, "queueSelectors": []}]},
+        "weight' is not valid",
+    ),
+    (
+        {"kind": "weightedAllocation", "allocations": [{"weight": -0.1, "queueSelectors": []}]},
+        "weight' is not valid",
+    ),
+    ({"kind": "weightedAllocation", "allocations": [{"weight": 1}]}, "queueSelectors' is required"),
+]
+
+
+@pytest.mark.parametrize(("attachment", "text"), BAD_ATTACHMENTS)
+@pytest.mark.parametrize("name", ["queue", "worker"])
+def test_bad_attachments(client: Any, store: Any, name: str, attachment: dict[str, Any], text: str) -> None:
+    given = json.loads(json.dumps(attachment).replace("queueSelector", f"{name}Selector"))
+    response = client("PATCH", PATHS["classification"], {f"{name}SelectorAttachments": [given]})
+    assert response.status == 400
+    assert text.replace("queueSelector", f"{name}Selector") in response.error["message"]
+
+
+TRIGGER = {"kind": "queueLength", "threshold": 1}
+BAD_EXCEPTIONS = [
+    ({}, "id' is required"),
+    ({"id": "r", "actions": []}, "trigger' is required"),
+    ({"id": "r", "trigger": TRIGGER}, "actions' is required"),
+    ({"id": "", "trigger": TRIGGER, "actions": []}, "id' is not valid"),
+    ({"id": "r", "trigger": {"kind": "never"}, "actions": []}, "trigger.kind' is not valid"),
+    ({"id": "r", "trigger": {"kind": "queueLength"}, "actions": []}, "threshold' is required"),
+    (
+        {"id": "r", "trigger": {"kind": "queueLength", "threshold": 0}, "actions": []},
+        "threshold' is not valid",
+    ),
+    (
+        {"id": "r", "trigger": {"kind": "queueLength", "threshold": 1.5}, "actions": []},
+        "threshold' is not valid",
+    ),
+    ({"id": "r", "trigger": {"kind": "waitTime"}, "actions": []}, "thresholdSeconds' is required"),
+    (
+        {"id": "r", "trigger": {"kind": "waitTime", "thresholdSeconds": 0}, "actions": []},
+        "thresholdSeconds' is not valid",
+    ),
+    ({"id": "r", "trigger": TRIGGER, "actions": {}}, "actions' is not valid"),
+    ({"id": "r", "trigger": TRIGGER, "actions": [{}]}, "kind' is required"),
+    ({"id": "r", "trigger": TRIGGER, "actions": [{"kind": "explode"}]}, "kind' is not valid"),
+    ({"id": "r", "trigger": TRIGGER, "actions": [{"kind": "cancel", "note": 1}]}, "note' is not valid"),
+    (
+        {"id": "r", "trigger": TRIGGER, "actions": [{"kind": "manualReclassify", "priority": 101}]},
+        "priority' is not valid",
+    ),
+    (
+        {"id": "r", "trigger": TRIGGER, "actions": [{"kind": "manualReclassify", "workerSelectors": [{}]}]},
+        "key' is required",
+    ),
+    (
+        {"id": "r", "trigger": TRIGGER, "actions": [{"kind": "reclassify", "labelsToUpsert": {"a": []}}]},
+        "labelsToUpsert[...]' is not valid",
+    ),
+    (
+        {
+            "id": "r",
+            "trigger": TRIGGER,
+            "actions": [{"kind": "reclassify", "labelsToUpsert": {"a": 10**400}}],
+        },
+        "'labelsToUpsert' is not valid: a number is too large",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "text"), BAD_EXCEPTIONS)
+def test_bad_exceptions(client: Any, store: Any, rule: dict[str, Any], text: str) -> None:
+    response = client("PATCH", PATHS["exception"], {"exceptionRules": [rule]})
+    assert response.status == 400
+    assert text in response.error["message"]
+
+
+def test_rules_with_the_same_id(client: Any) -> None:
+    rule = {"id": "r", "trigger": TRIGGER, "actions": []}
+    response = client("PATCH", PATHS["exception"], {"exceptionRules": [rule, rule]})
+    assert response.status == 400
+    assert "two rules have the same id" in response.error["message"]
+
+
+# ---- patches ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_what_was_read_changes_nothing(client: Any, policies: Any, kind: str) -> None:
+    created = client("PATCH", PATHS[kind], LEAST[kind])
+    again = client("PATCH", PATHS[kind], created.body)
+    assert (created.status, again.status) == (201, 200)
+    assert (again.body, again.headers["etag"]) == (created.body, created.headers["etag"])
+    assert policies[kind]["doc"] == 1
+
+
+def test_merge_is_recursive_inside_the_mode(client: Any, store: Any, policies: Any) -> None:
+    client("PATCH", PATHS["distribution"], {"offerExpiresAfterSeconds": 5, "mode": {"kind": "roundRobin"}})
+    response = client("PATCH", PATHS["distribution"], {"mode": {"maxConcurrentOffers": 4}})
+    assert response.status == 200
+    assert response.json["mode"] == {"kind": "roundRobin", **DEFAULTS, "maxConcurrentOffers": 4}
+    assert response.json["offerExpiresAfterSeconds"] == 5
+
+
+def test_change_of_kind_drops_what_the_new_kind_does_not_have(client: Any, store: Any, policies: Any) -> None:
+    mode = {
+        "kind": "bestWorker",
+        "maxConcurrentOffers": 3,
+        "scoringRule": {
+            "kind": "function",
+            "functionUri": "https://f",
+            "credential": {"appKey": "a", "clientId": "c"},
+        },
+    }
+    client("PATCH", PATHS["distribution"], {"offerExpiresAfterSeconds": 5, "mode": mode})
+    ruled = client("PATCH", PATHS["distribution"], {"mode": {"scoringRule": {"kind": "static", "value": 1}}})
+    assert ruled.json["mode"]["scoringRule"] == {"kind": "static", "value": 1}
+    assert written(store).secret == ""
+    idle = client("PATCH", PATHS["distribution"], {"mode": {"kind": "longestIdle"}})
+    assert idle.json["mode"] == {"kind": "longestIdle", **DEFAULTS, "maxConcurrentOffers": 3}
+    best = client("PATCH", PATHS["distribution"], {"mode": {"kind": "bestWorker"}})
+    assert "scoringRule" not in best.json["mode"]
+
+
+def test_null_resets(client: Any, store: Any, policies: Any) -> None:
+    client(
+        "PATCH",
+        PATHS["distribution"],
+        LEAST["distribution"] | {"name": "n", "mode": {"kind": "roundRobin", "maxConcurrentOffers": 9}},
+    )
+    response = client("PATCH", PATHS["distribution"], {"name": None, "mode": {"maxConcurrentOffers": None}})
+    assert "name" not in response.json
+    assert response.json["mode"]["maxConcurrentOffers"] == 1
+    assert client("PATCH", PATHS["distribution"], {"mode": None}).status == 400
+
+
+# ---- secrets ------------------------------------------------------------------------------------------
+
+FUNCTION = {
+    "kind": "function",
+    "functionUri": "https://f/",
+    "credential": {"functionKey": "hidden-1", "appKey": "hidden-2", "clientId": "me"},
+}
+WEBHOOK = {
+    "kind": "webhook",
+    "webhookUri": "https://w/",
+    "clientCredential": {"clientId": "me", "clientSecret": "hidden-3"},
+}
+
+
+def test_secrets_are_never_shown(client: Any, store: Any, policies: Any) -> None:
+    body = {
+        "prioritizationRule": FUNCTION,
+        "queueSelectorAttachments": [{"kind": "ruleEngine", "rule": WEBHOOK}],
+        "workerSelectorAttachments": [{"kind": "conditional", "condition": FUNCTION, "workerSelectors": []}],
+    }
+    response = client("PATCH", PATHS["classification"], body)
+    command = written(store)
+    assert b"hidden" not in response.body
+    assert "hidden" not in command.document
+    assert json.loads(command.secret) == {
+        "priority": {"function_key": "hidden-1", "app_key": "hidden-2"},
+        "queue.0": {"client_secret": "hidden-3"},
+        "worker.0": {"function_key": "hidden-1", "app_key": "hidden-2"},
+    }
+    assert response.json["prioritizationRule"]["credential"] == {"clientId": "me"}
+    assert b"hidden" not in client("GET", PATHS["classification"]).body
+
+
+def test_secrets_survive_other_changes(client: Any, store: Any, policies: Any) -> None:
+    body = {
+        "prioritizationRule": FUNCTION,
+        "queueSelectorAttachments": [{"kind": "ruleEngine", "rule": WEBHOOK}],
+    }
+    client("PATCH", PATHS["classification"], body)
+    secret = written(store).secret
+    client("PATCH", PATHS["classification"], {"name": "n"})
+    assert (written(store).doc, written(store).secret) == (1, secret)
+    read = client("GET", PATHS["classification"])
+    before = policies["classification"]["doc"]
+    assert client("PATCH", PATHS["classification"], read.body).headers["etag"] == read.headers["etag"]
+    assert policies["classification"]["doc"] == before
+    client("PATCH", PATHS["classification"], read.json | {"name": "m"})
+    assert written(store).secret == secret
+
+
+def test_secret_merged_beside_others(client: Any, store: Any, policies: Any) -> None:
+    rule = {
+        "kind": "function",
+        "functionUri": "https://f/",
+        "credential": {"appKey": "hidden-2", "clientId": "me"},
+    }
+    mode = {"kind": "bestWorker", "scoringRule": rule}
+    client("PATCH", PATHS["distribution"], {"offerExpiresAfterSeconds": 5, "mode": mode})
+    client(
+        "PATCH", PATHS["distribution"], {"mode": {"scoringRule": {"credential": {"functionKey": "hidden-1"}}}}
+    )
+    assert json.loads(written(store).secret) == {
+        "scoring": {"app_key": "hidden-2", "function_key": "hidden-1"}
+    }
+    client("PATCH", PATHS["distribution"], {"mode": {"scoringRule": {"credential": {"appKey": None}}}})
+    assert json.loads(written(store).secret) == {"scoring": {"function_key": "hidden-1"}}
+    client("PATCH", PATHS["distribution"], {"mode": {"scoringRule": {"credential": None}}})
+    assert written(store).secret == ""
+
+
+def test_a_rule_to_another_place_does_not_inherit_secrets(client: Any, store: Any, policies: Any) -> None:
+    client(
+        "PATCH",
+        PATHS["classification"],
+        {"queueSelectorAttachments": [{"kind": "ruleEngine", "rule": WEBHOOK}]},
+    )
+    other = WEBHOOK | {"webhookUri": "https://evil/", "clientCredential": {"clientId": "me"}}
+    client(
+        "PATCH",
+        PATHS["classification"],
+        {"queueSelectorAttachments": [{"kind": "ruleEngine", "rule": other}]},
+    )
+    assert written(store).secret == ""
