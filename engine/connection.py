@@ -46,7 +46,9 @@ class Address(msgspec.Struct, frozen=True):
         password = unquote(parts.password or "")
         if parts.scheme == "unix":
             query = dict(pair.partition("=")[::2] for pair in parts.query.split("&"))
-            return cls(path=unquote(parts.path), username=user, password=password, database=int(query.get("db") or 0))
+            return cls(
+                path=unquote(parts.path), username=user, password=password, database=int(query.get("db") or 0)
+            )
         return cls(
             host=parts.hostname or "localhost",
             port=parts.port or 6379,

@@ -50,7 +50,9 @@ def assemble(directory: Path, replaced: dict[str, str] | None = None) -> Library
     modules = sorted(directory.glob("*.lua"))
     operations = sorted((directory / "ops").glob("*.lua"))
     texts = {str(path.relative_to(directory)): path.read_text() for path in (*modules, *operations)}
-    digest = hashlib.sha256("\0".join(f"{name}\0{text}" for name, text in texts.items()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(
+        "\0".join(f"{name}\0{text}" for name, text in texts.items()).encode()
+    ).hexdigest()[:16]
     texts.update(replaced or {})
     lines = [
         "#!lua name=jr",

@@ -13,7 +13,17 @@ from engine.library import library, replaces
 
 Reply = dict[str, Any]
 
-_NOT_NOW = ("LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "MISCONF", "NOREPLICAS", "MOVED")
+_NOT_NOW = (
+    "LOADING",
+    "READONLY",
+    "CLUSTERDOWN",
+    "MASTERDOWN",
+    "TRYAGAIN",
+    "BUSY",
+    "MISCONF",
+    "NOREPLICAS",
+    "MOVED",
+)
 
 
 def root_of(tenant: str) -> str:

@@ -56,9 +56,14 @@ end
 ---@param due number|nil nil when nothing is due any more
 function agenda.ring_at(due)
   op.alarm = due or 0
-  op.root.alarm = op.alarm
   if due then
-    redis.call("SET", keys.alarm(), string.format("%.0f", due), "PX", string.format("%.0f", math.max(1, due - clock.now)))
+    redis.call(
+      "SET",
+      keys.alarm(),
+      string.format("%.0f", due),
+      "PX",
+      string.format("%.0f", math.max(1, due - clock.now))
+    )
   end
 end
 
@@ -93,7 +98,7 @@ function agenda.run_due()
   if op.alarm == 0 or clock.now < op.alarm then
     return false
   end
-  local due = redis.call("ZRANGEBYSCORE", keys.agenda(), "-inf", clock.now, "LIMIT", 0, limits.setting.batch)
+  local due = redis.call("ZRANGEBYSCORE", keys.agenda(), "-inf", clock.now, "LIMIT", 0, limits.setting("batch"))
   for _, row in ipairs(due) do
     -- an earlier row of the batch may have taken it off
     if redis.call("ZREM", keys.agenda(), row) == 1 then

@@ -17,16 +17,7 @@ local function earliest_of(job, wanted, lane, class, channel, before)
   while true do
     local offset, level = 0, nil
     while true do
-      local row = redis.call(
-        "ZRANGEBYSCORE",
-        keys.class_ready(lane),
-        from,
-        top,
-        "WITHSCORES",
-        "LIMIT",
-        offset,
-        1
-      )
+      local row = redis.call("ZRANGEBYSCORE", keys.class_ready(lane), from, top, "WITHSCORES", "LIMIT", offset, 1)
       if #row == 0 then
         return best
       end

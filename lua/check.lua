@@ -47,7 +47,11 @@ local function check_job_offers(job, name)
     local offer = worker and held.offer(worker, open.id)
     expect(offer and offer.job == job.id, name, "has offer", open.id, "that its worker does not have")
     if offer then
-      expect(agenda_at("offer:" .. open.id .. ":" .. open.worker) == offer.expires_at, name, "has an offer that never ends")
+      expect(
+        agenda_at("offer:" .. open.id .. ":" .. open.worker) == offer.expires_at,
+        name,
+        "has an offer that never ends"
+      )
     end
   end
 end
@@ -71,7 +75,11 @@ local function check_assignment(job, name)
   local worker = job.worker and workers.load(job.worker)
   local assignment = worker and held.assignment(worker, job.assignment)
   expect((assignment and assignment.job == job.id or false) == holds, name, "and its worker disagree on the assignment")
-  expect(agenda_at("close:" .. job.id) == (job.status == "completed" and job.close_at or nil), name, "closes at another time")
+  expect(
+    agenda_at("close:" .. job.id) == (job.status == "completed" and job.close_at or nil),
+    name,
+    "closes at another time"
+  )
 end
 
 local function check_job(id)

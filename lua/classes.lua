@@ -32,8 +32,7 @@ local function add_channel(class, line)
   class.channels[channel.id] = channel
   if channel.max then
     class.limited = true
-    class.lanes[#class.lanes + 1] =
-      { name = class.hash .. ":" .. channel.id, cost = channel.cost, channel = channel }
+    class.lanes[#class.lanes + 1] = { name = class.hash .. ":" .. channel.id, cost = channel.cost, channel = channel }
   elseif not class.general then
     class.general = { name = class.hash, cost = channel.cost }
     table.insert(class.lanes, 1, class.general)
@@ -76,7 +75,6 @@ end
 
 --- Open offers that a worker of a class may have.
 function classes.offer_limit(class)
-  local most = limits.setting.worker_offers
+  local most = op.worker_offers
   return class.max_offers > 0 and class.max_offers < most and class.max_offers or most
 end
-

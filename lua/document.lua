@@ -57,7 +57,10 @@ end
 ---@param text string
 ---@param id string|nil
 function document.object(text, id)
-  local inside = string.gsub(text, "\n", ",")
+  if text == "" and not id then
+    return "{}"
+  end
+  local inside = string.find(text, "\n", 1, true) and string.gsub(text, "\n", ",") or text
   if id then
     inside = (inside == "" and "" or inside .. ",") .. '"Id":' .. texts.json(id)
   end

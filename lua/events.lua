@@ -118,13 +118,7 @@ function events.job_completed(job)
 end
 
 function events.job_closed(job)
-  assignment_event(
-    "RouterJobClosed",
-    job,
-    job.assignment,
-    job.worker,
-    ',"dispositionCode":' .. json(job.disposition)
-  )
+  assignment_event("RouterJobClosed", job, job.assignment, job.worker, ',"dispositionCode":' .. json(job.disposition))
 end
 
 function events.job_unassigned(job, assignment, worker_id)
@@ -323,5 +317,11 @@ function events.worker_updated(worker, changed)
 end
 
 function events.worker_deregistered(worker)
-  outbox.add("RouterWorkerDeregistered", cjson.encode("worker/" .. worker.id), '"workerId":' .. json(worker.id), nil, worker)
+  outbox.add(
+    "RouterWorkerDeregistered",
+    cjson.encode("worker/" .. worker.id),
+    '"workerId":' .. json(worker.id),
+    nil,
+    worker
+  )
 end

@@ -3,19 +3,19 @@
 --- Control fields of both operations.
 function job_fields.specification()
   return {
-  id = op.TEXT,
-  doc = 0,
-  rev = -1,
-  channel = "",
-  queue = "",
-  classification = "",
-  priority = 1,
-  reference = "",
-  disposition = "",
-  mode = "queueAndMatch",
-  schedule_at = 0,
-  request_id = "",
-}
+    id = op.TEXT,
+    doc = 0,
+    rev = -1,
+    channel = "",
+    queue = "",
+    classification = "",
+    priority = 1,
+    reference = "",
+    disposition = "",
+    mode = "queueAndMatch",
+    schedule_at = 0,
+    request_id = "",
+  }
 end
 
 --- Checks the fields by themselves; refuses what does not act yet.

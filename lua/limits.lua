@@ -37,18 +37,28 @@ function limits.defaults()
   return defaults
 end
 
-local remembered_text, remembered
+local memo = { size = 0, of = {} }
+local current
 
---- Takes the tenant's settings for this call.
----@param text string|nil the root hash's field `settings`: numbers in the order of SETTINGS
-function limits.use(text)
-  text = text or ""
-  if text ~= remembered_text then
-    local values, number = {}, string.gmatch(text, "%d+")
-    for _, setting in ipairs(limits.SETTINGS) do
-      values[setting[1]] = tonumber(number() or "") or setting[2]
-    end
-    remembered_text, remembered = text, values
+local function parse(text)
+  local values, number = {}, string.gmatch(text, "%d+")
+  for _, setting in ipairs(limits.SETTINGS) do
+    values[setting[1]] = tonumber(number() or "") or setting[2]
   end
-  limits.setting = remembered
+  return values
+end
+
+--- Starts a call: the settings are read when they are first asked for.
+function limits.forget()
+  current = nil
+end
+
+--- A setting of the tenant.
+---@param name string one of SETTINGS
+function limits.setting(name)
+  if not current then
+    local text = redis.call("HGET", keys.root, "settings") or ""
+    current = memo.of[text] or memos.put(memo, text, parse(text))
+  end
+  return current[name]
 end

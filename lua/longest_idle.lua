@@ -115,8 +115,7 @@ end
 function longest_idle.pick(job, wanted, alone)
   local best, from, count = nil, 0, 2
   while true do
-    local rows =
-      redis.call("ZRANGE", keys.queue_supply(wanted.queue), from, from + count - 1, "WITHSCORES")
+    local rows = redis.call("ZRANGE", keys.queue_supply(wanted.queue), from, from + count - 1, "WITHSCORES")
     for i = 1, #rows, 2 do
       local bound = tonumber(rows[i + 1])
       if best and bound >= best.score then
@@ -141,4 +140,3 @@ function longest_idle.pick(job, wanted, alone)
     from, count = from + count, math.min(count * 2, 256)
   end
 end
-

@@ -38,8 +38,8 @@ function offers.is_offered(job, worker_id)
   return false
 end
 
---- Has the worker declined the job in its present registration, and is not to be asked again yet? (A bar with a retry time stands until its row on
---- the agenda lifts it, so that the router is at rest between.)
+--- Has the worker declined the job in its present registration, and is not to be asked again yet?
+-- A bar with a retry time stands until its row on the agenda lifts it, so that the router is at rest between.
 ---@param epoch number the worker's registration number
 function offers.is_barred(job, worker_id, epoch)
   if not job.declined then
@@ -65,7 +65,7 @@ end
 function offers.issue(job, worker, plan)
   local channel = classes.get(worker.class).channels[job.channel]
   local offer = {
-    id = op.guid("offer", job.id, worker.id),
+    id = op.guid("offer"),
     cost = channel.cost,
     offered_at = clock.now,
     expires_at = clock.now + plan.expires_ms,
@@ -154,13 +154,9 @@ end
 --- Accepts: the reserved capacity becomes that of an assignment.
 ---@return string assignment
 function offers.accept(job, worker, offer, request_id)
-  local assignment = op.guid("assignment", job.id, worker.id)
+  local assignment = op.guid("assignment")
   take_out(job, worker, offer)
-  held.write(
-    worker,
-    "a:" .. assignment,
-    offer.cost .. " " .. clock.now .. " " .. texts.sized(offer.channel) .. job.id
-  )
+  held.write(worker, "a:" .. assignment, offer.cost .. " " .. clock.now .. " " .. texts.sized(offer.channel) .. job.id)
   workers.set(worker, "assigned", worker.assigned + 1)
   events.offer_accepted(job, worker, offer, assignment)
   jobs.dequeue(job, true)
@@ -210,7 +206,7 @@ end
 
 -- was nobody there to sweep when this time passed? Then the worker is not to blame.
 local function in_outage(time)
-  local outage = limits.setting.outage_ms
+  local outage = limits.setting("outage_ms")
   if outage == 0 then
     return false
   end

@@ -47,7 +47,7 @@ local function topic_member()
   return topic
 end
 
---- Appends the call's events as one entry, id <op>-0. The ids of its events are one GUID but for their last four digits.
+--- Appends the call's events as one entry, id <op>-0.
 ---@param name string what caused them
 ---@param request_id string
 function outbox.flush(name, request_id)
@@ -60,13 +60,12 @@ function outbox.flush(name, request_id)
     row[9], row[10] = "request", request_id
   end
   local n = #row
-  local before_id = '{"id":"' .. string.sub(texts.guid(keys.root .. "\0event\0" .. number), 1, 32)
   local after_id = topic_member()
   local after_type = '","dataVersion":"1.0","metadataVersion":"1","eventTime":"' .. clock.iso(clock.now) .. '"}'
   for k, event in ipairs(list) do
     row[n + 1] = event.kind
-    row[n + 2] = before_id
-      .. string.format("%04x", k)
+    row[n + 2] = '{"id":"'
+      .. texts.guid("event", number, k)
       .. after_id
       .. event.subject
       .. ',"data":{'
@@ -80,6 +79,5 @@ function outbox.flush(name, request_id)
   row[8] = #before == 1 and before[1] or table.concat(before, " ")
   redis.call("XADD", keys.events(), number .. "-0", unpack(row))
   op.event = number
-  op.root.event = number
   list = {}
 end

@@ -10,9 +10,6 @@ local NUMERIC = {
   gap_ms = true,
 }
 
--- what the life of jobs reads of a queue
-local HOT = { "distribution", "exception", "active", "cursor", "accepted_at", "gap_ms" }
-
 local loaded, plans
 
 --- Starts a call.
@@ -25,17 +22,18 @@ function queues.load(id)
   local queue = loaded[id]
   if queue == nil then
     local key = keys.queue(id)
-    local row = redis.call("HMGET", key, unpack(HOT))
-    queue = false
-    if row[1] then
-      queue = { id = id, key = key, stored = true, changes = {} }
-      for i, field in ipairs(HOT) do
-        local value = row[i]
-        if value then
-          queue[field] = NUMERIC[field] and tonumber(value) or value
-        end
-      end
-    end
+    local row = redis.call("HMGET", key, "distribution", "exception", "active", "cursor", "accepted_at", "gap_ms")
+    queue = row[1]
+      and {
+        id = id,
+        key = key,
+        distribution = row[1],
+        exception = row[2] or nil,
+        active = tonumber(row[3] or 0),
+        cursor = row[4] or nil,
+        accepted_at = row[5] and tonumber(row[5]) or nil,
+        gap_ms = row[6] and tonumber(row[6]) or nil,
+      }
     loaded[id] = queue
   end
   return queue or nil
@@ -68,8 +66,7 @@ end
 local memo = { size = 0, of = {} }
 
 local function parse(text)
-  local mode, expires, most, bypass, descending, scoring =
-    string.match(text, "^(%a+) (%d+) (%d+) (%d) (%d) (%d)$")
+  local mode, expires, most, bypass, descending, scoring = string.match(text, "^(%a+) (%d+) (%d+) (%d) (%d) (%d)$")
   return {
     mode = mode,
     expires_ms = tonumber(expires),
@@ -121,7 +118,7 @@ function queues.change_mode(id, before, after)
   end
   local by = after == "roundRobin" and 1 or -1
   op.round_robin = op.round_robin + by
-  op.root.round_robin = op.round_robin
+  op.change_rest()
   if by == 1 then
     supply.fill_turns(id)
   else

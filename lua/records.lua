@@ -9,7 +9,25 @@ function records.load(key, id, numeric)
   if #flat == 0 then
     return nil
   end
-  local record = { id = id, key = key, stored = true, changes = {} }
+  -- a table that grows field by field is made anew again and again: these take the room that the fields then use
+  local record = {
+    id = id,
+    key = key,
+    stored = true,
+    changes = {},
+    placed = false,
+    status = false,
+    channel = false,
+    queue = false,
+    created = false,
+    created_at = false,
+    enqueued_at = false,
+    modified_at = false,
+    doc = false,
+    rev = false,
+    event = false,
+    offers = false,
+  }
   for i = 1, #flat, 2 do
     local field = flat[i]
     record[field] = numeric[field] and tonumber(flat[i + 1]) or flat[i + 1]

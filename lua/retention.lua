@@ -2,8 +2,8 @@
 
 -- events older than they are to be kept; the stream's ids are numbers, so the entries themselves tell their time
 local function old_events()
-  local oldest_kept = clock.now - limits.setting.keep_events_ms
-  local rows = redis.call("XRANGE", keys.events(), "-", "+", "COUNT", limits.setting.batch)
+  local oldest_kept = clock.now - limits.setting("keep_events_ms")
+  local rows = redis.call("XRANGE", keys.events(), "-", "+", "COUNT", limits.setting("batch"))
   local last, count = nil, 0
   for _, entry in ipairs(rows) do
     if tonumber(entry[2][2]) > oldest_kept then
@@ -14,38 +14,39 @@ local function old_events()
   if last then
     redis.call("XTRIM", keys.events(), "MINID", (tonumber(string.match(last, "^(%d+)")) + 1) .. "-0")
   end
-  return count == limits.setting.batch
+  return count == limits.setting("batch")
 end
 
 local function surplus_events()
   local length = redis.call("XLEN", keys.events())
-  local surplus = length - limits.setting.keep_events_count
+  local surplus = length - limits.setting("keep_events_count")
   if surplus <= 0 then
     return false
   end
-  redis.call("XTRIM", keys.events(), "MAXLEN", length - math.min(surplus, limits.setting.batch))
-  return surplus > limits.setting.batch
+  redis.call("XTRIM", keys.events(), "MAXLEN", length - math.min(surplus, limits.setting("batch")))
+  return surplus > limits.setting("batch")
 end
 
 local function old_jobs()
-  local oldest_kept = clock.now - limits.setting.keep_finished_ms
-  local ids = redis.call("ZRANGEBYSCORE", keys.listing("finished"), "-inf", oldest_kept, "LIMIT", 0, limits.setting.batch)
+  local oldest_kept = clock.now - limits.setting("keep_finished_ms")
+  local ids =
+    redis.call("ZRANGEBYSCORE", keys.listing("finished"), "-inf", oldest_kept, "LIMIT", 0, limits.setting("batch"))
   for _, id in ipairs(ids) do
     jobs.remove(jobs.load(id))
   end
-  return #ids == limits.setting.batch
+  return #ids == limits.setting("batch")
 end
 
 local function surplus_jobs()
-  local surplus = redis.call("ZCARD", keys.listing("finished")) - limits.setting.keep_finished_count
+  local surplus = redis.call("ZCARD", keys.listing("finished")) - limits.setting("keep_finished_count")
   if surplus <= 0 then
     return false
   end
-  local last = math.min(surplus, limits.setting.batch) - 1
+  local last = math.min(surplus, limits.setting("batch")) - 1
   for _, id in ipairs(redis.call("ZRANGE", keys.listing("finished"), 0, last)) do
     jobs.remove(jobs.load(id))
   end
-  return surplus > limits.setting.batch
+  return surplus > limits.setting("batch")
 end
 
 --- Trims one batch of each.
@@ -61,6 +62,6 @@ end
 ---@param due number|nil epoch ms
 function retention.earlier(due)
   local oldest = tonumber(redis.call("ZRANGE", keys.listing("finished"), 0, 0, "WITHSCORES")[2])
-  local ends = oldest and oldest + limits.setting.keep_finished_ms
+  local ends = oldest and oldest + limits.setting("keep_finished_ms")
   return ends and (not due or ends < due) and ends or due
 end

@@ -8,7 +8,7 @@ end
 
 --- Looks at one batch of waiting jobs; the rest goes on the agenda, due at once.
 function review.batch(id, from)
-  local batch = limits.setting.batch
+  local batch = limits.setting("batch")
   local rows = redis.call("ZRANGEBYSCORE", keys.queue_order(id), from, "+inf", "WITHSCORES", "LIMIT", 0, batch)
   local plan = queues.plan(id)
   for i = 1, #rows, 2 do

@@ -63,4 +63,3 @@ function round_robin.pick(job, wanted, alone)
   supply.idle_turns(wanted.queue, idle)
   return pick
 end
-

@@ -111,17 +111,6 @@ end
 --- The six operators.
 selectors.OPERATORS = HOLDS
 
---- Does one selector hold on labels?
----@param labels table members of the labels document
----@param id string the automatic label Id
-function selectors.holds(selector, labels, id)
-  local actual = labels[selector.key]
-  if selector.key == '"Id"' then
-    actual = id
-  end
-  return HOLDS[selector.operator](actual, selector)
-end
-
 --- Do all selectors but those on Id hold? (what all workers of a class have in common)
 function selectors.class_fits(list, labels)
   for _, selector in ipairs(list) do

@@ -38,31 +38,22 @@ function texts.before(a, b)
   return #a < #b
 end
 
--- the two top bits of a GUID's variant are fixed
-local VARIANT = {
-  ["0"] = "8",
-  ["1"] = "9",
-  ["2"] = "a",
-  ["3"] = "b",
-  ["4"] = "8",
-  ["5"] = "9",
-  ["6"] = "a",
-  ["7"] = "b",
-  ["8"] = "8",
-  ["9"] = "9",
-  a = "a",
-  b = "b",
-  c = "8",
-  d = "9",
-  e = "a",
-  f = "b",
-}
+local prefixes = { size = 0, of = {} }
 
---- A GUID made of a text: the same text gives the same GUID.
-function texts.guid(text)
-  local a, b, c, variant, d, e =
-    string.match(redis.sha1hex(text), "^(........)(....).(...)(.)(...)(............)")
-  return a .. "-" .. b .. "-4" .. c .. "-" .. VARIANT[variant] .. d .. "-" .. e
+local function guid_parts(name)
+  local a, b, c = string.match(redis.sha1hex(name), "^(........)(...)(...)")
+  return memos.put(prefixes, name, { first = a .. "-%04x-4" .. b .. "-8" .. c .. "-%012x" })
+end
+
+--- The GUID of the k-th thing of a kind that an op number makes: the same commands at the same times give the same one.
+--- Its digits are those of a SHA-1 of tenant and kind, with k and the number in them.
+---@param kind string
+---@param number number op number
+---@param k number
+function texts.guid(kind, number, k)
+  local name = keys.root .. "\0" .. kind
+  local parts = prefixes.of[name] or guid_parts(name)
+  return string.format(parts.first, k, number)
 end
 
 --- A flat reply of HGETALL as a table.

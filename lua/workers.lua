@@ -14,22 +14,6 @@ local NUMERIC = {
   seen_at = true,
 }
 
--- what every operation on a worker reads; its offers and assignments are read one by one
-local HOT = {
-  "state",
-  "class",
-  "used",
-  "open",
-  "assigned",
-  "avail",
-  "epoch",
-  "counts",
-  "declined",
-  "event",
-  "labels",
-  "tags",
-}
-
 -- what only its own updates read
 local COLD = {
   "available",
@@ -52,13 +36,6 @@ function workers.begin()
   loaded = {}
 end
 
-local function complete(worker)
-  worker.used = worker.used or 0
-  worker.open = worker.open or 0
-  worker.assigned = worker.assigned or 0
-  return worker
-end
-
 local function take(worker, fields, row)
   for i = 1, #fields do
     local value = row[i]
@@ -68,21 +45,64 @@ local function take(worker, fields, row)
   end
 end
 
+-- what every operation on a worker reads, and one field of those that hold its offers and assignments
+local function read(id, key, field)
+  local row = redis.call(
+    "HMGET",
+    key,
+    "state",
+    "class",
+    "used",
+    "open",
+    "assigned",
+    "avail",
+    "epoch",
+    "counts",
+    "declined",
+    "event",
+    "labels",
+    "tags",
+    field
+  )
+  if not row[1] then
+    return false
+  end
+  -- one constructor: a table that grows field by field is made anew again and again
+  return {
+    id = id,
+    key = key,
+    stored = true,
+    changes = {},
+    known = {},
+    state = row[1],
+    class = row[2] or nil,
+    used = tonumber(row[3] or 0),
+    open = tonumber(row[4] or 0),
+    assigned = tonumber(row[5] or 0),
+    avail = row[6] and tonumber(row[6]) or nil,
+    epoch = row[7] and tonumber(row[7]) or nil,
+    counts = row[8] or nil,
+    declined = row[9] or nil,
+    event = row[10] or nil,
+    labels = row[11] or nil,
+    tags = row[12] or nil,
+    placed = false,
+    held = row[13],
+  }
+end
+
 --- The worker of this id, or nil; one object per call.
 ---@param id string
 ---@param field string|nil one offer or assignment (o:<id>, a:<id>) to read with it
 function workers.load(id, field)
   local worker = loaded[id]
   if worker == nil then
-    local key = keys.worker(id)
-    HOT[13] = field
-    local row = redis.call("HMGET", key, unpack(HOT))
-    HOT[13] = nil
-    worker = false
-    if row[1] then
-      worker = { id = id, key = key, stored = true, changes = {}, known = field and { [field] = row[13] } or {} }
-      take(worker, HOT, row)
-      supply.remember_place(complete(worker))
+    worker = read(id, keys.worker(id), field or "-")
+    if worker then
+      if field then
+        worker.known[field] = worker.held
+      end
+      supply.remember_place(worker)
     end
     loaded[id] = worker
   end
@@ -104,19 +124,11 @@ function workers.whole(worker)
   return worker
 end
 
---- The worker of this id; refuses when there is none.
-function workers.need(id)
-  local worker = workers.load(id)
-  if not worker then
-    refuse.not_found("The item was not found.")
-  end
-  return worker
-end
-
 --- A worker that is not stored yet.
 function workers.new(id)
-  local worker = complete(records.new(keys.worker(id), id))
+  local worker = records.new(keys.worker(id), id)
   worker.known = {}
+  worker.used, worker.open, worker.assigned = 0, 0, 0
   loaded[id] = worker
   return worker
 end

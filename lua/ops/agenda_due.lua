@@ -6,11 +6,11 @@
 op.write("jr_agenda_due", {}, function()
   -- write
   local swept_at, from, to = op.sweeps()
-  local outage = limits.setting.outage_ms
+  local outage = limits.setting("outage_ms")
   if outage > 0 and clock.now - swept_at > outage then
     from, to = swept_at, clock.now
   end
-  op.root.swept = string.format("%.0f %.0f %.0f", clock.now, from, to)
+  redis.call("HSET", keys.root, "swept", string.format("%.0f %.0f %.0f", clock.now, from, to))
   local trimmed = retention.trim()
   local first = agenda.first()
   if first or op.alarm ~= 0 then

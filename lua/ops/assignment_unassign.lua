@@ -19,12 +19,16 @@ op.write("jr_assignment_unassign", {
   if job.status ~= "assigned" then
     refuse.conflict("The job is " .. job.status .. ": only an assigned job can be unassigned.")
   end
-  if (job.unassigned_life or 0) >= limits.setting.unassign_limit then
+  if (job.unassigned_life or 0) >= limits.setting("unassign_limit") then
     refuse.limit("The job was unassigned " .. job.unassigned_life .. " times, which is the most a job can be.")
   end
   -- write
   op.number()
   local count = assignments.unassign(job, given.suspend)
-  jobs.set(job, "unassign_request", given.request_id ~= "" and given.request_id .. " " .. given.assignment or job.unassign_request)
+  jobs.set(
+    job,
+    "unassign_request",
+    given.request_id ~= "" and given.request_id .. " " .. given.assignment or job.unassign_request
+  )
   return { "op", op.number(), "job", job.id, "count", count }
 end)

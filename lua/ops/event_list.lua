@@ -42,7 +42,7 @@ op.read("jr_event_list", { after = 0, limit = 100 }, function(given)
     "oldest",
     oldest and tonumber(string.match(oldest[1], "^(%d+)")) or 0,
     "last",
-    op.event,
+    tonumber(op.event),
     "rows",
     rows,
   }

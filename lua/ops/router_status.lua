@@ -23,7 +23,7 @@ op.read("jr_router_status", {}, function()
   }
   for _, setting in ipairs(limits.SETTINGS) do
     reply[#reply + 1] = setting[1]
-    reply[#reply + 1] = limits.setting[setting[1]]
+    reply[#reply + 1] = limits.setting(setting[1])
   end
   return reply
 end)

@@ -16,6 +16,8 @@ op.write("jr_settings_write", limits.defaults(), function(given)
   end
   -- write
   op.number()
-  op.root.settings = table.concat(values, " ")
+  op.worker_offers = given.worker_offers
+  op.change_rest()
+  redis.call("HSET", keys.root, "settings", table.concat(values, " "))
   return { "op", op.number() }
 end)

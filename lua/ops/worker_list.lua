@@ -24,9 +24,18 @@ local function has_room(worker, channel_id)
   return false
 end
 
-local function has_line(text, id, pattern_end)
-  for line in texts.lines(text or "") do
-    if document.value(string.match(line, pattern_end)) == id then
+local function serves_channel(worker, channel_id)
+  for line in texts.lines(worker.channels or "") do
+    if document.value(string.match(line, "^[^\t]*")) == channel_id then
+      return true
+    end
+  end
+  return false
+end
+
+local function serves_queue(worker, queue_id)
+  for line in texts.lines(worker.queues or "") do
+    if document.value(line) == queue_id then
       return true
     end
   end
@@ -35,8 +44,8 @@ end
 
 local function fits(worker, given)
   return (given.state == "" or worker.state == given.state)
-    and (given.channel == "" or has_line(worker.channels, given.channel, "^[^\t]*"))
-    and (given.queue == "" or has_line(worker.queues, given.queue, "^.*$"))
+    and (given.channel == "" or serves_channel(worker, given.channel))
+    and (given.queue == "" or serves_queue(worker, given.queue))
     and (not given.has_capacity or has_room(worker, given.channel))
 end
 

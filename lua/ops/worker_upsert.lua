@@ -2,7 +2,7 @@
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, doc, rev, capacity, available, max_offers }, 3 queues, 4 channels,
 ---   5 labels, 6 tags
 --- Replies: outcome (created, updated, exists), op, the record
---- Refuses: CHANGED, BAD_CALL
+--- Refuses: CHANGED, INVALID (a negative capacity), BAD_CALL
 --- Events: OfferRevoked (each offer that no longer holds), WorkerUpdated, WorkerRegistered or WorkerDeregistered
 
 local FIELDS = { "capacity", "max_offers", "queues", "channels", "labels", "tags" }
@@ -67,12 +67,7 @@ local function broken_offers(worker, before, changed)
   local used = worker.used
   for _, offer in ipairs(open) do
     local now, then_ = channels[offer.channel], channels_before[offer.channel]
-    if
-      changed.labels
-      or not queues_left[offer.queue]
-      or not now
-      or (then_ and then_.text ~= now.text)
-    then
+    if changed.labels or not queues_left[offer.queue] or not now or (then_ and then_.text ~= now.text) then
       broken[#broken + 1] = offer
       used = used - offer.cost
     else

@@ -1,1 +1,1 @@
-"""The naive twin: the router as obvious Python over dicts, and the random driver that compares it with the Lua library."""
+"""The naive twin: the router as obvious Python, and the random driver that compares it with Lua."""

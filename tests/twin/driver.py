@@ -1,15 +1,18 @@
-"""Runs the same random steps on the Lua library and on the twin, compares after each, and shortens what fails."""
+"""Runs the same random steps on the library and the twin, compares after each, and shortens what fails."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import redis
+
 from engine import commands as c
+from engine.errors import Failed, Refused
 from tests.twin.dump import difference, lua_events, lua_state, same_reply, texts, twin_events, twin_state
-from tests.twin.model import Refusal, Reply, Router
+from tests.twin.model import Reply, Router
 from tests.twin.moves import Maker, Memory, Step, resolve
 from tests.twin.router import Twin
-from tests.twin.store import Server, Store
+from tests.twin.store import Store, private_client
 
 START = 1_700_000_000_000
 WHOLE_EVERY = 200
@@ -24,8 +27,8 @@ class Difference(AssertionError):
 class Pair:
     """A fresh tenant and a fresh twin."""
 
-    def __init__(self, server: Server, root: str, thorough: bool) -> None:
-        self.store = Store(server.redis, root)
+    def __init__(self, client: redis.Redis, root: str, thorough: bool) -> None:
+        self.store = Store(client, root)
         self.twin = Twin(root)
         self.thorough = thorough
         self.memory = Memory()
@@ -48,10 +51,10 @@ class Pair:
         """Runs one command on both sides and compares."""
         self.log.append((now, command))
         self.steps += 1
-        wanted: Reply | Refusal
+        wanted: Reply | Refused
         try:
             wanted = self.twin.run(command, now)
-        except Refusal as refusal:
+        except Refused as refusal:
             wanted = refusal
         expected_events = twin_events(self.state, self.entry)
         touched = self.touched(command, expected_events)
@@ -59,17 +62,17 @@ class Pair:
         compare(got, wanted)
         listed, checked = self.store.run_all([c.EventList(self.entry, 1000), c.Check(touched)], now)
         told(difference(lua_events(listed), expected_events, "events"))
-        told([str(problem) for problem in checked["problems"]])  # type: ignore[attr-defined]
+        told([str(problem) for problem in checked["problems"]])
         if self.state.entries:
             self.entry = max(self.entry, self.state.entries[-1].op)
         self.memory.note(self.state)
         if self.thorough or self.steps % WHOLE_EVERY == 0:
             self.compare_all()
 
-    def on_redis(self, command: c.Command, now: int) -> Reply | Refusal:
+    def on_redis(self, command: c.Command, now: int) -> Reply | Refused:
         try:
             return self.store.run(command, now)
-        except Refusal as refusal:
+        except Refused as refusal:
             return refusal
 
     def touched(self, command: c.Command, entries: list[Any]) -> list[str]:
@@ -82,7 +85,7 @@ class Pair:
         if isinstance(command, c.QueueUpsert | c.QueueDelete):
             found.add(f"queue:{command.id}")
         for _, events in entries:
-            for _, _, data in events:
+            for *_, data in events:
                 for kind in ("job", "worker", "queue"):
                     if f"{kind}Id" in data:
                         found.add(f"{kind}:{data[f'{kind}Id']}")
@@ -92,9 +95,13 @@ class Pair:
         """The whole state of both sides, and every invariant."""
         told(difference(lua_state(self.store, self.state), twin_state(self.state)))
         r = self.state
-        ids = [f"job:{x}" for x in r.jobs] + [f"worker:{x}" for x in r.workers] + [f"queue:{x}" for x in r.queues]
+        ids = (
+            [f"job:{x}" for x in r.jobs]
+            + [f"worker:{x}" for x in r.workers]
+            + [f"queue:{x}" for x in r.queues]
+        )
         checked = self.store.run(c.Check(ids), r.now)
-        told([str(problem) for problem in checked["problems"]])  # type: ignore[attr-defined]
+        told([str(problem) for problem in checked["problems"]])
 
 
 def told(problems: list[str]) -> None:
@@ -102,10 +109,10 @@ def told(problems: list[str]) -> None:
         raise Difference("\n".join(problems[:20]))
 
 
-def compare(got: Reply | Refusal, wanted: Reply | Refusal) -> None:
+def compare(got: Reply | Refused, wanted: Reply | Refused) -> None:
     """Equal replies, or equal refusals (code; text too where the contract gives it)."""
-    if isinstance(got, Refusal) or isinstance(wanted, Refusal):
-        same = isinstance(got, Refusal) and isinstance(wanted, Refusal) and got.code == wanted.code
+    if isinstance(got, Refused) or isinstance(wanted, Refused):
+        same = isinstance(got, Refused) and isinstance(wanted, Refused) and got.code == wanted.code
         if same and wanted.code in TEXT_MATTERS and wanted.text:  # type: ignore[union-attr]
             same = got.text.split() == wanted.text.split()  # type: ignore[union-attr]
         if not same:
@@ -122,14 +129,14 @@ def make(seed: int, count: int) -> list[Step]:
 
 
 class Driver:
-    """Runs episodes on one server."""
+    """Runs episodes on one server, which it empties before each."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
 
     def pair(self, thorough: bool) -> Pair:
-        self.server.redis.flushall()
-        return Pair(self.server, "jr:{twin}", thorough)
+        self.client.flushdb()
+        return Pair(self.client, "jr:{twin}", thorough)
 
     def episode(self, seed: int, count: int) -> int:
         """Runs an episode; a difference is shortened and raised with the commands that show it."""
@@ -141,7 +148,8 @@ class Driver:
         kept = self.shorten(steps)
         pair = self.pair(thorough=True)
         failure = self.run(pair, kept) or failure
-        raise Difference(f"seed {seed}, {count} steps; shortest sequence:\n{script(pair)}\n{type(failure).__name__}: {failure}") from failure
+        told = f"{type(failure).__name__}: {failure}"
+        raise Difference(f"seed {seed}, {count} steps; shortest:\n{script(pair)}\n{told}") from failure
 
     def run(self, pair: Pair, steps: list[Step]) -> Exception | None:
         """What went wrong, or nothing."""
@@ -149,7 +157,7 @@ class Driver:
             for step in steps:
                 pair.take(step)
             pair.compare_all()
-        except (Difference, AssertionError, KeyError) as failure:
+        except (Difference, Failed, KeyError) as failure:
             return failure
         return None
 
@@ -197,10 +205,7 @@ def defaults(command: c.Command) -> dict[str, object]:
 
 def replay(commands: list[tuple[int, c.Command]]) -> None:
     """Runs printed commands on a server of its own, everything compared after each."""
-    server = Server()
-    try:
-        pair = Driver(server).pair(thorough=True)
+    with private_client() as client:
+        pair = Driver(client).pair(thorough=True)
         for now, command in commands:
             pair.run(command, START + now)
-    finally:
-        server.close()

@@ -9,6 +9,7 @@ from typing import Any
 from engine import commands as c
 from tests.twin.model import Reply, Router
 from tests.twin.store import Store
+from tests.twin.texts import guid, iso
 
 RANK = 2**44
 DEFAULTS = {"", "0"}
@@ -17,7 +18,7 @@ HELD = ("o:", "a:")
 
 
 def texts(reply: Reply, names: Iterable[str] = ()) -> dict[str, str]:
-    """A flat reply as texts: what stands at its default is left out, and of a record what the contract does not name."""
+    """A flat reply as texts, without what stands at its default or (of a record) is not in the contract."""
     known = set(names)
     shown = {}
     for name, value in reply.items():
@@ -48,7 +49,10 @@ def twin_events(r: Router, after: int) -> list[Any]:
     return [
         [
             [e.op, e.at, e.call, e.request, e.prev, " ".join(x.links for x in e.events)],
-            [[x.kind, x.subject, x.data] for x in e.events],
+            [
+                [x.kind, guid(f"{r.root}\0event", e.op, k), iso(e.at), x.subject, x.data]
+                for k, x in enumerate(e.events, 1)
+            ],
         ]
         for e in r.entries
         if e.op > after
@@ -64,8 +68,15 @@ def lua_events(reply: Reply) -> list[Any]:
         for kind, text in zip(row["events"][::2], row["events"][1::2], strict=True):
             payload = json.loads(text)
             assert payload["eventType"] == f"Microsoft.Communication.{kind}", payload
-            made.append([kind, payload["subject"], payload["data"]])
-        frame = [int(row["op"]), int(row["at"]), row["call"], row.get("request", ""), int(row["prev"]), row["links"]]
+            made.append([kind, *(payload[name] for name in ("id", "eventTime", "subject", "data"))])
+        frame = [
+            int(row["op"]),
+            int(row["at"]),
+            row["call"],
+            row.get("request", ""),
+            int(row["prev"]),
+            row["links"],
+        ]
         shown.append([frame, made])
     return shown
 
@@ -93,7 +104,11 @@ def twin_state(r: Router) -> dict[str, Any]:
         },
         "jobs": {
             j.id: texts(j.record())
-            | {"entered_at": j.entered_at, "life": j.unassigned_life, "offers": [o.id for o in r.open_offers(j)]}
+            | {
+                "entered_at": j.entered_at,
+                "life": j.unassigned_life,
+                "offers": [o.id for o in r.open_offers(j)],
+            }
             for j in r.jobs.values()
         },
     }
@@ -101,7 +116,8 @@ def twin_state(r: Router) -> dict[str, Any]:
 
 def lua_state(store: Store, r: Router) -> dict[str, Any]:
     """The same read from Redis; the twin only lends the names of the contract's fields."""
-    redis, root = store.redis, store.root
+    redis: Any = store.redis
+    root = store.root
     queues, workers, jobs = {}, {}, {}
     for job_id in redis.zrange(f"{root}:jobs", 0, -1):
         row = redis.hgetall(f"{root}:job:{job_id}")
@@ -131,7 +147,7 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
             "active": int(row.get("active", 0)),
         }
     return {
-        "op": int(redis.hget(root, "op") or 0),
+        "op": store.run(c.RouterStatus(), r.now)["op"],
         "agenda": {row: int(due) for row, due in redis.zrange(f"{root}:agenda", 0, -1, withscores=True)},
         "finished": {i: int(at) for i, at in redis.zrange(f"{root}:finished", 0, -1, withscores=True)},
         "queues": queues,

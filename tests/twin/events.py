@@ -147,7 +147,8 @@ def worker_event(r: Router, kind: str, worker: Worker, **data: object) -> None:
         "labels": as_object(worker.labels, worker.id),
         "tags": as_object(worker.tags),
         "channelConfigurations": [
-            {"channelId": c.id, "capacityCostPerJob": c.cost} | ({"maxNumberOfJobs": c.most} if c.most else {})
+            {"channelId": c.id, "capacityCostPerJob": c.cost}
+            | ({"maxNumberOfJobs": c.most} if c.most else {})
             for c in worker.channel_list
         ],
     }

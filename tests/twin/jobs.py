@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine import commands as c
+from engine.errors import Refused
 from tests.twin import events, offers, selectors
-from tests.twin.model import LIFETIME, Job, Refusal, Reply, Router
+from tests.twin.model import LIFETIME, Job, Reply, Router
 from tests.twin.policies import (
     check_counters,
     listed,
@@ -22,7 +23,7 @@ DOCUMENTS = ("labels", "tags", "notes", "selectors")
 
 def find(r: Router, job_id: str) -> Job:
     if job_id not in r.jobs:
-        raise Refusal("NOT_FOUND", "The item was not found.")
+        raise Refused("NOT_FOUND", "The item was not found.")
     return r.jobs[job_id]
 
 
@@ -56,7 +57,7 @@ def remember(r: Router, job: Job, action: str, request: str) -> None:
 
 
 def enqueue(r: Router, job: Job, stay: bool = True) -> None:
-    """Puts a job into its queue, its number and time are those of the first enqueue; ``stay``: a new stay begins."""
+    """Puts a job into its queue, with the number and time of its first enqueue; perhaps a new stay begins."""
     if job.status != "queued":
         move(r, job, "queued")
     if not job.seq:
@@ -103,18 +104,18 @@ def selector_due(r: Router, job_id: str) -> None:
 def check_supported(r: Router, a: c.JobCreate | c.JobUpdate, waits: bool) -> None:
     """Refuses what does not exist, and what does not act yet."""
     if a.classification:
-        raise Refusal("UNSUPPORTED", "")
+        raise Refused("UNSUPPORTED", "")
     if a.mode == "scheduleAndSuspend":
-        raise Refusal("UNSUPPORTED", "")
+        raise Refused("UNSUPPORTED", "")
     if not a.queue or not a.channel:
-        raise Refusal("INVALID", "")
+        raise Refused("INVALID", "")
     if a.queue not in r.queues:
-        raise Refusal("INVALID", f"queue '{a.queue}' does not exist")
+        raise Refused("INVALID", f"queue '{a.queue}' does not exist")
     if not -100 <= a.priority <= 100:
-        raise Refusal("INVALID", "")
+        raise Refused("INVALID", "")
     queue = r.queues[a.queue]
     if waits and not_acting(r, queue.distribution, queue.exception):
-        raise Refusal("UNSUPPORTED", "")
+        raise Refused("UNSUPPORTED", "")
 
 
 def create(r: Router, a: c.JobCreate) -> Reply:
@@ -124,13 +125,13 @@ def create(r: Router, a: c.JobCreate) -> Reply:
         assert old
         return {"outcome": "exists", "op": r.op, **old.record()}
     if old and not old.finished:
-        raise Refusal("CHANGED", "")
+        raise Refused("CHANGED", "")
     job = Job(a.id)
     check_supported(r, a, waits=True)
     number = r.number()
     job.created = number
     if old:
-        # a revival keeps only the counters and the thread of events; everything else is what the caller has merged
+        # a revival keeps the counters and the thread of events; all else is what the caller has merged
         job.doc, job.rev, job.unassigned, job.event = old.doc, old.rev, old.unassigned, old.event
         del r.finished[a.id]
     r.jobs[a.id] = job
@@ -155,7 +156,7 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
         assert job
         return {"outcome": "exists", "op": r.op, **job.record()}
     if not job or job.finished:
-        raise Refusal("CHANGED", "")
+        raise Refused("CHANGED", "")
     # an assigned job may name such a queue: it does not wait there (and is not unassigned into it)
     check_supported(r, a, waits=job.status in ("queued", "waitingForActivation"))
     number = r.number()
@@ -183,7 +184,9 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
     if before == "queued" and suspends:
         move(r, job, "waitingForActivation")
         events.job_waiting_for_activation(r, job)
-    elif (before == "waitingForActivation" and a.mode == "queueAndMatch") or (before == "queued" and requeued):
+    elif (before == "waitingForActivation" and a.mode == "queueAndMatch") or (
+        before == "queued" and requeued
+    ):
         enqueue(r, job, stay=before != "queued" or "queue" in changed)
     elif before == "queued":
         take_policy(r, job)
@@ -195,7 +198,7 @@ def cancel(r: Router, a: c.JobCancel) -> Reply:
     if a.request_id and job.requests.get("cancel") == a.request_id:
         return {"op": r.op}
     if job.finished:
-        raise Refusal("CONFLICT", "")
+        raise Refused("CONFLICT", "")
     cancel_now(r, job, a.disposition or "Cancelled", a.note)
     remember(r, job, "cancel", a.request_id)
     return {"op": r.number()}
@@ -245,7 +248,7 @@ def delete(r: Router, a: c.JobDelete) -> Reply:
     if not job:
         return {"outcome": "absent", "op": r.op}
     if not job.finished:
-        raise Refusal("IN_USE", "active")
+        raise Refused("IN_USE", "active")
     events.job_deleted(r, job)
     remove(r, job)
     return {"outcome": "deleted", "op": r.number()}
@@ -254,8 +257,8 @@ def delete(r: Router, a: c.JobDelete) -> Reply:
 def reclassify(r: Router, a: c.JobReclassify) -> Reply:
     """No job has a classification policy yet."""
     if find(r, a.id).status not in ("queued", "waitingForActivation"):
-        raise Refusal("CONFLICT", "")
-    raise Refusal("INVALID", "")
+        raise Refused("CONFLICT", "")
+    raise Refused("INVALID", "")
 
 
 def read(r: Router, a: c.JobRead) -> Reply:
@@ -265,7 +268,7 @@ def read(r: Router, a: c.JobRead) -> Reply:
 def position(r: Router, a: c.JobPosition) -> Reply:
     job = find(r, a.id)
     if job.status != "queued":
-        raise Refusal("CONFLICT", "")
+        raise Refused("CONFLICT", "")
     waiting = r.queued_in(job.queue)
     place = waiting.index(job) + 1
     return {

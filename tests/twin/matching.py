@@ -1,4 +1,4 @@
-"""The one matching rule, word for word: the first job in queue order that somebody can take goes to the best worker."""
+"""The one matching rule, word for word."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEVELS = 8191
 
 
 def settle(r: Router) -> None:
-    """While some job wants an offer and has an eligible ready worker: offer the first such job to its best worker."""
+    """While a job wants an offer and has an eligible ready worker: the first such job goes to the best."""
     while True:
         for job in sorted(r.queued(r.jobs.values()), key=lambda j: j.place):
             if wants(r, job):
@@ -114,7 +114,7 @@ def score(job: Job, w: Worker) -> tuple[float, float]:
 
 
 def magnitude(s: Selector, have: Scalar | None) -> tuple[float, float]:
-    """What a selector <, <=, > or >= adds to a score, and its raw distance; nothing unless both are numbers."""
+    """What a magnitude selector adds to a score, and its raw distance; nothing unless both are numbers."""
     need = scalar(s.value)
     if have is None or need is None or have[0] != "number" or need[0] != "number":
         return 0.0, 0.0
@@ -130,7 +130,7 @@ def issue(r: Router, job: Job, w: Worker) -> None:
     r.offers_made += 1
     offer = Offer(
         place=r.offers_made,
-        id=r.new_id("offer", job.id, w.id),
+        id=r.new_id("offer"),
         job=job.id,
         worker=w.id,
         queue=job.queue,

@@ -28,15 +28,6 @@ SETTINGS = {
 Reply = dict[str, object]
 
 
-class Refusal(Exception):
-    """An operation that was refused: a code and a text."""
-
-    def __init__(self, code: str, text: str = "") -> None:
-        super().__init__(f"{code} {text}".strip())
-        self.code = code
-        self.text = text
-
-
 @dataclass
 class Offer:
     """One open offer."""
@@ -64,7 +55,7 @@ class Assignment:
 
 @dataclass
 class Bar:
-    """A worker has declined a job: it is not asked again before ``retry_at`` (0 = not in this registration)."""
+    """A worker declined a job: it is not asked before ``retry_at`` (0 = never in this registration)."""
 
     registration: int
     retry_at: int
@@ -350,11 +341,11 @@ class Router:
             self.made = 0
         return self.current
 
-    def new_id(self, kind: str, job: str, worker: str) -> str:
+    def new_id(self, kind: str) -> str:
         """The id of a new offer or assignment."""
         number = self.number()
         self.made += 1
-        return guid("\0".join([self.root, kind, job, worker, f"{number}.{self.made}"]))
+        return guid(f"{self.root}\0{kind}", number, self.made)
 
     def tell(self, kind: str, subject: str, data: Reply, job: Job | None, worker: Worker | None) -> None:
         """Adds an event to the entry of this call."""
@@ -385,9 +376,10 @@ class Router:
 
     def queued_in(self, queue_id: str) -> list[Job]:
         """The jobs of a queue in its order."""
-        return sorted(self.queued(j for j in self.jobs.values() if j.queue == queue_id), key=lambda j: j.place)
+        return sorted(
+            self.queued(j for j in self.jobs.values() if j.queue == queue_id), key=lambda j: j.place
+        )
 
     @staticmethod
     def queued(jobs: Iterable[Job]) -> Iterable[Job]:
         return (j for j in jobs if j.status == "queued")
-

@@ -1,7 +1,8 @@
 """Random steps: small pools of everything, so that every corner is met often.
 
-A step is made without knowing what the router will answer: ids made by the service and document counters are placeholders
-that ``resolve`` fills in from the twin when the step is run. So a sequence stays meaningful when steps are taken out.
+A step is made without knowing what the router will answer: ids made by the service and document counters are
+placeholders that ``resolve`` fills in from the twin when the step is run. So a sequence stays meaningful when
+steps are taken out.
 """
 
 from __future__ import annotations
@@ -20,13 +21,24 @@ PRESENT = -1
 VALUES = ["1", "2", "1.0", "3.5", "-2", "0", '"x"', '"y"', '"1"', '""', "true", "false", '"é\\n\\"q"']
 KEYS = ['"skill"', '"site"', '"a\\tb"']
 OPERATORS = ["=", "!=", "<", "<=", ">", ">="]
-JOB_FIELDS = "channel queue priority reference disposition mode labels tags notes selectors".split()
+JOB_FIELDS = [
+    "channel",
+    "queue",
+    "priority",
+    "reference",
+    "disposition",
+    "mode",
+    "labels",
+    "tags",
+    "notes",
+    "selectors",
+]
 NOTES = ['"hello"', '"second\\nline"']
 
 
 @dataclass
 class Step:
-    """One step: when (a delay, or the k-th due time and an offset), what, and how its placeholders are meant."""
+    """When (a delay, or the k-th due time and an offset), what, and how its placeholders are meant."""
 
     command: c.Command
     delay: int = 0
@@ -106,7 +118,9 @@ def with_counter(command: c.Command, r: Router) -> c.Command:
     return msgspec.structs.replace(command, doc=getattr(record, "doc", 0))
 
 
-def with_offer(now: int, command: c.Command, pick: int, r: Router, memory: Memory) -> tuple[int, c.Command] | None:
+def with_offer(
+    now: int, command: c.Command, pick: int, r: Router, memory: Memory
+) -> tuple[int, c.Command] | None:
     assert isinstance(command, c.OfferAccept | c.OfferDecline)
     found: list[tuple[str, str]] = memory.offers[-20:]
     if command.offer == "open":
@@ -144,7 +158,9 @@ class Maker:
         if d.random() < 0.2:
             self.workers[0], self.jobs[0], self.queues[0] = "w é:1\n", "j/%2F:x", 'q "1":\\'
         self.policies = [f"d{i}" for i in range(d.choice([1, 2, 3]))]
-        self.modes = d.choice([["longestIdle"], ["roundRobin"], ["bestWorker"], ["longestIdle", "roundRobin", "bestWorker"]])
+        self.modes = d.choice(
+            [["longestIdle"], ["roundRobin"], ["bestWorker"], ["longestIdle", "roundRobin", "bestWorker"]]
+        )
         self.channels = ["v", "chat", "mail"][: d.choice([1, 2, 3])]
         self.selecting = d.choice([0.0, 0.2, 0.7])
         self.labelling = d.choice([0.0, 0.5, 1.0])
@@ -152,7 +168,7 @@ class Maker:
         self.most_offers = d.choice([1, 1, 2, 3])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
         self.costs = d.choice([[1], [1], [0, 1, 2], [1, 2], [1, 3_000, 4_999]])
-        self.maxima = d.choice([[None], [None], [None, 1, 2]])
+        self.maxima: list[int | None] = d.choice([[None], [None], [None, 1, 2]])
         self.limits = d.choice([[0], [0, 1, 2]])
         self.offer_ms = d.choice([[1_000], [60_000], [500, 2_000, 60_000]])
         self.delays = d.choice([[0, 1], [0, 1, 100, 1_000], [0, 500, 3_000, 20_000]])
@@ -185,12 +201,22 @@ class Maker:
             "read": 5,
             "wait": 4,
         }
-        for name in ("decline", "update", "cancel", "unassign", "policy", "queue", "close", "accept", "delete"):
+        for name in (
+            "decline",
+            "update",
+            "cancel",
+            "unassign",
+            "policy",
+            "queue",
+            "close",
+            "accept",
+            "delete",
+        ):
             if self.dice.random() < 0.15:
                 weights[name] = 0
         return weights
 
-    # ---- documents ---------------------------------------------------------------------------------------------
+    # ---- documents -----------------------------------------------------------------------------------
 
     def labels(self, chance: float) -> str:
         members = [f"{k}:{self.dice.choice(VALUES)}" for k in sorted(KEYS) if self.dice.random() < chance]
@@ -234,7 +260,7 @@ class Maker:
             "max_offers": d.choice(self.limits),
         }
 
-    # ---- steps -------------------------------------------------------------------------------------------------
+    # ---- steps ---------------------------------------------------------------------------------------
 
     def start(self) -> list[Step]:
         """Settings, policies, queues and some workers to begin with."""
@@ -304,7 +330,9 @@ class Maker:
             return Step(c.PolicyUpsert(kind="classification", id="c1", doc=PRESENT, fallback=fallback))
         uses = ["c1"] if d.random() < 0.3 else []
         return Step(
-            c.PolicyUpsert(kind="exception", id=d.choice(["e1", "e2"]), doc=PRESENT, rules=d.choice([0, 0, 1]), uses=uses)
+            c.PolicyUpsert(
+                kind="exception", id=d.choice(["e1", "e2"]), doc=PRESENT, rules=d.choice([0, 0, 1]), uses=uses
+            )
         )
 
     def queue(self, queue_id: str = "") -> Step:
@@ -314,7 +342,9 @@ class Maker:
                 id=queue_id or d.choice([*self.queues, "q9"]),
                 doc=PRESENT if d.random() < 0.9 else d.choice([0, 1, 77]),
                 name=d.choice(["", "name"]),
-                distribution=d.choice(self.policies if queue_id or d.random() < 0.9 else ["d9", "nobody", ""]),
+                distribution=d.choice(
+                    self.policies if queue_id or d.random() < 0.9 else ["d9", "nobody", ""]
+                ),
                 exception="" if queue_id or d.random() < 0.7 else d.choice(["e1", "e2"]),
                 labels=self.labels(0.3),
             )
@@ -327,13 +357,13 @@ class Maker:
             name = d.choice(sorted(shape))
             shape[name] = self.shape()[name]
         return Step(
-            c.WorkerUpsert(  # type: ignore[arg-type]
+            c.WorkerUpsert(
                 id=worker_id or d.choice(self.workers),
                 doc=PRESENT if d.random() < 0.95 else d.choice([0, 1, 77]),
                 rev=-1 if d.random() < 0.9 else 3,
                 available=d.random() < available,
                 tags=self.labels(0.1),
-                **shape,
+                **shape,  # type: ignore[arg-type]
             )
         )
 
@@ -397,7 +427,11 @@ class Maker:
         return Step(command, pick=d.randrange(1000))
 
     def cancel(self) -> Step:
-        return Step(c.JobCancel(self.dice.choice(self.jobs), self.dice.choice(["", "why"]), self.request(), self.note()))
+        return Step(
+            c.JobCancel(
+                self.dice.choice(self.jobs), self.dice.choice(["", "why"]), self.request(), self.note()
+            )
+        )
 
     def delete(self) -> Step:
         d = self.dice
@@ -423,7 +457,9 @@ class Maker:
     def read(self) -> Step:
         d = self.dice
         job, worker, queue = d.choice(self.jobs), d.choice(self.workers), d.choice([*self.queues, "nobody"])
-        status = d.choice(["", "active", "queued", "assigned", "completed", "closed", "cancelled", "waitingForActivation"])
+        status = d.choice(
+            ["", "active", "queued", "assigned", "completed", "closed", "cancelled", "waitingForActivation"]
+        )
         limit, cursor = d.choice([1, 2, 100]), d.choice([0, 0, 5, 50])
         return Step(
             d.choice(
@@ -439,7 +475,9 @@ class Maker:
                     c.JobReclassify(job),
                     c.QueueList(limit, cursor),
                     c.PolicyList(d.choice(["distribution", "exception", "classification"]), limit, cursor),
-                    c.JobList(limit, cursor, status, d.choice(["", *self.queues]), d.choice(["", *self.channels])),
+                    c.JobList(
+                        limit, cursor, status, d.choice(["", *self.queues]), d.choice(["", *self.channels])
+                    ),
                     c.WorkerList(
                         limit,
                         cursor,

@@ -1,10 +1,11 @@
-"""Offers and assignments: accepted, declined, expired, revoked; completed, closed, unassigned (semantics 3.3, 4.2, 5, 11)."""
+"""Offers and assignments, from issue to close (semantics 3.3, 4.2, 5, 11)."""
 
 from __future__ import annotations
 
 from engine import commands as c
+from engine.errors import Refused
 from tests.twin import events, jobs, workers
-from tests.twin.model import REMEMBERED_OFFERS, Assignment, Bar, Job, Offer, Refusal, Reply, Router, Worker
+from tests.twin.model import REMEMBERED_OFFERS, Assignment, Bar, Job, Offer, Reply, Router, Worker
 from tests.twin.policies import not_acting, take_policy
 from tests.twin.texts import sized
 
@@ -44,8 +45,8 @@ def find(r: Router, worker_id: str, offer_id: str, handler: str) -> Offer:
     if offer and offer.expires_at > r.now:
         return offer
     if worker and offer_id in worker.lost:
-        raise Refusal("TAKEN", "The job was already accepted by another worker.")
-    raise Refusal("NOT_FOUND", f"{handler}: Offer not found. OfferId: {offer_id}, WorkerId: {worker_id}")
+        raise Refused("TAKEN", "The job was already accepted by another worker.")
+    raise Refused("NOT_FOUND", f"{handler}: Offer not found. OfferId: {offer_id}, WorkerId: {worker_id}")
 
 
 def accept(r: Router, a: c.OfferAccept) -> Reply:
@@ -58,7 +59,7 @@ def accept(r: Router, a: c.OfferAccept) -> Reply:
             return {"op": r.op, "assignment": job.assignment, "job": job.id, "worker": a.worker}
     offer = find(r, a.worker, a.offer, "AcceptOfferCommandHandler")
     worker, job = r.workers[a.worker], r.jobs[offer.job]
-    assignment = r.new_id("assignment", job.id, worker.id)
+    assignment = r.new_id("assignment")
     take_out(r, worker, offer)
     worker.assignments[assignment] = Assignment(assignment, job.id, offer.channel, offer.cost, r.now)
     events.offer_accepted(r, job, worker, offer, assignment)
@@ -80,7 +81,7 @@ def count_acceptance(r: Router, queue_id: str) -> None:
 
 
 def decline(r: Router, a: c.OfferDecline) -> Reply:
-    """The worker is barred until its retry time (0: as long as it stays registered); others may get the job at once (C9)."""
+    """Bars the worker until its retry time (0: while registered); others may get the job at once (C9)."""
     asked = r.workers.get(a.worker)
     if a.request_id and asked and (a.offer, a.request_id) in asked.refused:
         return {"op": r.op}
@@ -132,13 +133,13 @@ def in_outage(r: Router, time: int) -> bool:
     return begun < time <= ended or (r.now - r.swept_at > allowed and time > r.swept_at)
 
 
-# ---- assignments ---------------------------------------------------------------------------------------------
+# ---- assignments ---------------------------------------------------------------------------------
 
 
 def assigned_job(r: Router, job_id: str, assignment_id: str) -> Job:
     job = jobs.find(r, job_id)
     if job.assignment != assignment_id:
-        raise Refusal("NOT_FOUND", f"Assignment not found. AssignmentId: {assignment_id}, JobId: {job_id}")
+        raise Refused("NOT_FOUND", f"Assignment not found. AssignmentId: {assignment_id}, JobId: {job_id}")
     return job
 
 
@@ -148,7 +149,7 @@ def complete(r: Router, a: c.AssignmentComplete) -> Reply:
     if a.request_id and job.requests.get("complete") == a.request_id:
         return {"op": r.op}
     if job.status != "assigned":
-        raise Refusal("CONFLICT", "")
+        raise Refused("CONFLICT", "")
     jobs.move(r, job, "completed")
     job.completed_at = r.now
     if a.note:
@@ -165,7 +166,7 @@ def close(r: Router, a: c.AssignmentClose) -> Reply:
     if a.request_id and job.requests.get("close") == a.request_id:
         return {"op": r.op}
     if job.status != "completed":
-        raise Refusal("CONFLICT", "")
+        raise Refused("CONFLICT", "")
     jobs.add_note(r, job, a.note)
     job.disposition = a.disposition or "Closed"
     job.doc += 1
@@ -209,13 +210,13 @@ def unassign(r: Router, a: c.AssignmentUnassign) -> Reply:
         return {"op": r.op, "job": job.id, "count": job.unassigned}
     assigned_job(r, a.job, a.assignment)
     if job.status != "assigned":
-        raise Refusal("CONFLICT", "")
+        raise Refused("CONFLICT", "")
     if job.unassigned_life >= r.settings["unassign_limit"]:
-        raise Refusal("LIMIT", "")
+        raise Refused("LIMIT", "")
     queue = r.queues[job.queue]
     if not_acting(r, queue.distribution, queue.exception):
         # the job would wait under a policy that does not act yet
-        raise Refusal("UNSUPPORTED", "")
+        raise Refused("UNSUPPORTED", "")
     assignment, worker = job.assignment, job.worker
     release(r, job)
     job.unassigned += 1

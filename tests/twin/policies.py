@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from engine import commands as c
-from tests.twin.model import Job, Policy, Queue, Refusal, Reply, Router
+from engine.errors import Refused
+from tests.twin.model import Job, Policy, Queue, Reply, Router
 
 MODES = ("roundRobin", "longestIdle", "bestWorker")
 
@@ -17,7 +18,7 @@ def check_counters(record: Any, doc: int, rev: int) -> bool:
     if doc == 0:
         return record is not None
     if record is None or record.doc != doc or (rev >= 0 and record.rev != rev):
-        raise Refusal("CHANGED", "")
+        raise Refused("CHANGED", "")
     return False
 
 
@@ -39,17 +40,17 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
         assert policy
         return {"outcome": "exists", "op": r.op, **policy_record(policy)}
     if a.kind == "distribution" and (a.expires_ms < 1 or not 1 <= a.min_offers <= a.max_offers):
-        raise Refusal("INVALID", "")
+        raise Refused("INVALID", "")
     if a.kind == "exception":
         for used in a.uses:
             if ("classification", used) not in r.policies:
                 text = f"Provided ClassificationPolicyId: {used} for ReclassifyExceptionAction does not exist"
-                raise Refusal("INVALID", text)
+                raise Refused("INVALID", text)
     if a.kind == "classification" and a.fallback and a.fallback not in r.queues:
-        raise Refusal("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
+        raise Refused("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
     users = [q for q in r.queues.values() if getattr(q, a.kind, None) == a.id]
     if (a.scoring or a.rules) and any(unfinished(r, q.id) for q in users):
-        raise Refusal("UNSUPPORTED", "")
+        raise Refused("UNSUPPORTED", "")
     outcome = "updated" if policy else "created"
     if not policy:
         policy = r.policies[key] = Policy(a.kind, a.id, {}, doc=0, rev=0, created=r.number())
@@ -57,7 +58,16 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
     before = plan(policy)
     policy.fields = {
         name: getattr(a, name)
-        for name in ("expires_ms", "mode", "max_offers", "bypass", "descending", "scoring", "rules", "fallback")
+        for name in (
+            "expires_ms",
+            "mode",
+            "max_offers",
+            "bypass",
+            "descending",
+            "scoring",
+            "rules",
+            "fallback",
+        )
     } | {"document": a.document}
     count(r, policy)
     if before and plan(policy) != before:
@@ -80,7 +90,7 @@ def count(r: Router, record: Any) -> None:
 
 
 def review(r: Router, queue: Queue) -> None:
-    """The next batch of waiting jobs of a queue takes its changed policy; the rest goes on the agenda, due at once."""
+    """A batch of waiting jobs takes the changed policy; the rest goes on the agenda, due at once."""
     waiting = [j for j in r.queued_in(queue.id) if queue.reviewed is None or j.place > queue.reviewed]
     rows = waiting[: r.settings["batch"]]
     for job in rows:
@@ -122,7 +132,7 @@ def policy_record(policy: Policy) -> Reply:
 
 def policy_read(r: Router, a: c.PolicyRead) -> Reply:
     if (a.kind, a.id) not in r.policies:
-        raise Refusal("NOT_FOUND", "The item was not found.")
+        raise Refused("NOT_FOUND", "The item was not found.")
     return policy_record(r.policies[a.kind, a.id])
 
 
@@ -130,7 +140,7 @@ def policy_delete(r: Router, a: c.PolicyDelete) -> Reply:
     if (a.kind, a.id) not in r.policies:
         return {"outcome": "absent", "op": r.op}
     if any(getattr(q, a.kind, None) == a.id for q in r.queues.values()):
-        raise Refusal("IN_USE", a.kind)
+        raise Refused("IN_USE", a.kind)
     del r.policies[a.kind, a.id]
     return {"outcome": "deleted", "op": r.number()}
 
@@ -147,11 +157,11 @@ def queue_upsert(r: Router, a: c.QueueUpsert) -> Reply:
         return {"outcome": "exists", "op": r.op, **queue_record(queue)}
     for kind, policy_id in (("distribution", a.distribution), ("exception", a.exception)):
         if policy_id and (kind, policy_id) not in r.policies:
-            raise Refusal("INVALID", f"{kind} policy '{policy_id}' does not exist")
+            raise Refused("INVALID", f"{kind} policy '{policy_id}' does not exist")
     if not a.distribution:
-        raise Refusal("INVALID", "")
+        raise Refused("INVALID", "")
     if queue and not_acting(r, a.distribution, a.exception) and unfinished(r, a.id):
-        raise Refusal("UNSUPPORTED", "")
+        raise Refused("UNSUPPORTED", "")
     number = r.number()
     outcome = "updated" if queue else "created"
     if not queue:
@@ -173,7 +183,7 @@ def queue_record(queue: Queue) -> Reply:
 
 def queue_read(r: Router, a: c.QueueRead) -> Reply:
     if a.id not in r.queues:
-        raise Refusal("NOT_FOUND", "The item was not found.")
+        raise Refused("NOT_FOUND", "The item was not found.")
     return queue_record(r.queues[a.id])
 
 
@@ -188,7 +198,7 @@ def queue_delete(r: Router, a: c.QueueDelete) -> Reply:
     if any(a.id in w.queue_ids for w in r.workers.values()):
         uses.append("workers")
     if uses:
-        raise Refusal("IN_USE", " ".join(uses))
+        raise Refused("IN_USE", " ".join(uses))
     end_review(r, r.queues[a.id])
     del r.queues[a.id]
     return {"outcome": "deleted", "op": r.number()}
@@ -202,7 +212,7 @@ def statistics(r: Router, a: c.QueueStatistics) -> Reply:
     """Length, longest wait, and for each priority present what a new job of it would wait."""
     queue = r.queues.get(a.id)
     if not queue:
-        raise Refusal("NOT_FOUND", "The item was not found.")
+        raise Refused("NOT_FOUND", "The item was not found.")
     waiting = r.queued_in(a.id)
     reply: Reply = {"id": a.id, "rev": queue.rev, "modified_at": queue.modified_at, "length": len(waiting)}
     reply["longest_ms"] = longest_wait(r, waiting)
@@ -213,7 +223,11 @@ def statistics(r: Router, a: c.QueueStatistics) -> Reply:
 
 
 def longest_wait(r: Router, waiting: list[Job]) -> int:
-    return max([r.now - int(j.enqueued_at or 0) for j in waiting], default=-1)
+    """Milliseconds, -1 for an empty queue; of one rank the first by number has waited longest."""
+    firsts: dict[int, int] = {}
+    for job in waiting:
+        firsts.setdefault(job.place[0], max(0, r.now - int(job.enqueued_at or 0)))
+    return max(firsts.values(), default=-1)
 
 
 def wait_minutes(r: Router, queue: Queue, position: int, waiting: list[Job]) -> int:
@@ -223,7 +237,7 @@ def wait_minutes(r: Router, queue: Queue, position: int, waiting: list[Job]) -> 
     return max(1, math.ceil(longest_wait(r, waiting) / 60_000))
 
 
-# ---- listings ------------------------------------------------------------------------------------------------
+# ---- listings ------------------------------------------------------------------------------------
 
 
 def listed(rows: Iterable[Any]) -> list[Any]:
@@ -240,7 +254,7 @@ def page(
 ) -> Reply:
     """One page of what fits, after the cursor. (The bound of 1,000 rows looked at is never reached here.)"""
     if not 1 <= limit <= 1000:
-        raise Refusal("BAD_CALL", "")
+        raise Refused("BAD_CALL", "")
     left = [row for row in rows if cursor == 0 or row.created < cursor]
     found: list[Reply] = []
     for i, row in enumerate(left):
@@ -249,4 +263,3 @@ def page(
         if fits(row):
             found.append(show(row))
     return {"next": 0, "rows": found}
-

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import commands as c
+from engine.errors import Refused
 from tests.twin import jobs, offers, policies, workers
 from tests.twin.matching import settle
-from tests.twin.model import Refusal, Reply, Router
+from tests.twin.model import Reply, Router
 
 WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.PolicyUpsert: policies.policy_upsert,
@@ -50,7 +51,7 @@ class Twin:
         self.state = Router(root)
 
     def run(self, command: c.Command, now: int) -> Reply:
-        """Runs one command at a time; raises Refusal."""
+        """Runs one command at a time; raises Refused."""
         r = self.state
         r.now = now
         if type(command) in READS:
@@ -70,7 +71,7 @@ class Twin:
 
 
 def run_due(r: Router) -> None:
-    """At most one batch of what is due, by time and then by the row's text; each row is complete in itself."""
+    """At most one batch of what is due, by time and then by the row's text; each is complete in itself."""
     rows = sorted((due, row) for row, due in r.agenda.items() if due <= r.now)[: r.settings["batch"]]
     r.done = 0
     for _, row in rows:
@@ -149,7 +150,7 @@ def oldest_first(r: Router) -> list[str]:
 def settings_write(r: Router, a: c.SettingsWrite) -> Reply:
     for name in r.settings:
         if getattr(a, name) < (0 if name == "outage_ms" else 1):
-            raise Refusal("BAD_CALL", "")
+            raise Refused("BAD_CALL", "")
     r.settings = {name: getattr(a, name) for name in r.settings}
     return {"op": r.number()}
 

@@ -64,7 +64,7 @@ def parse(text: str) -> list[Selector]:
 
 
 def merged(old: list[Selector], new: list[Selector], now: int | None) -> list[Selector]:
-    """A replaced list: an element equal to an old one keeps its start, others are added now (None: before any enqueue)."""
+    """A replaced list: equals of old ones keep their start, the rest is added now (None: no clock yet)."""
     left = list(old)
     result = []
     for selector in new:

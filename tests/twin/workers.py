@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from engine import commands as c
+from engine.errors import Refused
 from tests.twin import events, offers
-from tests.twin.model import IDLE, Channel, Offer, Refusal, Reply, Router, Worker
+from tests.twin.model import IDLE, Channel, Offer, Reply, Router, Worker
 from tests.twin.policies import check_counters, listed, page
 
 PROPERTIES = {
@@ -65,7 +66,7 @@ def upsert(r: Router, a: c.WorkerUpsert) -> Reply:
         assert worker
         return {"outcome": "exists", "op": r.op, **worker.record()}
     if a.capacity < 0 or a.max_offers < 0:
-        raise Refusal("INVALID", "")
+        raise Refused("INVALID", "")
     number = r.number()
     outcome = "updated" if worker else "created"
     if not worker:
@@ -90,7 +91,7 @@ def upsert(r: Router, a: c.WorkerUpsert) -> Reply:
 
 
 def revoke_broken(r: Router, worker: Worker, changed: set[str], channels_before: dict[str, Channel]) -> None:
-    """Semantics 3.4: all on a label change; of lost queues and changed channels; then the newest until the rest fits."""
+    """Semantics 3.4: all on new labels; of lost queues and changed channels; the newest while too many."""
     channels = {x.id: x for x in worker.channel_list}
     for offer in held(worker):
         channel = channels.get(offer.channel)
@@ -108,7 +109,7 @@ def delete(r: Router, a: c.WorkerDelete) -> Reply:
     if not worker:
         return {"outcome": "absent", "op": r.op}
     if worker.assignments:
-        raise Refusal("IN_USE", "assignments")
+        raise Refused("IN_USE", "assignments")
     offers.revoke_held(r, held(worker))
     r.agenda.pop(f"idle:{worker.id}", None)
     events.worker_event(r, "Deleted", worker)
@@ -118,7 +119,7 @@ def delete(r: Router, a: c.WorkerDelete) -> Reply:
 
 def read(r: Router, a: c.WorkerRead) -> Reply:
     if a.id not in r.workers:
-        raise Refusal("NOT_FOUND", "The item was not found.")
+        raise Refused("NOT_FOUND", "The item was not found.")
     return r.workers[a.id].record()
 
 

@@ -1,0 +1,51 @@
+# `make` lists what there is.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= auto
+
+.PHONY: help setup run demo test lint bench soak
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: .venv/ready .sdk/ready ## make .venv with everything that the other targets need (Python 3.11 or newer)
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]' -c constraints.txt
+	@touch $@
+
+# the older of the two official clients, beside the newer one of the environment
+.sdk/ready: .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .sdk \
+	  azure-communication-jobrouter==1.0.0
+	@touch $@
+
+run: .venv/ready ## run a router on http://localhost:8080 and https://localhost:8443
+	$(BIN)/jobrouter serve
+
+demo: .venv/ready ## play a small contact centre through the official client (under 30 s)
+	$(BIN)/jobrouter demo
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+lint: .venv/ready ## check formats, types and style of Python and Lua
+	@command -v luacheck >/dev/null || { echo "luacheck is missing: apt-get install lua-check"; exit 1; }
+	@command -v stylua >/dev/null || { echo "StyLua is missing: npm install -g @johnnymorganz/stylua-bin"; exit 1; }
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	stylua --check lua
+	$(BIN)/python -c 'from engine.library import library; print(library().source)' \
+	  | luacheck --quiet --filename lua/library.lua -
+
+bench: .venv/ready ## measure speed and memory (JSON=file also writes the figures there)
+	$(BIN)/python -m bench.functions $(if $(JSON),--json $(JSON))
+
+soak: .venv/ready ## compare any number of random operations with the twin (N=1000000)
+	$(BIN)/python -m tests.twin.soak $(if $(N),--steps $(N))

@@ -1,0 +1,42 @@
+"""``jobrouter check``: verifies all invariants over a live store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from api.access_keys import BadOption
+from api.options import Options
+from api.runtime import tenants_of
+from api.serve import run_until_told
+from engine.inspection import problems
+from engine.leftover import recorded_socket
+
+
+def run(options: Options) -> int:
+    """Prints the problems of all tenants. Gives 0 when there are none, else 1."""
+
+    async def work() -> int:
+        entities = wrong = 0
+        for tenant in tenants_of(options):
+            async for number, found in problems(_url(options), tenant):
+                entities += number
+                wrong += len(found)
+                for problem in found:
+                    print(f"{tenant}: {problem}")
+        print(f"{entities} entities, {wrong} problems", file=sys.stderr)
+        return 1 if wrong else 0
+
+    return run_until_told(work)
+
+
+def _url(options: Options) -> str:
+    if options.redis_url:
+        return options.redis_url
+    socket = recorded_socket(Path(options.data_dir).absolute() / "server")
+    if socket is None or not socket.exists():
+        raise BadOption(
+            f"No embedded server runs on {options.data_dir}: start 'jobrouter serve' or give --redis-url."
+        )
+    return f"unix://{quote(str(socket))}"

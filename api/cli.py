@@ -1,0 +1,48 @@
+"""The command ``jobrouter``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from api.access_keys import BadOption
+from api.options import parse
+from engine.data_directory import Held
+from engine.embedded import DidNotStart
+from engine.errors import Failed, Refused, Unavailable
+from engine.leftover import StillRuns
+from engine.server_program import NoProgram
+
+TOLD = (BadOption, DidNotStart, Failed, Held, NoProgram, Refused, StillRuns, Unavailable)
+"""What ends a command with one sentence instead of a trace."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Gives the exit status: 0 well, 1 not, 2 wrong options."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("jobrouter").setLevel(logging.INFO)
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        # only what the command needs is imported
+        if options.command == "check":
+            from api import check
+
+            return check.run(options)
+        if options.command == "demo":
+            from api import demo
+
+            return demo.run(options)
+        from api import serve
+
+        return serve.run(options)
+    except BadOption as error:
+        print(f"jobrouter: {error}", file=sys.stderr)
+        return 2
+    except TOLD as error:
+        print(f"jobrouter: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""http and https for one application, on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.access_keys import BadOption
+from api.tls import Files
+
+DRAIN_SECONDS = 4
+"""How long requests under way may go on when the process is to end."""
+
+_BACKLOG = 2048
+_LOOK_SECONDS = 0.005
+
+
+class Server(uvicorn.Server):
+    """A server that leaves signals to the process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Does nothing: uvicorn would raise the signal again before the store is closed."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises BadOption with what to do about it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise BadOption(f"Cannot listen on {host} port {port}: {error.strerror or error}.") from None
+    listener.listen(_BACKLOG)
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: ASGIApp, sockets: list[socket.socket], tls: Files | None = None
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Serves http on the first socket, https on the second; at the end of the block requests may finish.
+
+    Yields the task of the servers, which ends early only when they fail.
+    """
+    servers = [_server(app, kind) for kind, _ in zip((None, tls), sockets, strict=False)]
+    task = asyncio.create_task(_run(servers, sockets))
+    try:
+        while not task.done() and not all(server.started for server in servers):
+            await asyncio.sleep(_LOOK_SECONDS)
+        yield task
+    finally:
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _server(app: ASGIApp, tls: Files | None) -> Server:
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off" if tls else "auto",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=tls and str(tls.certificate),
+        ssl_keyfile=tls and str(tls.key),
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise BadOption(f"The certificate or its key cannot be used: {error}.") from None
+    return Server(config)
+
+
+async def _run(servers: list[Server], sockets: list[socket.socket]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for server, listener in zip(servers, sockets, strict=True):
+            group.create_task(server.serve(sockets=[listener]))

@@ -1,0 +1,222 @@
+"""Puts the parts of a running router together, and takes them apart in the opposite order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from base64 import b64encode
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from api import tls
+from api.access_keys import BadOption, kept_key, parse_tenants
+from api.app import create_app
+from api.listeners import listen, serving
+from api.options import Options
+from engine.connection import Address, Connection
+from engine.data_directory import DataDirectory
+from engine.embedded import Embedded
+from engine.health import Health
+from engine.server_program import find_program
+from engine.settings import Settings, Tenant
+from engine.store import Store
+from engine.worker.preparation import prepare
+from engine.worker.service import Worker
+
+log = logging.getLogger("jobrouter")
+
+_EVERYWHERE = ("", "0.0.0.0", "::")
+_LOCAL = (*_EVERYWHERE, "127.0.0.1", "::1", "localhost")
+_RENAMED = {"keep_finished": "keep_finished_ms", "keep_events": "keep_events_ms", "outage": "outage_ms"}
+
+
+class Router:
+    """A router that answers: what clients and operators have to know of it."""
+
+    def __init__(self, options: Options, settings: Settings) -> None:
+        self.settings = settings
+        self.tls: tls.Files | None = None
+        self.embedded: Embedded | None = None
+        self.worker: Worker | None = None
+        self.port = 0
+        self.tls_port = 0
+        self._host = options.host
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def endpoint(self, tenant: str, *, secure: bool) -> str:
+        """The address of a tenant's interface, with a slash at its end."""
+        if self.settings.public_base_url and tenant == "main":
+            return self.settings.public_base_url.rstrip("/") + "/"
+        scheme, port = ("https", self.tls_port) if secure else ("http", self.port)
+        return f"{scheme}://{host_of(self.settings.tenants[tenant], self._host)}:{port}/"
+
+    def connection_string(self, tenant: str) -> str:
+        """What an official client takes, with the tenant's first key."""
+        key = b64encode(self.settings.tenants[tenant].keys[0]).decode()
+        return f"endpoint={self.endpoint(tenant, secure=self.tls is not None)};accesskey={key}"
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """A task without which the router cannot go on."""
+        self._tasks.append(task)
+
+    async def run(self) -> None:
+        """Returns never; raises when a part has failed."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        raise RuntimeError("a part of the router has ended")
+
+
+def host_of(tenant: Tenant, host: str) -> str:
+    """A host name by which clients reach a tenant."""
+    if tenant.hosts:
+        return tenant.hosts[0]
+    local = "localhost" if host in _LOCAL else f"[{host}]" if ":" in host else host
+    return local if tenant.name == "main" else f"{tenant.name}.{local}"
+
+
+def settings_of(options: Options, tenants: dict[str, Tenant], url: str) -> Settings:
+    """The settings that the options of any command give."""
+    given = {_RENAMED.get(name, name): value for name, value in vars(options).items()}
+    fields = {name: given[name] for name in Settings.__struct_fields__ if name in given}
+    proxies = tuple(filter(None, given.get("trusted_proxies", "").split(",")))
+    return Settings(**{**fields, "tenants": tenants, "redis_url": url, "trusted_proxies": proxies})
+
+
+@contextlib.asynccontextmanager
+async def whole_router(options: Options) -> AsyncIterator[Router]:
+    """API, worker and, without a URL, the embedded server."""
+    async with contextlib.AsyncExitStack() as stack:
+        directory = stack.enter_context(DataDirectory(Path(options.data_dir)))
+        keys = options.access_keys or f"main={kept_key(directory.path / 'access-key')}"
+        tenants = parse_tenants(keys, options.hosts)
+        embedded = None if options.redis_url else Embedded(directory, find_program())
+        settings = settings_of(options, tenants, embedded.url if embedded else options.redis_url)
+        router = Router(options, settings)
+        router.embedded = embedded
+        router.tls = _given_files(options) or tls.development_files(
+            directory.folder("tls"), _certified_hosts(options, tenants)
+        )
+        sockets = _sockets(stack, options, secure=True)
+        if embedded:
+            stack.push_async_callback(embedded.stop)
+            await embedded.start()
+        store = _store(stack, settings.redis_url)
+        if embedded:
+            await prepare(store, settings, writes=True)
+        await _work(stack, router, store)
+        await _serve(stack, router, store, sockets)
+        yield router
+
+
+@contextlib.asynccontextmanager
+async def api_alone(options: Options) -> AsyncIterator[Router]:
+    """The HTTP interface beside a store; https only with a certificate."""
+    if not options.access_keys:
+        raise BadOption("The access keys are missing: give --access-keys or JOBROUTER_ACCESS_KEYS.")
+    async with contextlib.AsyncExitStack() as stack:
+        tenants = parse_tenants(options.access_keys, options.hosts)
+        router = Router(options, settings_of(options, tenants, _required_url(options)))
+        router.tls = _given_files(options)
+        sockets = _sockets(stack, options, secure=router.tls is not None)
+        store = _store(stack, router.settings.redis_url)
+        await stack.enter_async_context(_task(router, _prepared(store, router.settings)))
+        await _serve(stack, router, store, sockets)
+        yield router
+
+
+@contextlib.asynccontextmanager
+async def worker_alone(options: Options) -> AsyncIterator[Router]:
+    """A worker beside a store."""
+    async with contextlib.AsyncExitStack() as stack:
+        options.host = ""
+        router = Router(options, settings_of(options, tenants_of(options), _required_url(options)))
+        await _work(stack, router, _store(stack, router.settings.redis_url))
+        yield router
+
+
+def tenants_of(options: Options) -> dict[str, Tenant]:
+    """The tenants that a command without HTTP is for."""
+    names = [name.strip() for name in options.tenants.split(",") if name.strip()]
+    if names:
+        return {name: Tenant(name) for name in names}
+    return parse_tenants(options.access_keys) or {"main": Tenant("main")}
+
+
+def _required_url(options: Options) -> str:
+    if not options.redis_url:
+        raise BadOption("The address of the store is missing: give --redis-url or JOBROUTER_REDIS_URL.")
+    return options.redis_url
+
+
+def _store(stack: contextlib.AsyncExitStack, url: str) -> Store:
+    try:
+        store = Store(Connection(Address.parse(url)))
+    except ValueError as error:
+        raise BadOption(f"--redis-url cannot be used: {error}.") from None
+    stack.push_async_callback(store.close)
+    return store
+
+
+async def _prepared(store: Store, settings: Settings) -> None:
+    await prepare(store, settings, writes=False)
+    await asyncio.Event().wait()
+
+
+async def _work(stack: contextlib.AsyncExitStack, router: Router, store: Store) -> None:
+    settings = router.settings
+    worker = Worker(store, settings.redis_url, settings.tenants, notifications=settings.notifications)
+    router.worker = worker
+
+    async def prepare_and_run() -> None:
+        # nothing is removed before the settings that say how long it is kept are in force
+        await prepare(store, settings, writes=True)
+        await worker.run()
+
+    await stack.enter_async_context(_task(router, prepare_and_run()))
+
+
+@contextlib.asynccontextmanager
+async def _task(router: Router, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    router.keep(task)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _sockets(stack: contextlib.AsyncExitStack, options: Options, *, secure: bool) -> list[socket.socket]:
+    ports = [options.port, options.tls_port] if secure else [options.port]
+    return [stack.enter_context(contextlib.closing(listen(options.host, port))) for port in ports]
+
+
+async def _serve(
+    stack: contextlib.AsyncExitStack, router: Router, store: Store, sockets: list[socket.socket]
+) -> None:
+    settings = router.settings
+    health = Health(store, settings.redis_url, settings.tenants)
+    stack.push_async_callback(health.close)
+    router.port, router.tls_port = sockets[0].getsockname()[1], sockets[-1].getsockname()[1]
+    app = create_app(store, settings, health)
+    router.keep(await stack.enter_async_context(serving(app, sockets, router.tls)))
+
+
+def _given_files(options: Options) -> tls.Files | None:
+    if bool(options.tls_cert) != bool(options.tls_key):
+        raise BadOption("--tls-cert and --tls-key belong together.")
+    return tls.Files(Path(options.tls_cert), Path(options.tls_key), None) if options.tls_cert else None
+
+
+def _certified_hosts(options: Options, tenants: dict[str, Tenant]) -> tuple[str, ...]:
+    addresses = [
+        options.public_base_url,
+        *(f"//{host_of(tenant, options.host)}" for tenant in tenants.values()),
+    ]
+    hosts = [urlsplit(f"//{host}").hostname for tenant in tenants.values() for host in tenant.hosts]
+    return tuple(filter(None, [options.host, *(urlsplit(address).hostname for address in addresses), *hosts]))

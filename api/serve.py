@@ -1,0 +1,95 @@
+"""Runs a router in the foreground until it is told to end, and tells the operator how to use it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import shlex
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import uvloop
+
+from api.options import Options
+from api.runtime import Router, api_alone, whole_router, worker_alone
+
+log = logging.getLogger("jobrouter")
+
+GC_THRESHOLD = 50_000
+
+_PARTS: dict[str, Callable[[Options], AbstractAsyncContextManager[Router]]] = {
+    "serve": whole_router,
+    "api": api_alone,
+    "worker": worker_alone,
+}
+
+
+def run_until_told(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    """Runs a coroutine; SIGTERM and Ctrl-C cancel it, which counts as success. Gives the exit status."""
+
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work())
+        told: list[int] = []
+
+        def end(number: int) -> None:
+            # once: what is being taken down must not be interrupted
+            if not told:
+                task.cancel()
+            told.append(number)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, end, number)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not told:
+                raise
+            return 0
+
+    return uvloop.run(main())
+
+
+def run(options: Options) -> int:
+    """Runs the parts that a command names. Gives the exit status."""
+
+    async def work() -> int:
+        async with _PARTS[options.command](options) as router:
+            for line in announcement(router):
+                print(line, flush=True)
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(GC_THRESHOLD)
+            await router.run()
+        return 0
+
+    return run_until_told(work)
+
+
+def announcement(router: Router) -> list[str]:
+    """What an operator wants to know at start, line by line."""
+    lines = []
+    if router.port:
+        secure = router.tls is not None
+        for tenant in router.settings.tenants:
+            lines.append(f"{tenant}: {router.endpoint(tenant, secure=secure)}")
+            if secure:
+                lines.append(f"  plain http: {router.endpoint(tenant, secure=False)}")
+            lines.append(f"  connection string: {router.connection_string(tenant)}")
+    if router.embedded:
+        lines.append(f"look inside: redis-cli -s {shlex.quote(str(router.embedded.socket))}")
+    if router.tls and router.tls.ca:
+        authority = shlex.quote(str(router.tls.ca))
+        lines += [
+            f"trust the development CA: {authority}",
+            f"  Python: export REQUESTS_CA_BUNDLE={authority}   (or connection_verify=… in the client)",
+            f"  Node.js: export NODE_EXTRA_CA_CERTS={authority}",
+            "  .NET, Java and browsers: add it to the system's or the JVM's trusted certificates",
+        ]
+        if router.tls.note:
+            lines.append(f"  {router.tls.note}")
+    lines.append("ready; Ctrl-C ends it" if router.port else "working; Ctrl-C ends it")
+    return lines

@@ -1,0 +1,117 @@
+"""The measured entities: jobs with a request body of 540 bytes, workers in label classes, queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerUpsert
+from engine.model import (
+    Channel,
+    Scalar,
+    Selector,
+    channels_text,
+    json_text,
+    members_text,
+    selectors_text,
+    strings_text,
+)
+
+BODY_BYTES = 540
+QUEUE = "support"
+CHANNEL = "voice"
+OFFER_MS = 3_600_000
+
+Labels = Mapping[str, Scalar]
+
+
+def policy(name: str = "longestIdle", mode: str = "longestIdle", offers: int = 1) -> PolicyUpsert:
+    """A distribution policy; its offers outlive every measurement."""
+    return PolicyUpsert(
+        "distribution", name, mode=mode, max_offers=offers, expires_ms=OFFER_MS, document="{}"
+    )
+
+
+def queue(name: str = QUEUE, distribution: str = "longestIdle") -> QueueUpsert:
+    """A queue."""
+    return QueueUpsert(name, distribution=distribution)
+
+
+def region_and_skill(number: int) -> Labels:
+    """The labels of a worker in one of 100 classes."""
+    return {"region": f"region-{number % 10}", "skill": f"skill-{number // 10 % 10}"}
+
+
+def worker(
+    number: int,
+    labels: Labels,
+    *,
+    prefix: str = "worker",
+    queues: Sequence[str] = (QUEUE,),
+    channels: Sequence[Channel] = (Channel(CHANNEL, 1),),
+    capacity: int = 1,
+) -> WorkerUpsert:
+    """An available worker."""
+    return WorkerUpsert(
+        f"{prefix}-{number}",
+        capacity=capacity,
+        available=True,
+        queues=strings_text(queues),
+        channels=channels_text(channels),
+        labels=members_text(labels),
+    )
+
+
+def job(
+    number: int,
+    selectors: Sequence[Selector] = (),
+    *,
+    labels: Labels | None = None,
+    queue: str = QUEUE,
+    channel: str = CHANNEL,
+) -> JobCreate:
+    """A job with typical labels and tags."""
+    shown = _labels(number) if labels is None else labels
+    return JobCreate(
+        f"job-{number}",
+        queue=queue,
+        channel=channel,
+        reference=_reference(number),
+        labels=members_text(shown),
+        tags=members_text(_tags(number)),
+        selectors=selectors_text(selectors),
+    )
+
+
+def equal(labels: Labels) -> list[Selector]:
+    """Selectors that ask for these labels."""
+    return [Selector(key, "=", json_text(value)) for key, value in labels.items()]
+
+
+def _reference(number: int) -> str:
+    return f"conversation-{number:08d}"
+
+
+def _labels(number: int) -> Labels:
+    return {"language": "en", "product": f"product-{number % 20}", "tier": number % 3}
+
+
+def _tags(number: int) -> Labels:
+    """What an application keeps with a job, filled up so that the whole request body has 540 bytes."""
+    tags: dict[str, Scalar] = {
+        "caseId": f"CAS-{number:08d}",
+        "customerId": f"0f9d6c1e-7f0a-4b8e-9a55-{number:012d}",
+        "source": "contact form",
+    }
+    body: dict[str, Any] = {
+        "channelId": CHANNEL,
+        "queueId": QUEUE,
+        "priority": 1,
+        "channelReference": _reference(number),
+        "labels": _labels(number),
+        "tags": {**tags, "summary": ""},
+    }
+    tags["summary"] = "x" * (BODY_BYTES - len(msgspec.json.encode(body)))
+    return tags

@@ -1,0 +1,50 @@
+"""A private server for one measurement: set up as the embedded one, but without persistence."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.client import Client
+from engine.embedded import OPTIONS
+from engine.server_program import find_program
+
+# What takes over 5 ms goes to the slow log.
+MEASURED = {**OPTIONS, "appendonly": "no", "slowlog-log-slower-than": "5000", "slowlog-max-len": "10000"}
+START_SECONDS = 10.0
+
+
+@contextlib.contextmanager
+def server(program: Path | None = None, cpu: int | None = None) -> Iterator[Path]:
+    """Runs a server, on one processor if asked; yields its socket."""
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        socket = Path(folder) / "s"
+        words = [word for name, value in MEASURED.items() for word in (f"--{name}", value)]
+        command = [str(program or find_program()), "--unixsocket", str(socket), *words]
+        environment = {**os.environ, "LC_ALL": "C"}
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            if cpu is not None:
+                os.sched_setaffinity(process.pid, {cpu})
+            _wait(process, socket)
+            yield socket
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], socket: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), contextlib.closing(Client(socket)) as client:
+            client.call("PING")
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"the server did not start: {process.args!r}")

@@ -1,0 +1,1 @@
+"""What has to happen although nobody calls: offers expire, jobs close, old data goes."""

@@ -1,0 +1,1 @@
+"""Tests of the Lua library by itself, and its line coverage."""

@@ -1,0 +1,135 @@
+"""Readiness: every reason and every warning, brought about in a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerUpsert
+from engine.connection import Address, Connection
+from engine.health import Health
+from engine.store import Store, root_of
+from tests import support
+
+
+@pytest.fixture
+def own_server(server_program: Path) -> Iterator[support.Server]:
+    with support.server(server_program) as it:
+        yield it
+
+
+@pytest.fixture
+def client(own_server: support.Server) -> Iterator[redis.Redis]:
+    with own_server.client() as it:
+        yield it
+
+
+def report(url: str) -> tuple[bool, dict[str, Any]]:
+    async def look() -> tuple[bool, dict[str, Any]]:
+        store = Store(Connection(Address.parse(url)))
+        health = Health(store, url, ["main"])
+        try:
+            return await health()
+        finally:
+            await health.close()
+            await store.close()
+
+    return asyncio.run(look())
+
+
+def test_ready(own_server: support.Server, client: redis.Redis) -> None:
+    client.config_set("save", "900 1")
+    ready, found = report(own_server.url)
+    assert ready
+    assert found["status"] == "ready"
+    assert found["reasons"] == found["warnings"] == []
+    assert found["settings"]["main"]["keep_finished_ms"] == 90 * 86_400_000
+    assert found["library"]["version"] == 1
+
+
+def test_missing_library_is_loaded(own_server: support.Server, client: redis.Redis) -> None:
+    client.function_flush()
+    assert report(own_server.url)[0]
+    assert client.function_list("jr")
+
+
+def test_library_that_cannot_be_loaded(own_server: support.Server, client: redis.Redis) -> None:
+    client.function_flush()
+    client.acl_setuser("poor", enabled=True, passwords=["+p"], commands=["+@all", "-function"], keys=["*"])
+    ready, found = report(f"{own_server.url.replace('unix://', 'unix://poor:p@')}")
+    assert not ready
+    assert "library is missing" in found["reasons"][0]
+
+
+def test_unreachable(own_server: support.Server) -> None:
+    own_server.kill()
+    ready, found = report(own_server.url)
+    assert not ready
+    assert found["status"] == "unavailable"
+    assert "unreachable" in found["reasons"][0]
+
+
+def test_replica_is_read_only(own_server: support.Server, client: redis.Redis) -> None:
+    client.replicaof("127.0.0.1", "1")
+    ready, found = report(own_server.url)
+    assert not ready
+    assert any("read-only" in reason for reason in found["reasons"])
+
+
+def test_evicting(own_server: support.Server, client: redis.Redis) -> None:
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    ready, found = report(own_server.url)
+    assert not ready
+    assert "allkeys-lru" in found["reasons"][0]
+
+
+def test_warns_of_missing_persistence(own_server: support.Server) -> None:
+    ready, found = report(own_server.url)
+    assert ready
+    assert any("persistence is off" in warning for warning in found["warnings"])
+
+
+def test_warns_of_missing_notifications(own_server: support.Server, client: redis.Redis) -> None:
+    client.config_set("notify-keyspace-events", "")
+    ready, found = report(own_server.url)
+    assert ready
+    assert any("notifications are off" in warning for warning in found["warnings"])
+
+
+def test_warns_of_unknown_notifications(own_server: support.Server, client: redis.Redis) -> None:
+    client.acl_setuser("poor", enabled=True, passwords=["+p"], commands=["+@all", "-config"], keys=["*"])
+    ready, found = report(f"{own_server.url.replace('unix://', 'unix://poor:p@')}")
+    assert ready
+    assert any("notifications are unknown" in warning for warning in found["warnings"])
+
+
+def test_warns_of_an_overdue_agenda(own_server: support.Server, client: redis.Redis) -> None:
+    store, root = support.SyncStore(client), root_of("main")
+    store.load()
+    store.run(root, PolicyUpsert(kind="distribution", id="p", mode="longestIdle", expires_ms=1000), 1)
+    store.run(root, QueueUpsert(id="q", distribution="p"), 1)
+    worker = WorkerUpsert(id="w", capacity=1, available=True, queues='"q"', channels='"voice"\t1\t')
+    store.run(root, worker, 1)
+    store.run(root, JobCreate(id="j", channel="voice", queue="q"), 1)
+    ready, found = report(own_server.url)
+    assert ready
+    assert any("overdue" in warning for warning in found["warnings"])
+
+
+def test_hanging_store_is_unreachable(own_server: support.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.health.SECONDS", 0.2)
+    assert own_server.process
+    os.kill(own_server.process.pid, signal.SIGSTOP)
+    try:
+        ready, found = report(own_server.url)
+    finally:
+        os.kill(own_server.process.pid, signal.SIGCONT)
+    assert not ready
+    assert "unreachable" in found["reasons"][0]

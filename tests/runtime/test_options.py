@@ -1,0 +1,90 @@
+"""Flags, environment variables and access keys."""
+
+from __future__ import annotations
+
+import stat
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+import pytest
+
+from api.access_keys import BadOption, kept_key, parse_tenants
+from api.options import parse
+from api.runtime import settings_of
+
+KEY = b64encode(b"0123456789abcdef").decode()
+OTHER = b64encode(b"fedcba9876543210").decode()
+
+
+def test_defaults() -> None:
+    options = parse(["serve"], {})
+    assert (options.host, options.port, options.tls_port) == ("127.0.0.1", 8080, 8443)
+    assert options.data_dir == ".jobrouter"
+    settings = settings_of(options, {}, "unix:///s")
+    assert settings.keep_finished_ms == 90 * 86_400_000
+    assert settings.keep_events_ms == 7 * 86_400_000
+    assert settings.outage_ms == 5_000
+
+
+def test_flags_win_over_variables() -> None:
+    environment = {"JOBROUTER_PORT": "1", "JOBROUTER_TLS_PORT": "2"}
+    options = parse(["serve", "--port", "3"], environment)
+    assert (options.port, options.tls_port) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("90d", 7_776_000_000), ("12h", 43_200_000), ("1.5m", 90_000), ("250ms", 250), ("2", 172_800_000)],
+)
+def test_durations(text: str, ms: int) -> None:
+    assert parse(["worker", "--keep-events", text], {}).keep_events == ms
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("port", "http"),
+        ("port", "70000"),
+        ("keep-events", "soon"),
+        ("keep-events-count", "0"),
+        ("notifications", "?"),
+    ],
+)
+def test_values_that_cannot_be_used(flag: str, text: str) -> None:
+    with pytest.raises(BadOption, match=f"--{flag} "):
+        parse(["serve", f"--{flag}", text], {})
+
+
+def test_forever_needs_no_value() -> None:
+    assert parse(["demo", "--forever"], {}).forever
+    assert not parse(["demo"], {}).forever
+
+
+def test_tenants() -> None:
+    tenants = parse_tenants(f"main={KEY},{OTHER}; other={OTHER}", "other=a.example.com,b.example.com")
+    assert tenants["main"].keys == (b64decode(KEY), b64decode(OTHER))
+    assert tenants["other"].keys == (b64decode(OTHER),)
+    assert tenants["other"].hosts == ("a.example.com", "b.example.com")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [KEY[:5], f"Main={KEY}", f"a b={KEY}", "main=???", "main=c2hvcnQ=", f"main={KEY};main={KEY}", f"={KEY}"],
+)
+def test_keys_that_cannot_be_used_are_not_shown(keys: str) -> None:
+    with pytest.raises(BadOption) as caught:
+        parse_tenants(keys)
+    assert KEY[:5] not in str(caught.value)
+
+
+def test_hosts_of_nobody() -> None:
+    with pytest.raises(BadOption, match="'other' has hosts but no access key"):
+        parse_tenants(f"main={KEY}", "other=h")
+
+
+def test_key_is_made_once_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "access-key"
+    key = kept_key(path)
+    assert kept_key(path) == key
+    assert len(b64decode(key)) == 64
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -1,0 +1,106 @@
+"""The commands beside ``serve``: parts alone, check, demo, and the wheel."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from azure.communication.jobrouter import JobRouterAdministrationClient
+from azure.core.credentials import AzureKeyCredential
+
+from engine.commands import RouterStatus, WorkerRead, WorkerUpsert
+from engine.store import root_of
+from tests import support
+from tests.runtime.processes import ROOT, jobrouter, serving
+from tests.support import eventually
+
+KEY = b64encode(support.KEY).decode()
+
+
+def test_api_and_worker_alone(server: support.Server, store: support.SyncStore, tenant: str) -> None:
+    with (
+        jobrouter(
+            "api", "--port", "0", "--redis-url", server.url, JOBROUTER_ACCESS_KEYS=f"main={KEY}"
+        ) as api,
+        jobrouter("worker", "--redis-url", server.url, "--tenants", f"main,{tenant}") as worker,
+    ):
+        api.wait_for("^ready")
+        worker.wait_for("^working")
+        eventually(api.ready)
+        url = f"http://localhost:{api.port}"
+        with JobRouterAdministrationClient(url, AzureKeyCredential(KEY)) as client:
+            assert list(client.list_queues()) is not None
+        alarm = f"{root_of(tenant)}:alarm"
+        # an alarm without anything due is set anew or left by the sweep: the worker has heard it
+        swept = store.run(root_of(tenant), RouterStatus())["swept_at"]
+        store.redis.set(alarm, 1, px=1)
+        eventually(lambda: store.run(root_of(tenant), RouterStatus())["swept_at"] > swept)
+        assert api.end() == worker.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (("api", "--redis-url", "unix:///nowhere"), "access keys are missing"),
+        (("api",), "access keys are missing"),
+        (("worker",), "address of the store is missing"),
+        (("worker", "--redis-url", "http://x"), "cannot be used"),
+        (("check", "--data-dir", "/nowhere"), "No embedded server runs"),
+        (("serve", "--tls-cert", "x"), "belong together"),
+    ],
+)
+def test_what_is_missing_is_told(command: tuple[str, ...], text: str, tmp_path: Path) -> None:
+    more = ("--data-dir", str(tmp_path)) if command[0] == "serve" else ()
+    with jobrouter(*command, *more) as it:
+        assert it.process.wait(10) == 2
+        assert text in it.rest()
+        assert "Traceback" not in it.rest()
+
+
+def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
+    with serving(tmp_path) as it:
+        with jobrouter("check", "--data-dir", str(tmp_path)) as check:
+            assert check.process.wait(10) == 0
+            assert "0 problems" in check.rest()
+        assert it.end(signal.SIGINT) == 0
+
+
+def test_check_of_damage(server: support.Server, store: support.SyncStore, tenant: str) -> None:
+    root = root_of(tenant)
+    store.run(root, WorkerUpsert(id="w", capacity=10, available=True, channels='"voice"\t1\t'))
+    assert store.run(root, WorkerRead(id="w"))["state"] == "active"
+    store.redis.hset(f"{root}:worker:w", "used", 7)
+    with jobrouter("check", "--redis-url", server.url, "--tenants", tenant) as check:
+        assert check.process.wait(10) == 1
+        assert "worker w" in check.rest()
+
+
+def test_demo() -> None:
+    with jobrouter("demo") as it:
+        assert it.process.wait(30) == 0, it.rest()
+        assert "every invariant holds" in it.rest()
+
+
+def test_wheel_in_an_environment_of_its_own(tmp_path: Path) -> None:
+    """The package has all it needs: its Lua files, and the dependencies that it names."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    pip = [
+        str(environment / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
+    subprocess.run([*pip, str(wheel), "-c", str(ROOT / "constraints.txt")], check=True)
+    demo = [str(environment / "bin" / "jobrouter"), "demo"]
+    done = subprocess.run(demo, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
