@@ -1,9 +1,10 @@
 """One struct per operation of the Lua library: its name, its control fields, its documents.
 
 A command becomes one FCALL (FCALL_RO for a read): KEYS[1] is the tenant's root, ARGV[1] the time in epoch
-milliseconds (0 = the server's clock), ARGV[2] the control fields as one JSON object (fields at their default are
-left out), and the rest the user's documents, verbatim, in the order of ``documents``. The formats of documents are
-those of ``engine.model``; what each operation does, replies and refuses stands at the top of its file in ``lua/ops``.
+milliseconds (0 = the server's clock), ARGV[2] the control fields as one JSON object (fields at their default
+are left out), and the rest the user's documents, verbatim, in the order of ``documents``. The formats of
+documents are those of ``engine.model``; what each operation does, replies and refuses stands at the top of its
+file in ``lua/ops``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Command(msgspec.Struct, omit_defaults=True, frozen=True):
-    """Base of all commands. ``function`` is the registered name, ``write`` says FCALL rather than FCALL_RO."""
+    """Base of all commands. ``function`` is its registered name, ``write`` says FCALL rather than FCALL_RO."""
 
     function: ClassVar[str]
     write: ClassVar[bool] = True
@@ -33,13 +34,13 @@ class Command(msgspec.Struct, omit_defaults=True, frozen=True):
         return [_encode(control), *texts]
 
 
-# ---- policies and queues -------------------------------------------------------------------------------------
+# ---- policies and queues -----------------------------------------------------------------------------------
 
 
 class PolicyUpsert(Command, frozen=True):
     """Create (doc = 0) or replace a policy. kind: classification, distribution or exception.
 
-    distribution: expires_ms, mode, min_offers, max_offers, bypass, descending, scoring (kind of scoringRule or "").
+    distribution: expires_ms, mode, min_offers, max_offers, bypass, descending, scoring (kind of scoringRule).
     exception: rules = number of rules; uses = ids of the classification policies its actions name.
     classification: fallback = fallbackQueueId.
     """
@@ -135,7 +136,7 @@ class QueueStatistics(Command, frozen=True):
     id: str
 
 
-# ---- workers -------------------------------------------------------------------------------------------------
+# ---- workers -----------------------------------------------------------------------------------------------
 
 
 class WorkerUpsert(Command, frozen=True):
@@ -184,7 +185,7 @@ class WorkerList(Command, frozen=True):
     has_capacity: bool = False
 
 
-# ---- offers and assignments ----------------------------------------------------------------------------------
+# ---- offers and assignments --------------------------------------------------------------------------------
 
 
 class OfferAccept(Command, frozen=True):
@@ -241,7 +242,7 @@ class AssignmentUnassign(Command, frozen=True):
     request_id: str = ""
 
 
-# ---- jobs ----------------------------------------------------------------------------------------------------
+# ---- jobs --------------------------------------------------------------------------------------------------
 
 
 class JobCreate(Command, frozen=True):
@@ -307,7 +308,7 @@ class JobDelete(Command, frozen=True):
 
 
 class JobList(Command, frozen=True):
-    """status "" = all, "active" = the active states; scheduled_before / _after in epoch ms, inclusive; 0 = none."""
+    """status "" = all, "active" = the active states; scheduled_before, _after in epoch ms, inclusive; 0 = none."""
 
     function = "jr_job_list"
     write = False
@@ -346,7 +347,7 @@ class JobPosition(Command, frozen=True):
     id: str
 
 
-# ---- agenda, events, the router itself -----------------------------------------------------------------------
+# ---- agenda, events, the router itself ---------------------------------------------------------------------
 
 
 class AgendaDue(Command, frozen=True):

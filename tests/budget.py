@@ -1,7 +1,7 @@
 """The most redis.calls that an operation may make, in fixed scenarios on a library that was warmed once.
 
 A call costs about half a microsecond of the one core that a router has: raise a number only for a reason. The
-scenarios stand in tests/lua/test_budget.py.
+scenarios stand in tests/lua/scenarios.py.
 """
 
 CALLS = {

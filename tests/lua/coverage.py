@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -93,12 +93,15 @@ def enable() -> None:
         engine.library.assemble = lambda *_: marked
 
 
-def collect(client: Any) -> None:
-    """Keeps the marks of a server: to be called before it ends and before its functions are flushed."""
+def collect(call: Callable[..., Any]) -> None:
+    """Keeps the marks of a server; to be called before it ends and before its library is flushed or replaced.
+
+    ``call`` sends a command, as ``Redis.execute_command`` does.
+    """
     place = folder()
     if place:
         place.mkdir(parents=True, exist_ok=True)
-        marks = client.execute_command("FCALL_RO", FUNCTION, 0)
+        marks = call("FCALL_RO", FUNCTION, 0)
         text = [mark if isinstance(mark, str) else mark.decode() for mark in marks]
         with (place / f"{os.getpid()}.marks").open("a") as out:
             out.writelines(f"{mark}\n" for mark in text)

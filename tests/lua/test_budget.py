@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
-import msgspec
 import pytest
 
-from bench.entities import job, policy, queue, region_and_skill, worker
-from bench.site import Offer, Site, site
-from engine import commands as c
+from bench.entities import policy, queue
+from bench.site import Site, site
 from engine.library import library
 from tests.budget import CALLS
+from tests.lua import coverage
+from tests.lua.scenarios import SCENARIOS, Scenario
 from tests.tree.sources import OPERATIONS
 
-Scenario = Callable[[Site], c.Command]
-"""Prepares a state and gives the command to be counted."""
-
-SCENARIOS: dict[str, Scenario] = {}
 START = 1_000_000_000
-WORKERS = 20
-"""In ten label classes."""
-
-
-def scenario(function: Scenario) -> Scenario:
-    """Registers a scenario: <operation> or <operation>__<case>."""
-    SCENARIOS[function.__name__] = function
-    return function
-
 
 # It acts only on jobs with a classification policy, which are refused so far.
 WITHOUT = {"job_reclassify"}
 
 
-@pytest.fixture(name="server", scope="module")
-def _server() -> Iterator[Site]:
-    with site() as here:
-        yield here
+@pytest.fixture(name="own", scope="module")
+def _own(server_program: Path) -> Iterator[Site]:
+    """A server of our own: counting takes a server that nobody else uses."""
+    with site(server_program) as it:
+        yield it
 
 
 @pytest.fixture(name="here")
-def _here(server: Site) -> Site:
+def _here(own: Site) -> Iterator[Site]:
     """An empty router with a library that remembers nothing."""
-    server.client.call("FLUSHALL")
-    server.client.call("FUNCTION", "LOAD", "REPLACE", library().source)
-    here = Site(server.client)
+    own.client.call("FLUSHALL")
+    own.client.call("FUNCTION", "LOAD", "REPLACE", library().source)
+    here = Site(own.client)
     here.now = START
     here.build([policy(), queue("empty")])
-    return here
+    yield here
+    coverage.collect(own.client.call)
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
@@ -65,312 +55,3 @@ def _count(here: Site, prepare: Scenario) -> int:
     command = prepare(here)
     _, cost = here.meter.run(here.packed([command]))
     return int(cost.commands)
-
-
-# ---- what scenarios are made of ----------------------------------------------------------------------------
-
-
-def fresh(here: Site, kind: str) -> str:
-    """An id that is not taken."""
-    return f"{kind}-{here.take_serials(1)[0]}"
-
-
-def new_job(here: Site, queue: str) -> c.JobCreate:
-    """A job that does not exist yet."""
-    return job(here.take_serials(1)[0], queue=queue)
-
-
-def waiting(here: Site) -> c.JobCreate:
-    """A job in a queue without workers."""
-    created = new_job(here, "empty")
-    here.run(created)
-    return created
-
-
-def staffed(here: Site) -> str:
-    """A new queue with free workers."""
-    name = fresh(here, "queue")
-    here.run(queue(name))
-    here.build(worker(n, region_and_skill(n), queues=[name]) for n in here.take_serials(WORKERS))
-    return name
-
-
-def offered(here: Site) -> Offer:
-    """An open offer."""
-    before = here.op()
-    here.run(new_job(here, staffed(here)))
-    return here.offers_since(before)[0]
-
-
-def assigned(here: Site) -> tuple[str, str]:
-    """Job and assignment."""
-    offer = offered(here)
-    reply = here.run(c.OfferAccept(offer.worker_id, offer.offer_id))
-    return reply["job"], reply["assignment"]
-
-
-def completed(here: Site) -> tuple[str, str]:
-    """Job and assignment, completed."""
-    held = assigned(here)
-    here.run(c.AssignmentComplete(*held))
-    return held
-
-
-def closed(here: Site) -> str:
-    """A closed job."""
-    held = completed(here)
-    here.run(c.AssignmentClose(*held))
-    return held[0]
-
-
-# ---- jobs --------------------------------------------------------------------------------------------------
-
-
-@scenario
-def job_create(here: Site) -> c.Command:
-    """The job is offered at once."""
-    return new_job(here, staffed(here))
-
-
-@scenario
-def job_create__waiting(here: Site) -> c.Command:
-    """Nobody is there."""
-    return new_job(here, "empty")
-
-
-@scenario
-def job_create__exists(here: Site) -> c.Command:
-    """The job is there already."""
-    return waiting(here)
-
-
-@scenario
-def job_update(here: Site) -> c.Command:
-    """A waiting job gets another priority."""
-    created = waiting(here)
-    return c.JobUpdate(**msgspec.structs.asdict(msgspec.structs.replace(created, doc=1, priority=5)))
-
-
-@scenario
-def job_read(here: Site) -> c.Command:
-    """A waiting job."""
-    return c.JobRead(waiting(here).id)
-
-
-@scenario
-def job_list(here: Site) -> c.Command:
-    """A page of one."""
-    waiting(here)
-    return c.JobList(limit=1)
-
-
-@scenario
-def job_position(here: Site) -> c.Command:
-    """A waiting job."""
-    return c.JobPosition(waiting(here).id)
-
-
-@scenario
-def job_cancel(here: Site) -> c.Command:
-    """A waiting job."""
-    return c.JobCancel(waiting(here).id)
-
-
-@scenario
-def job_cancel__offered(here: Site) -> c.Command:
-    """A job with an open offer."""
-    return c.JobCancel(offered(here).job_id)
-
-
-@scenario
-def job_delete(here: Site) -> c.Command:
-    """A closed job."""
-    return c.JobDelete(closed(here))
-
-
-# ---- offers and assignments --------------------------------------------------------------------------------
-
-
-@scenario
-def offer_accept(here: Site) -> c.Command:
-    """The one offer of a job."""
-    offer = offered(here)
-    return c.OfferAccept(offer.worker_id, offer.offer_id)
-
-
-@scenario
-def offer_decline(here: Site) -> c.Command:
-    """The job goes to another worker."""
-    offer = offered(here)
-    return c.OfferDecline(offer.worker_id, offer.offer_id)
-
-
-@scenario
-def assignment_complete(here: Site) -> c.Command:
-    """An assigned job."""
-    return c.AssignmentComplete(*assigned(here))
-
-
-@scenario
-def assignment_close(here: Site) -> c.Command:
-    """Nobody waits for the worker."""
-    return c.AssignmentClose(*completed(here))
-
-
-@scenario
-def assignment_close__next(here: Site) -> c.Command:
-    """The worker is offered the next job."""
-    job_id, assignment = completed(here)
-    name = here.client.call("HGET", f"{here.root}:job:{job_id}", "queue")
-    here.build(new_job(here, name) for _ in range(WORKERS))
-    return c.AssignmentClose(job_id, assignment)
-
-
-@scenario
-def assignment_unassign(here: Site) -> c.Command:
-    """The job goes back into its queue, to another worker."""
-    return c.AssignmentUnassign(*assigned(here))
-
-
-# ---- workers -----------------------------------------------------------------------------------------------
-
-
-@scenario
-def worker_upsert(here: Site) -> c.Command:
-    """A new worker registers, without jobs waiting."""
-    number = here.take_serials(1)[0]
-    return worker(number, region_and_skill(number))
-
-
-@scenario
-def worker_upsert__labels(here: Site) -> c.Command:
-    """A registered worker gets other labels."""
-    number = here.take_serials(1)[0]
-    here.run(worker(number, region_and_skill(number)))
-    changed = worker(number, region_and_skill(number + 1))
-    return msgspec.structs.replace(changed, doc=1)
-
-
-@scenario
-def worker_read(here: Site) -> c.Command:
-    """A worker with an open offer."""
-    return c.WorkerRead(offered(here).worker_id)
-
-
-@scenario
-def worker_list(here: Site) -> c.Command:
-    """A page of one."""
-    staffed(here)
-    return c.WorkerList(limit=1)
-
-
-@scenario
-def worker_delete(here: Site) -> c.Command:
-    """A registered worker without offers."""
-    staffed(here)
-    return c.WorkerDelete(f"worker-{here.serial - 1}")
-
-
-# ---- queues and policies -----------------------------------------------------------------------------------
-
-
-@scenario
-def queue_upsert(here: Site) -> c.Command:
-    """A new queue."""
-    return queue(fresh(here, "queue"))
-
-
-@scenario
-def queue_read(here: Site) -> c.Command:
-    """A queue."""
-    return c.QueueRead("empty")
-
-
-@scenario
-def queue_list(here: Site) -> c.Command:
-    """A page of one."""
-    return c.QueueList(limit=1)
-
-
-@scenario
-def queue_statistics(here: Site) -> c.Command:
-    """One job waits."""
-    waiting(here)
-    return c.QueueStatistics("empty")
-
-
-@scenario
-def queue_delete(here: Site) -> c.Command:
-    """An unused queue."""
-    name = fresh(here, "queue")
-    here.run(queue(name))
-    return c.QueueDelete(name)
-
-
-@scenario
-def policy_upsert(here: Site) -> c.Command:
-    """A new distribution policy."""
-    return policy(fresh(here, "policy"))
-
-
-@scenario
-def policy_read(here: Site) -> c.Command:
-    """A distribution policy."""
-    return c.PolicyRead("distribution", "longestIdle")
-
-
-@scenario
-def policy_list(here: Site) -> c.Command:
-    """A page of one."""
-    return c.PolicyList("distribution", limit=1)
-
-
-@scenario
-def policy_delete(here: Site) -> c.Command:
-    """An unused policy."""
-    name = fresh(here, "policy")
-    here.run(policy(name))
-    return c.PolicyDelete("distribution", name)
-
-
-# ---- agenda, events, the router itself ---------------------------------------------------------------------
-
-
-@scenario
-def agenda_due(here: Site) -> c.Command:
-    """Nothing is due."""
-    return c.AgendaDue()
-
-
-@scenario
-def agenda_due__close(here: Site) -> c.Command:
-    """A job is to be closed now."""
-    here.run(c.AgendaDue())
-    here.run(c.AssignmentClose(*completed(here), close_at=here.now + 1_000))
-    here.now += 1_000
-    return c.AgendaDue()
-
-
-@scenario
-def event_list(here: Site) -> c.Command:
-    """A page of one."""
-    waiting(here)
-    return c.EventList(limit=1)
-
-
-@scenario
-def settings_write(here: Site) -> c.Command:
-    """All defaults."""
-    return c.SettingsWrite()
-
-
-@scenario
-def router_status(here: Site) -> c.Command:
-    """A small router."""
-    return c.RouterStatus()
-
-
-@scenario
-def check(here: Site) -> c.Command:
-    """A waiting job and what it links to."""
-    return c.Check([f"job:{waiting(here).id}"])

@@ -24,7 +24,10 @@ def test_no_text_becomes_code(name: str) -> None:
 
 @pytest.mark.parametrize("name", LUA_FILES)
 def test_patterns_are_literals(name: str) -> None:
-    found = [line for function, arguments, line in _searches(name) if not _is_safe(function, arguments)]
+    constants = _constants(name)
+    found = [
+        line for function, arguments, line in _searches(name) if not _is_safe(function, arguments, constants)
+    ]
     assert found == [], (
         "string.find with a text of its own needs the plain flag, other functions a literal pattern"
     )
@@ -40,6 +43,19 @@ def _searches(name: str) -> Iterator[tuple[str, list[Any], int]]:
             yield node.func.id, node.args, node.line
 
 
-def _is_safe(function: str, arguments: list[Any]) -> bool:
-    plain = function == "find" and len(arguments) == 3 and isinstance(arguments[2], lua.TrueExpr)
-    return plain or string(arguments[0]) is not None
+def _constants(name: str) -> set[str]:
+    """Names of a file's constants that are string literals."""
+    return {
+        node.targets[0].id
+        for node in lua_nodes(name)
+        if isinstance(node, lua.LocalAssign)
+        and node.targets[0].id.isupper()
+        and string(node.values[0]) is not None
+    }
+
+
+def _is_safe(function: str, arguments: list[Any], constants: set[str]) -> bool:
+    pattern, *rest = arguments
+    if function == "find" and len(rest) == 2 and isinstance(rest[1], lua.TrueExpr):
+        return True
+    return string(pattern) is not None or (isinstance(pattern, lua.Name) and pattern.id in constants)

@@ -1,0 +1,1 @@
+"""Measures what the router costs: ``python -m bench.functions --help`` tells how."""
