@@ -17,7 +17,8 @@ from api.access_keys import BadOption, kept_key, parse_tenants
 from api.app import create_app
 from api.listeners import listen, serving
 from api.options import Options
-from engine.connection import Address, Connection
+from engine.address import Address
+from engine.connection import Connection
 from engine.data_directory import DataDirectory
 from engine.embedded import Embedded
 from engine.health import Health

@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 
 from bench.rounds import Plan
 from bench.site import site
-from engine.connection import Address, Connection
+from engine.address import Address
+from engine.connection import Connection
 
 TASKS = 64
 CALLS = 8_000

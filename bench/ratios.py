@@ -64,7 +64,7 @@ def _paired(row: Samples, base: Samples, step: str) -> float:
 
 
 def _times(samples: Samples, step: str) -> list[float]:
-    """Processor time where the system tells it, since other processes do not disturb it; else the server's."""
+    """Processor time where the system tells it, as other processes do not disturb it; else elapsed time."""
     times = samples.values[f"{step}_cpu_us"]
     return times if all(times) else samples.values[f"{step}_us"]
 

@@ -52,7 +52,7 @@ def row_table(found: Found) -> Iterable[str]:
     for name, samples in found.items():
         values = samples.medians()
         steps = "".join(f"{_step(values, step):>20}" for step in STEPS)
-        share = f"{values['lifecycles_per_a20']:.3f} ({values['lifecycles_per_a20_cpu']:.3f})"
+        share = f"{values['lifecycles_per_a20']:.3f} ({values.get('lifecycles_per_a20_cpu', 0):.3f})"
         a20 = f"{values['a20_us']:.1f} ({values['a20_cpu_us']:.1f})"
         yield f"{name:24}{steps}{values['lifecycle_per_s']:9,.0f}{share:>15}{a20:>13}"
 

@@ -8,7 +8,7 @@ import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from engine.connection import Address
+from engine.address import Address
 
 
 def administration(url: str, *, seconds: float = 5.0) -> redis.asyncio.Redis:

@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Unavailable(Exception):
-    """The store cannot answer. Whether the command was executed is unknown, unless it says so; never guess."""
+    """The store cannot answer. Whether the command was executed is unknown, unless it says so."""
 
 
 class OutOfMemory(Unavailable):

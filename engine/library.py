@@ -1,4 +1,4 @@
-"""The Lua files as one Redis Functions library: assembled, loaded, and its error lines mapped back to the files."""
+"""The Lua files as one Redis Functions library, and its error lines mapped back to the files."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def lua_directory() -> Path:
 def assemble(directory: Path, replaced: dict[str, str] | None = None) -> Library:
     """One library out of many files.
 
-    Every module file fills the table of its name, and all tables are declared first, so the order of files never
-    matters; each file is a block of its own, so its locals stay its own. ``replaced`` gives other texts for files.
+    Every module file fills the table of its name, and all tables are declared first, so the order of files
+    never matters; each file is a block of its own, so its locals stay its own. ``replaced`` gives other texts
+    for files.
     """
     modules = sorted(directory.glob("*.lua"))
     operations = sorted((directory / "ops").glob("*.lua"))
     texts = {str(path.relative_to(directory)): path.read_text() for path in (*modules, *operations)}
-    digest = hashlib.sha256(
-        "\0".join(f"{name}\0{text}" for name, text in texts.items()).encode()
-    ).hexdigest()[:16]
+    whole = "\0".join(f"{name}\0{text}" for name, text in texts.items())
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:16]
     texts.update(replaced or {})
     lines = [
         "#!lua name=jr",

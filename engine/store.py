@@ -6,8 +6,9 @@ from typing import Any
 
 import hiredis
 
+from engine.address import Address
 from engine.commands import Command
-from engine.connection import Address, Connection
+from engine.connection import Connection
 from engine.errors import Failed, OutOfMemory, Unavailable, refusal_of
 from engine.library import library, replaces
 
@@ -24,6 +25,7 @@ _NOT_NOW = (
     "NOREPLICAS",
     "MOVED",
 )
+_ELSEWHERE = ("READONLY", "MOVED")
 
 
 def root_of(tenant: str) -> str:
@@ -31,23 +33,11 @@ def root_of(tenant: str) -> str:
     return f"jr:{{{tenant}}}"
 
 
-def decoded(value: Any) -> Any:
-    """A reply with its texts decoded."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, list):
-        return [decoded(item) for item in value]
-    return value
-
-
 def named(flat: list[Any]) -> Reply:
     """A flat reply name, value, name, value … as dict; ``rows`` are dicts themselves."""
-    reply = {}
-    items = iter(flat)
-    for name in items:
-        value = next(items)
-        name = name.decode() if isinstance(name, bytes) else name
-        reply[name] = [named(row) for row in value] if name == "rows" else decoded(value)
+    reply = dict(zip(flat[::2], flat[1::2], strict=True))
+    if "rows" in reply:
+        reply["rows"] = [named(row) for row in reply["rows"]]
     return reply
 
 
@@ -86,19 +76,24 @@ class Store:
         ``now_ms`` is the time it happens at, 0 for the server's clock. Raises Refused (nothing has changed),
         Unavailable (unknown outcome, unless its text says otherwise), OutOfMemory and Failed.
         """
-        call = ("FCALL" if command.write else "FCALL_RO", command.function, "1", root, str(now_ms))
-        arguments = (*call, *command.arguments())
+        function = "FCALL" if command.write else "FCALL_RO"
+        arguments = (function, command.function, "1", root, str(now_ms), *command.arguments())
         try:
             return named(await self.connection.call(*arguments))
         except hiredis.ReplyError as error:
             if "unction not found" not in str(error):
-                raise translated(command, str(error)) from None
+                raise self._translated(command, str(error)) from None
         # flushed, or another server after a failover: it has not been executed
         await self.load()
         try:
             return named(await self.connection.call(*arguments))
         except hiredis.ReplyError as error:
-            raise translated(command, str(error)) from None
+            raise self._translated(command, str(error)) from None
+
+    def _translated(self, command: Command, message: str) -> Exception:
+        if message.startswith(_ELSEWHERE):
+            self.connection.drop()
+        return translated(command, message)
 
     async def load(self) -> bool:
         """Loads the library unless the server has it, or a newer one. True when it was loaded."""
@@ -110,7 +105,7 @@ class Store:
             await self.connection.call("FUNCTION", "LOAD", "REPLACE", ours.source)
         except hiredis.ReplyError as error:
             message = str(error)
-            if message.startswith(_NOT_NOW):
+            if message.startswith((*_NOT_NOW, "OOM")):
                 raise Unavailable(f"the store cannot answer now ({message})") from None
             raise Failed(f"the library cannot be loaded: {ours.explain(message)}") from None
         return True
@@ -121,6 +116,4 @@ class Store:
 
 
 def _code_of(entry: list[Any]) -> str:
-    fields = dict(zip(entry[::2], entry[1::2], strict=True))
-    code = fields.get(b"library_code", b"")
-    return code.decode() if isinstance(code, bytes) else str(code)
+    return str(dict(zip(entry[::2], entry[1::2], strict=True)).get("library_code", ""))

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from engine.address import Address
 from engine.clients import administration
-from engine.connection import Address
 from engine.worker.expiry import Sweeper
 
 log = logging.getLogger("jobrouter.worker")

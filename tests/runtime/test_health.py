@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import redis
 
+from engine.address import Address
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerUpsert
-from engine.connection import Address, Connection
+from engine.connection import Connection
 from engine.health import Health
 from engine.store import Store, root_of
 from tests import support

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from engine.address import Address
 from engine.clients import administration
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
-from engine.connection import Address, Connection
+from engine.connection import Connection
 from engine.store import Store, root_of
 from engine.worker import expiry
 from engine.worker.alarms import missing_flags, request_notifications

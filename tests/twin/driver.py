@@ -47,8 +47,8 @@ class Pair:
         if meant:
             self.run(meant[1], meant[0])
 
-    def run(self, command: c.Command, now: int) -> None:
-        """Runs one command on both sides and compares."""
+    def run(self, command: c.Command, now: int) -> Reply | Refused:
+        """Runs one command on both sides, compares, and gives what the library answered."""
         self.log.append((now, command))
         self.steps += 1
         wanted: Reply | Refused
@@ -68,6 +68,7 @@ class Pair:
         self.memory.note(self.state)
         if self.thorough or self.steps % WHOLE_EVERY == 0:
             self.compare_all()
+        return got
 
     def on_redis(self, command: c.Command, now: int) -> Reply | Refused:
         try:

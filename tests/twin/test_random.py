@@ -1,4 +1,4 @@
-"""50,000 seeded random steps on the library and on the twin: equal replies, events and states, and a sound store."""
+"""50,000 seeded random steps on library and twin: equal replies, events and states, and a sound store."""
 
 from __future__ import annotations
 

@@ -1,0 +1,121 @@
+"""The wire of one connection: calls of one event-loop tick leave in one write, replies match calls by order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+import hiredis
+
+from engine.errors import Unavailable
+
+WRITE_LIMIT = 8 * 1024 * 1024
+"""Bytes that may wait in the socket's buffer before further calls have to."""
+
+
+class Channel(asyncio.Protocol):
+    """An asyncio protocol over hiredis; ``timeout`` is in seconds."""
+
+    def __init__(self, on_lost: Callable[[Channel], None], timeout: float) -> None:
+        self._reader = hiredis.Reader(
+            replyError=hiredis.ReplyError,
+            notEnoughData=Ellipsis,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._buffer: list[bytes] = []
+        self._on_lost = on_lost
+        self._timeout = timeout
+        self._answered_at = 0.0
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self.writable = asyncio.Event()
+        self.writable.set()
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=WRITE_LIMIT)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        self._answered_at = self._loop.time()
+        self._reader.feed(data)
+        waiting = self._waiting
+        try:
+            while (reply := self._reader.gets()) is not Ellipsis:
+                future = waiting.popleft()
+                if future.done():
+                    # its caller went away; the call was executed all the same
+                    continue
+                if isinstance(reply, hiredis.ReplyError):
+                    future.set_exception(reply)
+                else:
+                    future.set_result(reply)
+        except hiredis.ProtocolError:
+            self.abort()
+
+    def pause_writing(self) -> None:
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        self.writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self.writable.set()
+        self._fail("the connection to the store was lost; whether the call was executed is unknown")
+        self._on_lost(self)
+
+    def send(self, command: bytes) -> asyncio.Future[Any]:
+        """Sends one packed command with the others of this tick."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if not self._waiting:
+            self._answered_at = self._loop.time()
+        self._waiting.append(future)
+        if not self._buffer:
+            self._loop.call_soon(self._flush)
+        self._buffer.append(command)
+        return future
+
+    def _flush(self) -> None:
+        if self._transport is not None:
+            self._transport.write(b"".join(self._buffer))
+        self._buffer.clear()
+
+    def _watch(self, *, last_chance: bool = False) -> None:
+        # replies come in the order of calls: when none has come for too long the server hangs. One timer for all
+        # calls, since one for each would cost more than the call itself
+        if not self.is_open:
+            return
+        if self._waiting and self._loop.time() - self._answered_at > self._timeout:
+            if last_chance:
+                self._fail("the store did not answer in time; whether the call was executed is unknown")
+                self.abort()
+                return
+            # perhaps it was this process that stood still: what has arrived meanwhile is read first
+            self._loop.call_later(0.05, lambda: self._watch(last_chance=True))
+            return
+        self._loop.call_later(self._timeout / 4, self._watch)
+
+    def _fail(self, text: str) -> None:
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(Unavailable(text))
+
+    def close(self) -> None:
+        """Closes after what is buffered has been written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Closes at once."""
+        if self._transport is not None:
+            self._transport.abort()
