@@ -17,6 +17,9 @@ from api.tls import Files
 DRAIN_SECONDS = 4
 """How long requests under way may go on when the process is to end."""
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the clients' pools keep idle connections: they, not we, close first."""
+
 _BACKLOG = 2048
 _LOOK_SECONDS = 0.005
 
@@ -79,6 +82,7 @@ def _server(app: ASGIApp, tls: Files | None) -> Server:
         proxy_headers=False,
         backlog=_BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         ssl_certfile=tls and str(tls.certificate),
         ssl_keyfile=tls and str(tls.key),
     )

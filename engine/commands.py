@@ -16,6 +16,10 @@ import msgspec
 _encode = msgspec.json.Encoder().encode
 
 
+def _fields(command: Command) -> dict[str, Any]:
+    return {name: getattr(command, name) for name in command.__struct_fields__}
+
+
 class Command(msgspec.Struct, omit_defaults=True, frozen=True):
     """Base of all commands. ``function`` is its registered name, ``write`` says FCALL rather than FCALL_RO."""
 
@@ -24,6 +28,10 @@ class Command(msgspec.Struct, omit_defaults=True, frozen=True):
     documents: ClassVar[tuple[str, ...]] = ()
     creates: ClassVar[bool] = False
     """True when it may add an entity: such a call is refused when the server is out of memory."""
+
+    def when_full(self) -> Command | None:
+        """The command to run instead when the server is out of memory: one that surely adds nothing."""
+        return None
 
     def arguments(self) -> list[bytes | str]:
         """The control object and the documents, ready to follow ARGV[1]."""
@@ -66,6 +74,16 @@ class PolicyUpsert(Command, frozen=True):
     document: str = ""
     secret: str = ""
 
+    def when_full(self) -> Command | None:
+        return PolicyUpdate(**_fields(self)) if self.doc else None
+
+
+class PolicyUpdate(PolicyUpsert, frozen=True):
+    """Replace a policy: what an upsert becomes when the server is full."""
+
+    function = "jr_policy_update"
+    creates = False
+
 
 class PolicyRead(Command, frozen=True):
     function = "jr_policy_read"
@@ -106,6 +124,16 @@ class QueueUpsert(Command, frozen=True):
     distribution: str = ""
     exception: str = ""
     labels: str = ""
+
+    def when_full(self) -> Command | None:
+        return QueueUpdate(**_fields(self)) if self.doc else None
+
+
+class QueueUpdate(QueueUpsert, frozen=True):
+    """Replace a queue: what an upsert becomes when the server is full."""
+
+    function = "jr_queue_update"
+    creates = False
 
 
 class QueueRead(Command, frozen=True):
@@ -156,6 +184,16 @@ class WorkerUpsert(Command, frozen=True):
     channels: str = ""
     labels: str = ""
     tags: str = ""
+
+    def when_full(self) -> Command | None:
+        return WorkerUpdate(**_fields(self)) if self.doc else None
+
+
+class WorkerUpdate(WorkerUpsert, frozen=True):
+    """Replace a worker: what an upsert becomes when the server is full."""
+
+    function = "jr_worker_update"
+    creates = False
 
 
 class WorkerRead(Command, frozen=True):
@@ -277,7 +315,7 @@ class JobUpdate(Command, frozen=True):
     documents = ("labels", "tags", "notes", "selectors")
 
     id: str
-    doc: int
+    doc: int = 0
     rev: int = -1
     channel: str = ""
     queue: str = ""

@@ -148,7 +148,8 @@ class Embedded:
             try:
                 await self._launch()
                 failures = 0
-            except (DidNotStart, OSError) as error:
+            except (DidNotStart, OSError, leftover.StillRuns) as error:
+                # a child that was rewriting the log holds the lock a little longer than its parent
                 failures += 1
                 log.error("%s", error)
 

@@ -8,11 +8,13 @@ import fcntl
 import logging
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 log = logging.getLogger("jobrouter.embedded")
 
 ASK_SECONDS = 5.0
+REWRITE_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
 
 
@@ -44,11 +46,12 @@ async def shut_down(folder: Path) -> None:
     if await _is_released(folder):
         return
     pid = _pid_in(folder)
-    if pid:
+    if pid and socket is not None and _is_server_of(pid, socket):
         log.error("it does not answer and is killed (process %d)", pid)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        await _is_released(folder)
+    # what still holds the lock may be a child that finishes a rewrite of the log
+    await _is_released(folder, REWRITE_SECONDS)
     os.close(take_lock(folder))
 
 
@@ -76,8 +79,8 @@ async def ask(socket: Path, command: str) -> bytes:
         return b""
 
 
-async def _is_released(folder: Path) -> bool:
-    deadline = asyncio.get_running_loop().time() + ASK_SECONDS
+async def _is_released(folder: Path, seconds: float = ASK_SECONDS) -> bool:
+    deadline = asyncio.get_running_loop().time() + seconds
     while _is_held(folder):
         if asyncio.get_running_loop().time() > deadline:
             return False
@@ -91,6 +94,16 @@ def _is_held(folder: Path) -> bool:
     except StillRuns:
         return True
     return False
+
+
+def _is_server_of(pid: int, socket: Path) -> bool:
+    # the recorded number may belong to another process by now; a server's title names its socket
+    try:
+        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        listed = ["ps", "-o", "command=", "-p", str(pid)]
+        title = subprocess.run(listed, capture_output=True, check=False).stdout
+    return os.fsencode(socket) in title
 
 
 def _pid_in(folder: Path) -> int:

@@ -76,6 +76,15 @@ class Store:
         ``now_ms`` is the time it happens at, 0 for the server's clock. Raises Refused (nothing has changed),
         Unavailable (unknown outcome, unless its text says otherwise), OutOfMemory and Failed.
         """
+        try:
+            return await self._run(root, command, now_ms)
+        except OutOfMemory:
+            instead = command.when_full()
+            if instead is None:
+                raise
+            return await self._run(root, instead, now_ms)
+
+    async def _run(self, root: str, command: Command, now_ms: int) -> Reply:
         function = "FCALL" if command.write else "FCALL_RO"
         arguments = (function, command.function, "1", root, str(now_ms), *command.arguments())
         try:

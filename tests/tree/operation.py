@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from luaparser import astnodes as lua
 
-from tests.tree.sources import calls, dotted, lua_text, string
+from tests.tree.sources import calls, dotted, lua_nodes, lua_text, string
 
 LABELS = ("KEYS", "Replies", "Refuses", "Events")
 _LABEL = re.compile(r"^--- ([A-Z]\w+): (.*)$")
 
 
 class Operation(NamedTuple):
-    """``specification`` is None when it is not written out in the file."""
+    """``specification`` is None when it is made by a computation."""
 
     function: str
     write: bool
@@ -40,10 +40,20 @@ def registrations(name: str) -> tuple[Operation, ...]:
 def _operation(node: Any, write: bool) -> Operation:
     function, table, *rest = node.args
     creates = len(rest) > 1 and isinstance(rest[1], lua.TrueExpr)
+    if isinstance(table, lua.Call):
+        table = _returned(dotted(table.func) or ("", ""))
     specification = None
     if isinstance(table, lua.Table):
         specification = {field.key.id: _default(field.value) for field in table.fields}
     return Operation(string(function) or "", write, creates, specification)
+
+
+def _returned(name: tuple[str, str]) -> Any:
+    """The table that a module's function returns, where operations share their control fields."""
+    for node in lua_nodes(f"{name[0]}.lua"):
+        if isinstance(node, lua.Function) and dotted(node.name) == name:
+            return node.body.body[-1].values[0]
+    raise AssertionError(f"{name} is not there")
 
 
 def _default(node: Any) -> Any:
@@ -83,5 +93,9 @@ def arguments(name: str) -> list[str]:
 
 def sections(name: str) -> list[tuple[str, str]]:
     """The parts of an operation's body: section and text, in order."""
-    parts = re.split(r"^ *-- (read|check|write)$", lua_text(f"ops/{name}.lua"), flags=re.MULTILINE)
+    text = lua_text(f"ops/{name}.lua")
+    shared = re.search(r"^op\.write\(.*, (\w+_changes)\.apply, true\)$", text, re.MULTILINE)
+    if shared:
+        text = lua_text(f"{shared[1]}.lua")
+    parts = re.split(r"^ *-- (read|check|write)$", text, flags=re.MULTILINE)
     return list(zip(parts[1::2], parts[2::2], strict=True))

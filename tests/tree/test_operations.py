@@ -20,7 +20,11 @@ from tests.tree.operation import (
 )
 from tests.tree.sources import LUA_FILES, OPERATIONS, calls, lua_text, text_of
 
-COMMANDS = {command.function: command for command in Command.__subclasses__()}
+COMMANDS = {
+    command.function: command
+    for base in Command.__subclasses__()
+    for command in (base, *base.__subclasses__())
+}
 
 operations = pytest.mark.parametrize("name", OPERATIONS)
 

@@ -1,0 +1,134 @@
+-- What an upsert of a policy changes: its document, how its queues distribute.
+
+local MODES = { roundRobin = true, longestIdle = true, bestWorker = true }
+
+local function check_distribution(given)
+  if not MODES[given.mode] then
+    refuse.bad_call("mode must be roundRobin, longestIdle or bestWorker")
+  end
+  if given.expires_ms < 1 or given.min_offers < 1 or given.max_offers < given.min_offers then
+    refuse.invalid("offers must expire after some time, and 1 <= minConcurrentOffers <= maxConcurrentOffers")
+  end
+end
+
+local function check_waiting(given)
+  local acts = given.scoring == "" and given.rules == 0
+  if acts or given.doc == 0 then
+    return
+  end
+  queues.each_using(given.kind, given.id, function(queue)
+    if policies.has_waiting(queue) then
+      refuse.unsupported(
+        "jobs wait in queue '" .. queue .. "', and what this " .. given.kind .. " policy asks for does not act yet"
+      )
+    end
+  end)
+end
+
+local function verify(given)
+  if given.kind == "distribution" then
+    check_distribution(given)
+  elseif given.kind == "exception" then
+    for _, id in ipairs(given.uses) do
+      if redis.call("EXISTS", keys.policy("classification", id)) == 0 then
+        refuse.invalid("Provided ClassificationPolicyId: " .. id .. " for ReclassifyExceptionAction does not exist")
+      end
+    end
+  elseif given.fallback ~= "" and not queues.load(given.fallback) then
+    refuse.invalid("fallbackQueueId: queue '" .. given.fallback .. "' does not exist")
+  end
+  check_waiting(given)
+end
+
+local function write_distribution(policy, given)
+  records.set(policy, "mode", given.mode)
+  records.set(
+    policy,
+    "plan",
+    table.concat({
+      given.mode,
+      given.expires_ms,
+      given.max_offers,
+      given.bypass and 1 or 0,
+      given.descending and 1 or 0,
+      given.scoring == "" and 0 or 1,
+    }, " ")
+  )
+end
+
+local function write_fallback(policy, given)
+  local fallback = given.fallback ~= "" and given.fallback or nil
+  if policy.fallback ~= fallback then
+    if policy.fallback then
+      queues.count_fallback(policy.fallback, -1)
+    end
+    if fallback then
+      queues.count_fallback(fallback, 1)
+    end
+    records.set(policy, "fallback", fallback)
+  end
+end
+
+--- Control fields of both operations.
+function policy_changes.specification()
+  return {
+    kind = op.TEXT,
+    id = op.TEXT,
+    doc = 0,
+    rev = -1,
+    expires_ms = 0,
+    mode = "",
+    min_offers = 1,
+    max_offers = 1,
+    bypass = false,
+    descending = true,
+    scoring = "",
+    rules = 0,
+    uses = {},
+    fallback = "",
+  }
+end
+
+--- The body of both operations.
+function policy_changes.apply(given, document_text, secret)
+  -- read
+  local policy = policies.load(given.kind, given.id)
+  -- check
+  if upsert.check(policy, given) then
+    return policies.with_secret(upsert.reply("exists", policy), given.kind, given.id)
+  end
+  verify(given)
+  -- write
+  local outcome = policy and "updated" or "created"
+  if not policy then
+    policy = records.new(keys.policy(given.kind, given.id), given.id)
+    records.set(policy, "created", op.number())
+    listings.add("policies." .. given.kind, given.id, op.number())
+  end
+  op.number()
+  local plan, mode = policy.plan, policy.mode
+  upsert.count(policy)
+  records.set(policy, "document", document_text)
+  if given.kind == "distribution" then
+    write_distribution(policy, given)
+  elseif given.kind == "exception" then
+    records.set(policy, "rules", given.rules > 0 and given.rules or nil)
+  else
+    write_fallback(policy, given)
+  end
+  if secret and secret ~= "" then
+    redis.call("SET", keys.secret(given.kind, given.id), secret)
+  elseif outcome == "updated" then
+    redis.call("DEL", keys.secret(given.kind, given.id))
+  end
+  local reply = upsert.reply(outcome, policy)
+  records.save(policy)
+  if plan and plan ~= policy.plan then
+    queues.forget_plan(given.id)
+    queues.each_using("distribution", given.id, function(queue)
+      queues.change_mode(queue, mode, given.mode)
+      review.start(queue)
+    end)
+  end
+  return reply
+end

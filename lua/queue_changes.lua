@@ -1,0 +1,80 @@
+-- What an upsert of a queue changes: its fields, its policies.
+
+local function change_policy(queue, kind, field, id)
+  local before = queue[field]
+  if before == id then
+    return
+  end
+  if before then
+    redis.call("SREM", keys.policy_queues(kind, before), queue.id)
+  end
+  if id then
+    redis.call("SADD", keys.policy_queues(kind, id), queue.id)
+  end
+  records.set(queue, field, id)
+end
+
+local function verify(given, queue)
+  if given.distribution == "" then
+    refuse.invalid("distributionPolicyId is missing")
+  end
+  policies.need("distribution", given.distribution)
+  if given.exception ~= "" then
+    policies.need("exception", given.exception)
+  end
+  local exception = given.exception ~= "" and given.exception or nil
+  if not queue or (queue.distribution == given.distribution and queue.exception == exception) then
+    return
+  end
+  local missing = policies.not_acting(given.distribution, exception)
+  if missing and policies.has_waiting(given.id) then
+    refuse.unsupported("jobs wait in queue '" .. given.id .. "': " .. missing)
+  end
+end
+
+--- Control fields of both operations.
+function queue_changes.specification()
+  return {
+    id = op.TEXT,
+    doc = 0,
+    rev = -1,
+    name = "",
+    distribution = "",
+    exception = "",
+  }
+end
+
+--- The body of both operations.
+function queue_changes.apply(given, labels)
+  -- read
+  local queue = queues.whole(given.id)
+  -- check
+  if upsert.check(queue, given) then
+    return upsert.reply("exists", queue)
+  end
+  verify(given, queue)
+  -- write
+  local outcome = queue and "updated" or "created"
+  op.number()
+  if not queue then
+    queue = queues.new(given.id)
+    records.set(queue, "created", op.number())
+    listings.add("queues", given.id, op.number())
+  end
+  local before = queue.distribution
+  local mode = before and queues.plan(given.id).mode
+  upsert.count(queue)
+  change_policy(queue, "distribution", "distribution", given.distribution)
+  change_policy(queue, "exception", "exception", given.exception ~= "" and given.exception or nil)
+  records.set(queue, "name", given.name ~= "" and given.name or nil)
+  records.set(queue, "labels", labels ~= "" and labels or nil)
+  local reply = upsert.reply(outcome, queue)
+  records.save(queue)
+  if before ~= given.distribution then
+    queues.change_mode(given.id, mode, queues.plan(given.id).mode)
+    if before then
+      review.start(given.id)
+    end
+  end
+  return reply
+end
