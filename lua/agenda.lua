@@ -1,10 +1,12 @@
 -- Everything that is due at a time: one sorted set, which is the truth, and one alarm key, which only wakes the workers.
 
-local planned
+local planned = {}
 
 --- Starts a call.
 function agenda.begin()
-  planned = {}
+  if next(planned) then
+    planned = {}
+  end
   agenda.done = 0
 end
 
@@ -22,23 +24,27 @@ end
 
 --- Writes what this call (or due item) has put on and taken off.
 function agenda.save()
-  local added, gone, n, earliest = {}, {}, 0, nil
+  if next(planned) == nil then
+    return
+  end
+  local added, gone, earliest
   for row, due in pairs(planned) do
     if due then
-      added[n + 1], added[n + 2] = due, row
-      n = n + 2
+      added = added or {}
+      added[#added + 1] = due
+      added[#added + 1] = row
       earliest = earliest and earliest < due and earliest or due
     else
+      gone = gone or {}
       gone[#gone + 1] = row
     end
   end
-  if #gone > 0 then
+  planned = {}
+  if gone then
     redis.call("ZREM", keys.agenda(), unpack(gone))
-    planned = {}
   end
-  if n > 0 then
+  if added then
     redis.call("ZADD", keys.agenda(), unpack(added))
-    planned = {}
     if op.alarm == 0 or earliest < op.alarm then
       agenda.ring_at(earliest)
     end

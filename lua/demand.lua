@@ -154,39 +154,36 @@ function demand.wants(job)
   return job.status == "queued" and offers.open_of(job) < (job.max or 1)
 end
 
--- where a job belongs: in the order of its queue, and in a demand class while it wants offers
+-- where a job belongs: the queue in whose order it stands, its place there, and its demand class while it wants offers
 local function wanted(job)
   if job.status ~= "queued" then
-    return {}
+    return nil, nil, nil
   end
-  return {
-    queue = job.queue,
-    score = queues.score(job),
-    class = demand.wants(job) and demand.class_of(job) or nil,
-  }
+  return job.queue, queues.score(job), demand.wants(job) and demand.class_of(job) or nil
 end
 
 --- Notes where a job that was just read stands.
 function demand.remember_place(job)
-  job.placed = wanted(job)
+  job.in_queue, job.in_place, job.in_class = wanted(job)
 end
 
 --- Puts a job where it belongs now, and takes it out of where it stood.
 function demand.place(job)
-  local before, after = job.placed or {}, wanted(job)
-  if before.queue and before.queue ~= after.queue then
-    redis.call("ZREM", keys.queue_order(before.queue), job.id)
+  local queue, place, class = wanted(job)
+  local moved = job.in_place ~= place
+  if job.in_queue and job.in_queue ~= queue then
+    redis.call("ZREM", keys.queue_order(job.in_queue), job.id)
   end
-  if after.queue and (before.queue ~= after.queue or before.score ~= after.score) then
-    redis.call("ZADD", keys.queue_order(after.queue), after.score, job.id)
+  if queue and (job.in_queue ~= queue or moved) then
+    redis.call("ZADD", keys.queue_order(queue), place, job.id)
   end
-  if before.class and before.class ~= after.class then
-    leave(before.class, job)
+  if job.in_class and job.in_class ~= class then
+    leave(job.in_class, job)
   end
-  if after.class and (before.class ~= after.class or before.score ~= after.score) then
-    enter(after.class, job, after.score)
+  if class and (job.in_class ~= class or moved) then
+    enter(class, job, place)
   end
-  job.placed = after
+  job.in_queue, job.in_place, job.in_class = queue, place, class
 end
 
 -- ---- bounds: only a search corrects them ------------------------------------------------------------------------------
@@ -202,6 +199,9 @@ end
 
 --- Writes the noted bounds. Only between a search and the next change, else they would no longer be lower bounds.
 function demand.correct()
+  if #corrections == 0 then
+    return
+  end
   for _, row in ipairs(corrections) do
     redis.call("ZADD", keys.demand_bucket(row.bucket), unpack(row.raised))
     if row.lowest then
@@ -213,7 +213,9 @@ end
 
 --- Starts a call.
 function demand.begin()
-  corrections = {}
+  if #corrections > 0 then
+    corrections = {}
+  end
 end
 
 -- ---- reading -------------------------------------------------------------------------------------------------------

@@ -33,11 +33,13 @@ local NUMERIC = {
   unassigned_life = true,
 }
 
-local loaded
+local loaded = {}
 
 --- Starts a call.
 function jobs.begin()
-  loaded = {}
+  if next(loaded) then
+    loaded = {}
+  end
 end
 
 --- The job of this id, or nil; one object per call.

@@ -4,11 +4,19 @@
 -- Ops say what they have touched; settle is the only way to match. The router was at rest before, so only what was touched
 -- can be matched now.
 
-local touched_jobs, touched_workers, kept
+local touched_jobs, touched_workers, kept = {}, {}, {}
 
 --- Starts a call.
 function match.begin()
-  touched_jobs, touched_workers, kept = {}, {}, {}
+  if touched_jobs[1] then
+    touched_jobs = {}
+  end
+  if touched_workers[1] then
+    touched_workers = {}
+  end
+  if kept[1] then
+    kept = {}
+  end
 end
 
 local function touch(list, record)

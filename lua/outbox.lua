@@ -1,10 +1,12 @@
 -- The outbox: what a call makes known is one stream entry, appended in the same call, id <op>-0.
 
-local list
+local list = {}
 
 --- Starts a call.
 function outbox.begin()
-  list = {}
+  if list[1] then
+    list = {}
+  end
 end
 
 --- Adds an event to the entry.
@@ -55,7 +57,7 @@ function outbox.flush(name, request_id)
     return
   end
   local number = op.number()
-  local row, before = { "at", clock.now, "call", name, "previous", op.event, "links", "" }, {}
+  local row, before = { "at", clock.now, "call", name, "previous", op.event, "links", "" }, ""
   if request_id ~= "" then
     row[9], row[10] = "request", request_id
   end
@@ -74,9 +76,10 @@ function outbox.flush(name, request_id)
       .. event.kind
       .. after_type
     n = n + 2
-    before[k] = links(event, number .. "." .. k)
+    local place = links(event, number .. "." .. k)
+    before = k == 1 and place or before .. " " .. place
   end
-  row[8] = #before == 1 and before[1] or table.concat(before, " ")
+  row[8] = before
   redis.call("XADD", keys.events(), number .. "-0", unpack(row))
   op.event = number
   list = {}

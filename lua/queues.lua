@@ -10,11 +10,13 @@ local NUMERIC = {
   gap_ms = true,
 }
 
-local loaded, plans
+local loaded, plans = {}, {}
 
 --- Starts a call.
 function queues.begin()
-  loaded, plans = {}, {}
+  if next(loaded) or next(plans) then
+    loaded, plans = {}, {}
+  end
 end
 
 --- The queue of this id as the life of jobs needs it, or nil; one object per call.

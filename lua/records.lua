@@ -58,11 +58,11 @@ function records.save(record)
   if next(changes) == nil then
     return
   end
-  local row, gone, n, m = {}, {}, 0, 0
+  local row, gone, n = {}, nil, 0
   for field, value in pairs(changes) do
     if value == false then
-      m = m + 1
-      gone[m] = field
+      gone = gone or {}
+      gone[#gone + 1] = field
     else
       row[n + 1] = field
       row[n + 2] = value
@@ -72,7 +72,7 @@ function records.save(record)
   if n > 0 then
     redis.call("HSET", record.key, unpack(row))
   end
-  if m > 0 and record.stored then
+  if gone and record.stored then
     redis.call("HDEL", record.key, unpack(gone))
   end
   record.stored = true

@@ -29,11 +29,13 @@ local COLD = {
   "refused",
 }
 
-local loaded
+local loaded = {}
 
 --- Starts a call.
 function workers.begin()
-  loaded = {}
+  if next(loaded) then
+    loaded = {}
+  end
 end
 
 local function take(worker, fields, row)
