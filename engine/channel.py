@@ -1,4 +1,4 @@
-"""The wire of one connection: calls of one event-loop tick leave in one write, replies match calls by order."""
+"""The wire of one connection: calls of one tick leave in one write, replies match calls by order."""
 
 from __future__ import annotations
 
@@ -90,8 +90,8 @@ class Channel(asyncio.Protocol):
         self._buffer.clear()
 
     def _watch(self, *, last_chance: bool = False) -> None:
-        # replies come in the order of calls: when none has come for too long the server hangs. One timer for all
-        # calls, since one for each would cost more than the call itself
+        # replies come in the order of calls: when none has come for too long the server hangs. One timer for
+        # all calls, since one for each would cost more than the call itself
         if not self.is_open:
             return
         if self._waiting and self._loop.time() - self._answered_at > self._timeout:

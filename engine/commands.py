@@ -3,8 +3,8 @@
 A command becomes one FCALL (FCALL_RO for a read): KEYS[1] is the tenant's root, ARGV[1] the time in epoch
 milliseconds (0 = the server's clock), ARGV[2] the control fields as one JSON object (fields at their default
 are left out), and the rest the user's documents, verbatim, in the order of ``documents``. The formats of
-documents are those of ``engine.model``; what each operation does, replies and refuses stands at the top of its
-file in ``lua/ops``.
+documents are those of ``engine.model``; what each operation does, replies and refuses stands at the top of
+its file in ``lua/ops``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _fields(command: Command) -> dict[str, Any]:
 
 
 class Command(msgspec.Struct, omit_defaults=True, frozen=True):
-    """Base of all commands. ``function`` is its registered name, ``write`` says FCALL rather than FCALL_RO."""
+    """Base of all commands. ``function`` is the registered name; ``write``: FCALL rather than FCALL_RO."""
 
     function: ClassVar[str]
     write: ClassVar[bool] = True
@@ -346,7 +346,7 @@ class JobDelete(Command, frozen=True):
 
 
 class JobList(Command, frozen=True):
-    """status "" = all, "active" = the active states; scheduled_before, _after in epoch ms, inclusive; 0 = none."""
+    """status "" = all, "active" = the active states. Scheduled times in epoch ms, inclusive; 0 = none."""
 
     function = "jr_job_list"
     write = False

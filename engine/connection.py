@@ -1,8 +1,8 @@
 """One auto-pipelined connection that opens itself anew, with growing pauses, after it was lost.
 
 It sends what it is given to one address and knows no topology. The outcome of a call that was sent and not
-answered is unknown: it fails with Unavailable and is never repeated here. A call that has been sent is executed
-even when its caller goes away. Never send a blocking command on it.
+answered is unknown: it fails with Unavailable and is never repeated here. A call that has been sent is
+executed even when its caller goes away. Never send a blocking command on it.
 """
 
 from __future__ import annotations
