@@ -24,6 +24,9 @@ end
 --- Closes a completed job now.
 function assignments.close(job)
   jobs.move(job, "closed")
+  if not job.disposition then
+    jobs.set(job, "disposition", "Closed")
+  end
   jobs.set(job, "closed_at", clock.now)
   events.job_closed(job)
   assignments.release(job)

@@ -41,7 +41,7 @@ local function earliest_of(job, wanted, lane, class, channel, before)
   end
 end
 
-local memo = { size = 0, of = {} }
+local memo = { size = 0, of = {}, most = 64 }
 
 -- the classes of a queue that fit, in groups of equal score, best first
 local function ranked_classes(job, wanted, active, descending)

@@ -19,8 +19,11 @@ function job_fields.specification()
 end
 
 --- Checks the fields by themselves; refuses what does not act yet.
----@param wanted string selectors
-function job_fields.check(given, wanted)
+function job_fields.check(given, labels, tags, note_lines, wanted)
+  formats.members(labels)
+  formats.members(tags)
+  formats.notes(note_lines)
+  formats.selectors(wanted)
   if given.classification ~= "" then
     refuse.unsupported("classificationPolicyId: classification does not act yet")
   end
@@ -36,7 +39,6 @@ function job_fields.check(given, wanted)
   if given.priority < -100 or given.priority > 100 then
     refuse.invalid("priority must be between -100 and 100")
   end
-  selectors.list(wanted)
   job_fields.need_queue(given)
 end
 

@@ -39,7 +39,7 @@ end
 
 local memo = { size = 0, of = {} }
 
--- all lanes of a queue that fit a demand class, or nil where there are too many classes to remember;
+-- the lanes of a queue that fit a demand class, or nil where they are too many to look at each;
 -- kept under the version of the queue's set of classes, which names its whole history
 local function fitting_lanes(wanted)
   local version = redis.call("GET", keys.queue_version(wanted.queue)) or ""
@@ -58,6 +58,8 @@ local function fitting_lanes(wanted)
       lanes[#lanes + 1] = lane
     end
   end
+  -- that there are too many to look at each is all there is to remember of them
+  lanes = #lanes <= limits.DIRECT_LANES and lanes or nil
   memos.put(memo, wanted.name, { version = version, lanes = lanes })
   return lanes
 end
@@ -132,7 +134,7 @@ function longest_idle.pick(job, wanted, alone)
         return nil
       end
       local lanes = #wanted.selectors > 0 and fitting_lanes(wanted)
-      if lanes and #lanes <= limits.DIRECT_LANES then
+      if lanes then
         supply.corrections = nil
         return best_of(job, wanted, lanes)
       end

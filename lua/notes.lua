@@ -15,9 +15,6 @@ function notes.dated(text)
   local list = {}
   for line in texts.lines(text) do
     local message, added = string.match(line, "^(.*)\t(%d*)$")
-    if not message then
-      refuse.bad_call("a note is: message as JSON string, tab, epoch ms or nothing")
-    end
     list[#list + 1] = { message = message, added = tonumber(added) or clock.now, place = #list }
   end
   table.sort(list, function(a, b)

@@ -117,6 +117,11 @@ local function remember_lost(worker, offer_id)
   workers.set(worker, "lost", string.sub(lost, -most))
 end
 
+--- Has another worker taken the job of this offer?
+function offers.was_lost(worker, offer_id)
+  return not held.offer(worker, offer_id) and string.find(workers.whole(worker).lost or "", offer_id, 1, true) ~= nil
+end
+
 --- Revokes all open offers of a job.
 ---@param lost boolean|nil whether another worker has taken the job: then the losers remember it
 function offers.revoke_all(job, lost)
@@ -143,9 +148,6 @@ function offers.need(worker_id, offer_id, handler)
   local worker = workers.load(worker_id, "o:" .. offer_id)
   local offer = worker and held.offer(worker, offer_id)
   if not offer or offer.expires_at <= clock.now then
-    if worker and string.find(workers.whole(worker).lost or "", offer_id, 1, true) then
-      refuse.taken("The job was already accepted by another worker.")
-    end
     refuse.not_found(handler .. ": Offer not found. OfferId: " .. offer_id .. ", WorkerId: " .. worker_id)
   end
   return worker, offer

@@ -5,11 +5,16 @@ policies.KINDS = { classification = true, distribution = true, exception = true 
 
 local NUMERIC = { doc = true, rev = true, created = true, rules = true }
 
---- The policy of this kind and id, or nil.
-function policies.load(kind, id)
+--- Refuses a word that is no kind.
+function policies.check_kind(kind)
   if not policies.KINDS[kind] then
     refuse.bad_call("kind must be classification, distribution or exception")
   end
+end
+
+--- The policy of this kind and id, or nil.
+function policies.load(kind, id)
+  policies.check_kind(kind)
   return records.load(keys.policy(kind, id), id, NUMERIC)
 end
 

@@ -53,6 +53,7 @@ function queue_changes.apply(given, labels)
     return upsert.reply("exists", queue)
   end
   verify(given, queue)
+  formats.members(labels)
   -- write
   local outcome = queue and "updated" or "created"
   op.number()

@@ -5,9 +5,6 @@ local memo = { size = 0, of = {} }
 local function parse(line)
   local key, operator, value, seconds, expedite, added =
     string.match(line, "^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)$")
-  if not key or not selectors.OPERATORS[operator] then
-    refuse.bad_call("a selector is: key, operator, value, seconds, expedite, added, with tabs between")
-  end
   return {
     key = key,
     operator = operator,

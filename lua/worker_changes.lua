@@ -107,11 +107,10 @@ local function verify(given)
   if given.capacity < 0 or given.max_offers < 0 then
     refuse.invalid("capacity and maxConcurrentOffers must not be negative")
   end
-  for line in texts.lines(given.channels) do
-    if not string.find(line, '^".*"\t%d+\t%d*$') then
-      refuse.bad_call("a channel is: id as JSON string, cost, maximum, with tabs between")
-    end
-  end
+  formats.strings(given.queues)
+  formats.channels(given.channels)
+  formats.members(given.labels)
+  formats.members(given.tags)
 end
 
 --- Control fields of both operations.

@@ -16,6 +16,7 @@ op.write("jr_assignment_close", {
     return { "op", op.last }
   end
   -- check
+  formats.note(note)
   if job.status ~= "completed" then
     refuse.conflict("The job is " .. job.status .. ": only a completed job can be closed.")
   end

@@ -10,6 +10,7 @@ op.write("jr_assignment_complete", { job = op.TEXT, assignment = op.TEXT, reques
     return { "op", op.last }
   end
   -- check
+  formats.note(note)
   if job.status ~= "assigned" then
     refuse.conflict("The job is " .. job.status .. ": only an assigned job can be completed.")
   end

@@ -10,6 +10,7 @@ op.write("jr_job_cancel", { id = op.TEXT, disposition = "", request_id = "" }, f
     return { "op", op.last }
   end
   -- check
+  formats.note(note)
   if jobs.FINISHED[job.status] then
     refuse.conflict("The job is already " .. job.status .. ".")
   end

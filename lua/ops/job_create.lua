@@ -48,7 +48,7 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   if job and not jobs.FINISHED[job.status] then
     refuse.changed("it has changed since it was read")
   end
-  job_fields.check(given, wanted or "")
+  job_fields.check(given, labels, tags, note_lines, wanted)
   job_fields.check_queue(given)
   note_lines = notes.dated(note_lines or "")
   -- write

@@ -47,7 +47,7 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   if not job or jobs.FINISHED[job.status] then
     refuse.changed("it has changed since it was read")
   end
-  job_fields.check(given, wanted or "")
+  job_fields.check(given, labels, tags, note_lines, wanted)
   if given.queue ~= job.queue then
     job_fields.need_queue(given)
   end

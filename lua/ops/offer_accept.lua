@@ -31,6 +31,9 @@ op.write("jr_offer_accept", { worker = op.TEXT, offer = op.TEXT, request_id = ""
     return reply(done)
   end
   -- check
+  if worker and offers.was_lost(worker, given.offer) then
+    refuse.taken("The job was already accepted by another worker.")
+  end
   local offer
   worker, offer = offers.need(given.worker, given.offer, "AcceptOfferCommandHandler")
   local job = jobs.load(offer.job)

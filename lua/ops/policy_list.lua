@@ -4,6 +4,7 @@
 --- Refuses: BAD_CALL
 --- Events: none
 op.read("jr_policy_list", { kind = op.TEXT, limit = 100, cursor = 0 }, function(given)
+  policies.check_kind(given.kind)
   return listings.page(keys.listing("policies." .. given.kind), given.cursor, given.limit, function(id)
     return records.flat(keys.policy(given.kind, id), id)
   end)

@@ -208,6 +208,16 @@ def worker_upsert__labels(here: Site) -> c.Command:
 
 
 @scenario
+def worker_update(here: Site) -> c.Command:
+    """A registered worker gets other tags."""
+    number = here.take_serials(1)[0]
+    created = worker(number, region_and_skill(number))
+    here.run(created)
+    changed = {**msgspec.structs.asdict(created), "doc": 1, "tags": '"team":1'}
+    return c.WorkerUpdate(**changed)
+
+
+@scenario
 def worker_read(here: Site) -> c.Command:
     """A worker with an open offer."""
     return c.WorkerRead(offered(here).worker_id)
@@ -234,6 +244,14 @@ def worker_delete(here: Site) -> c.Command:
 def queue_upsert(here: Site) -> c.Command:
     """A new queue."""
     return queue(fresh(here, "queue"))
+
+
+@scenario
+def queue_update(here: Site) -> c.Command:
+    """A queue gets a name."""
+    created = queue(fresh(here, "queue"))
+    here.run(created)
+    return c.QueueUpdate(**{**msgspec.structs.asdict(created), "doc": 1, "name": "Support"})
 
 
 @scenario
@@ -267,6 +285,14 @@ def queue_delete(here: Site) -> c.Command:
 def policy_upsert(here: Site) -> c.Command:
     """A new distribution policy."""
     return policy(fresh(here, "policy"))
+
+
+@scenario
+def policy_update(here: Site) -> c.Command:
+    """A policy that no queue uses gets another mode."""
+    created = policy(fresh(here, "policy"))
+    here.run(created)
+    return c.PolicyUpdate(**{**msgspec.structs.asdict(created), "doc": 1, "mode": "roundRobin"})
 
 
 @scenario

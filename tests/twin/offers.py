@@ -44,7 +44,8 @@ def find(r: Router, worker_id: str, offer_id: str, handler: str) -> Offer:
     offer = worker.offers.get(offer_id) if worker else None
     if offer and offer.expires_at > r.now:
         return offer
-    if worker and offer_id in worker.lost:
+    # only an acceptance is told that another was faster; a decline finds no offer (4.2)
+    if worker and offer_id in worker.lost and handler == "AcceptOfferCommandHandler":
         raise Refused("TAKEN", "The job was already accepted by another worker.")
     raise Refused("NOT_FOUND", f"{handler}: Offer not found. OfferId: {offer_id}, WorkerId: {worker_id}")
 

@@ -1,0 +1,99 @@
+-- The forms of documents: what comes in is checked before anything is written, since nothing is decoded and encoded anew.
+
+-- most texts are seen at a glance; the others are decoded to be sure
+local function is_text(value)
+  if string.find(value, '^"[^"\\%c]*"$') then
+    return true
+  end
+  local decoded, list = pcall(cjson.decode, "[" .. value .. "]")
+  return decoded and #list == 1 and type(list[1]) == "string" and string.sub(value, 1, 1) == '"'
+end
+
+local SCALARS = { string = true, number = true, boolean = true }
+
+local function is_member(line)
+  local value = string.match(line, '^"[^"\\%c]*":(.+)$')
+  if value and (value == "true" or value == "false" or string.find(value, '^"[^"\\%c]*"$')) then
+    return true
+  end
+  local decoded, object = pcall(cjson.decode, "{" .. line .. "}")
+  if not decoded or string.sub(line, 1, 1) ~= '"' then
+    return false
+  end
+  local key, member = next(object)
+  return key ~= nil and next(object, key) == nil and SCALARS[type(member)] ~= nil
+end
+
+--- Refuses a document that is not members a line, each of a scalar.
+function formats.members(text)
+  for line in texts.lines(text or "") do
+    if not is_member(line) then
+      refuse.bad_call('a document is one member a line, "key":value, of a string, number or boolean')
+    end
+  end
+end
+
+--- Refuses lines that are not JSON strings.
+function formats.strings(text)
+  for line in texts.lines(text or "") do
+    if not is_text(line) then
+      refuse.bad_call("queues are JSON strings, one a line")
+    end
+  end
+end
+
+--- Refuses a note that is not a JSON string (empty = none).
+function formats.note(text)
+  if text and text ~= "" and not is_text(text) then
+    refuse.bad_call("a note is a JSON string")
+  end
+end
+
+--- Refuses lines that are not channels.
+function formats.channels(text)
+  for line in texts.lines(text or "") do
+    local id, most = string.match(line, "^([^\t]*)\t%d+\t(%d*)$")
+    if not id or not is_text(id) or tonumber(most) == 0 then
+      refuse.bad_call("a channel is: id as JSON string, cost, maximum above 0 or nothing, with tabs between")
+    end
+  end
+end
+
+--- Refuses lines that are not notes.
+function formats.notes(text)
+  for line in texts.lines(text or "") do
+    local message = string.match(line, "^(.*)\t%d*$")
+    if not message or not is_text(message) then
+      refuse.bad_call("a note is: message as JSON string, tab, epoch ms or nothing")
+    end
+  end
+end
+
+local function is_value(text)
+  if text == "" or string.find(text, '^"[^"\\%c]*"$') then
+    return true
+  end
+  local decoded, list = pcall(cjson.decode, "[" .. text .. "]")
+  return decoded and #list <= 1
+end
+
+local function is_selector(line)
+  local key, operator, value, seconds, expedite, added =
+    string.match(line, "^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([01])\t(%d*)$")
+  return key
+    and is_text(key)
+    and selectors.OPERATORS[operator]
+    and is_value(value)
+    and (seconds == "" or string.find(seconds, "^%d") and tonumber(seconds))
+    and added
+    and expedite
+end
+
+--- Refuses lines that are not selectors.
+function formats.selectors(text)
+  for line in texts.lines(text or "") do
+    if not is_selector(line) then
+      refuse.bad_call("a selector is: key, operator, value, seconds, expedite (0 or 1), added; with tabs between")
+    end
+  end
+end
