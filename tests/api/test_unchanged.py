@@ -5,23 +5,40 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from tests import support
+
 
 @pytest.fixture
-def digest(redis_url: str) -> Iterator[Callable[[], str]]:
+def quiet_server(server_program: Path) -> Iterator[support.Server]:
+    """A server that nobody sweeps."""
+    with support.server(server_program) as it:
+        yield it
+
+
+@pytest.fixture
+def served(quiet_server: support.Server) -> Iterator[support.Served]:
+    """The application without a worker: only requests change what is stored."""
+    with support.served(quiet_server.url, works=False) as it:
+        yield it
+
+
+@pytest.fixture
+def digest(quiet_server: support.Server) -> Iterator[Callable[[], str]]:
     """Makes a digest of everything that is stored."""
-    server = redis.Redis(unix_socket_path=redis_url.removeprefix("unix://"))
+    with redis.Redis(unix_socket_path=str(quiet_server.socket)) as client:
 
-    def make() -> str:
-        keys = sorted(key for key in server.scan_iter(count=1000) if not key.endswith(b":alarm"))
-        return hashlib.sha256(b"".join(key + (server.dump(key) or b"") for key in keys)).hexdigest()
+        def make() -> str:
+            keys = sorted(key for key in client.scan_iter(count=1000) if not key.endswith(b":alarm"))
+            assert keys
+            return hashlib.sha256(b"".join(key + (client.dump(key) or b"") for key in keys)).hexdigest()
 
-    yield make
-    server.close()
+        yield make
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Killed processes and lost replies: nothing acknowledged is lost, nothing acts twice."""

@@ -1,0 +1,88 @@
+"""Jobs until they are assigned."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+from azure.communication.jobrouter import models as m
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
+
+from tests.sdk.clients import Sdk
+
+
+def test_jobs(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+    job = sdk.upsert_job(
+        new("j"),
+        m.RouterJob(
+            channel_id="chat",
+            queue_id=queue,
+            priority=5,
+            channel_reference="ref",
+            labels={"a": 1, "b": "x"},
+            tags={"t": 1.5},
+            notes=[m.RouterJobNote(message="first")],
+            requested_worker_selectors=[
+                m.RouterWorkerSelector(
+                    key="a", label_operator="equal", value=1, expires_after_seconds=600, expedite=True
+                )
+            ],
+        ),
+    )
+    assert job.status == "created"
+    read = sdk.get_job(new("j"))
+    assert (read.status, read.priority, read.labels) == ("queued", 5, {"a": 1, "b": "x"})
+    assert read.requested_worker_selectors[0].status == "active"
+    assert read.requested_worker_selectors[0].expires_at == read.enqueued_at + datetime.timedelta(seconds=600)
+    assert sdk.upsert_job(new("j"), read).etag == read.etag
+    assert sdk.upsert_job(new("j"), labels={"b": None}).labels == {"a": 1}
+    place = sdk.get_queue_position(new("j"))
+    assert (place.position, place.queue_length, place.queue_id) == (1, 1, queue)
+    assert sdk.get_queue_statistics(queue).length == 1
+    with pytest.raises(HttpResponseError, match="no classification policy"):
+        sdk.reclassify_job(new("j"))
+    with pytest.raises(ResourceExistsError, match="neither closed nor cancelled"):
+        sdk.delete_job(new("j"))
+    sdk.cancel_job(new("j"), m.CancelJobOptions(note="enough"))
+    cancelled = sdk.get_job(new("j"))
+    assert (cancelled.status, cancelled.disposition_code) == ("cancelled", "Cancelled")
+    assert [note.message for note in cancelled.notes] == ["first", "enough"]
+    with pytest.raises(ResourceExistsError):
+        sdk.cancel_job(new("j"))
+    revived = sdk.upsert_job(new("j"), priority=6)
+    assert (revived.status, revived.notes, revived.labels) == ("created", [], {"a": 1})
+    sdk.cancel_job(new("j"))
+    sdk.delete_job(new("j"))
+    with pytest.raises(ResourceNotFoundError):
+        sdk.get_job(new("j"))
+
+
+def test_suspended_job_is_activated(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+    job = sdk.upsert_job(new("j"), channel_id="chat", queue_id=queue, matching_mode={"kind": "suspend"})
+    assert (job.status, job.matching_mode.kind) == ("waitingForActivation", "suspend")
+    job = sdk.upsert_job(new("j"), matching_mode={"kind": "queueAndMatch"}, priority=2)
+    assert (job.status, job.matching_mode.kind, job.priority) == ("queued", "queueAndMatch", 2)
+    assert job.enqueued_at
+
+
+def test_mode_without_its_kind_is_no_guess(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+    sdk.upsert_job(new("j"), channel_id="chat", queue_id=queue, matching_mode={"kind": "suspend"})
+    for job_id in (new("j"), new("j2")):
+        with pytest.raises(HttpResponseError, match="kind' is required"):
+            sdk.upsert_job(job_id, channel_id="chat", queue_id=queue, matching_mode={})
+
+
+def test_what_does_not_act_yet(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+    later = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+    for options in (
+        {"matching_mode": m.ScheduleAndSuspendMode(schedule_at=later)},
+        {"classification_policy_id": "cp"},
+    ):
+        with pytest.raises(HttpResponseError) as refused:
+            sdk.upsert_job(new("j"), channel_id="voice", queue_id=queue, **options)
+        assert refused.value.status_code == 501
