@@ -31,6 +31,14 @@ def duration_ms(text: str) -> int:
     return round(float(found[1]) * _UNITS_MS[found[2]])
 
 
+def outage_ms(text: str) -> int:
+    """A duration of 0 (off) or at least 2 s: workers that are alive sweep once a second. In ms."""
+    duration = duration_ms(text)
+    if 0 < duration < 2_000:
+        raise ValueError
+    return duration
+
+
 def positive(text: str) -> int:
     """A whole number above zero."""
     number = int(text)
@@ -90,8 +98,8 @@ WORKING = (
     Flag(
         "outage",
         "5s",
-        duration_ms,
-        "offers that ran out while nobody swept for so long are revoked; 0 = never",
+        outage_ms,
+        "offers that ran out while nobody swept for so long (2s at least) are revoked; 0 = never",
     ),
     Flag("notifications", "yes", truth, "wake at alarms by keyspace notifications (yes or no)"),
 )
