@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help setup run demo test lint bench soak
+.PHONY: help setup run demo test coverage lint bench soak
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -33,6 +33,13 @@ demo: .venv/ready ## play a small contact centre through the official client (un
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+coverage: setup ## run all tests and report which lines of Lua and Python they reach (95 % at least)
+	rm -rf .coverage-lua .coverage.*
+	JOBROUTER_LUA_COVERAGE=$(CURDIR)/.coverage-lua $(BIN)/coverage run -m pytest -n $(WORKERS) $(TESTS)
+	$(BIN)/python -m tests.lua.coverage .coverage-lua
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=95
 
 lint: .venv/ready ## check formats, types and style of Python and Lua
 	@command -v luacheck >/dev/null || { echo "luacheck is missing: apt-get install lua-check"; exit 1; }

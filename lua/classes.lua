@@ -1,7 +1,7 @@
 -- Supply classes: workers with equal queues, channels, capacity, offer limit and labels are interchangeable but for load, idle
 -- time and id. A class is named by the SHA-1 of its text.
 
-local memo = { size = 0, of = {} }
+local memo = { size = 0, of = {}, most = 16384 }
 
 local function sorted_lines(text, mark)
   local list = {}

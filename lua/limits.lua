@@ -21,8 +21,9 @@ limits.LIFETIME_MS = 7776000000
 limits.LISTED_ROWS = 1000
 --- Offers that a worker remembers: those lost to another worker's acceptance, and those it has declined.
 limits.REMEMBERED_OFFERS = 16
---- Entries that a memo of decoded texts holds before it starts anew.
-limits.MEMO = 4096
+--- Entries that a memo of decoded texts holds before it starts anew. Small: all that is remembered makes each collection of
+--- Lua's garbage dearer, and with it every call.
+limits.MEMO = 256
 --- Compatible lanes that are looked at directly instead of walking.
 limits.DIRECT_LANES = 16
 --- Classes of a queue up to which compatible lanes are remembered.

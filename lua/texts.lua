@@ -19,7 +19,7 @@ function texts.read_sized(text, from)
   return string.sub(text, colon + 1, colon + size), colon + size + 1
 end
 
-local memo = { size = 0, of = {} }
+local memo = { size = 0, of = {}, most = 64 }
 
 --- A text as JSON string.
 function texts.json(value)

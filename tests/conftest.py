@@ -14,6 +14,9 @@ import pytest
 from engine.server_program import find_program
 from engine.store import Store, root_of
 from tests import support
+from tests.lua import coverage
+
+coverage.enable()
 
 _numbers = itertools.count(1)
 
@@ -32,6 +35,8 @@ def server(server_program: Path) -> Iterator[support.Server]:
         with it.client() as client:
             support.SyncStore(client).load()
         yield it
+        with it.client() as client:
+            coverage.collect(client.execute_command)
 
 
 @pytest.fixture

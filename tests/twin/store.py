@@ -15,6 +15,7 @@ from engine.library import assemble, lua_directory
 from engine.server_program import find_program
 from engine.store import named, translated
 from tests import support
+from tests.lua import coverage
 
 Reply = dict[str, Any]
 SMALL_LIMITS = {"LISTED_ROWS": 1000, "MEMO": 8, "DIRECT_LANES": 1, "REMEMBERED_CLASSES": 2}
@@ -26,6 +27,7 @@ def private_client(lua: Path | None = None, small: bool = False) -> Iterator[red
     with support.server(find_program()) as server, server.client() as client:
         client.function_load(source(lua or lua_directory(), small), replace=True)
         yield client
+        coverage.collect(client.execute_command)
 
 
 def source(lua: Path, small: bool) -> str:
