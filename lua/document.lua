@@ -70,6 +70,9 @@ local function on_one_line(text)
   return table.concat(parts, ",")
 end
 
+-- one call shows the same document in several events
+local objects = { size = 0, of = {}, most = 64 }
+
 --- A document as one JSON object; `id`, when given, is shown as the automatic label Id.
 ---@param text string
 ---@param id string|nil
@@ -80,5 +83,5 @@ function document.object(text, id)
   if id then
     return "{" .. on_one_line(text) .. ',"Id":' .. texts.json(id) .. "}"
   end
-  return "{" .. on_one_line(text) .. "}"
+  return objects.of[text] or memos.put(objects, text, "{" .. on_one_line(text) .. "}")
 end

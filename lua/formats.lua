@@ -11,25 +11,29 @@ end
 
 local SCALARS = { string = true, number = true, boolean = true }
 
-local function is_member(line)
-  local value = string.match(line, '^"[^"\\%c]*":(.+)$')
-  if value and (value == "true" or value == "false" or string.find(value, '^"[^"\\%c]*"$')) then
-    return true
-  end
-  local decoded, object = pcall(cjson.decode, "{" .. line .. "}")
-  if not decoded or string.sub(line, 1, 1) ~= '"' then
+-- as many members as lines, each of a scalar
+local function is_document(text)
+  local decoded, object = pcall(cjson.decode, document.object(text))
+  if not decoded then
     return false
   end
-  local key, member = next(object)
-  return key ~= nil and next(object, key) == nil and SCALARS[type(member)] ~= nil
+  local members = 0
+  for _, member in pairs(object) do
+    members = members + 1
+    if not SCALARS[type(member)] then
+      return false
+    end
+  end
+  for _ in texts.lines(text) do
+    members = members - 1
+  end
+  return members == 0
 end
 
 --- Refuses a document that is not members a line, each of a scalar.
 function formats.members(text)
-  for line in texts.lines(text or "") do
-    if not is_member(line) then
-      refuse.bad_call('a document is one member a line, "key":value, of a string, number or boolean')
-    end
+  if text and text ~= "" and not is_document(text) then
+    refuse.bad_call('a document is one member a line, "key":value, of a string, number or boolean')
   end
 end
 

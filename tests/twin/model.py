@@ -59,7 +59,6 @@ class Bar:
 
     registration: int
     retry_at: int
-    active: bool = True
 
 
 @dataclass

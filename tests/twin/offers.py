@@ -89,9 +89,9 @@ def decline(r: Router, a: c.OfferDecline) -> Reply:
     offer = find(r, a.worker, a.offer, "DeclineOfferCommandHandler")
     worker, job = r.workers[a.worker], r.jobs[offer.job]
     end(r, offer, "Declined")
-    # a retry time that has passed bars nothing: eligible immediately
-    active = a.retry_at == 0 or a.retry_at > r.now
-    job.bars[worker.id] = Bar(worker.registration, a.retry_at, active)
+    if a.retry_at == 0 or a.retry_at > r.now:
+        # a retry time that has passed bars nothing: eligible immediately
+        job.bars[worker.id] = Bar(worker.registration, a.retry_at)
     if a.request_id:
         worker.refused = [*worker.refused, (offer.id, a.request_id)][-REMEMBERED_OFFERS:]
     if a.retry_at > r.now:
@@ -107,8 +107,8 @@ def retry_due(r: Router, job_id: str, worker_id: str) -> None:
     """The retry time has come: the bar is lifted. A row may outlive its bar; it then does nothing."""
     job = r.jobs.get(job_id)
     bar = job.bars.get(worker_id) if job else None
-    if job and bar and bar.active and 0 < bar.retry_at <= r.now:
-        bar.active = False
+    if job and bar and 0 < bar.retry_at <= r.now:
+        del job.bars[worker_id]
         if job.status == "queued":
             r.number()
             take_policy(r, job)
