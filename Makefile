@@ -34,9 +34,10 @@ demo: .venv/ready ## play a small contact centre through the official client (un
 test: setup ## run all tests
 	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
-coverage: setup ## run all tests and report which lines of Lua and Python they reach (95 % at least)
+coverage: setup ## run the tests and report which lines of Lua and Python they reach (95 % at least)
 	rm -rf .coverage-lua .coverage.*
-	JOBROUTER_LUA_COVERAGE=$(CURDIR)/.coverage-lua $(BIN)/coverage run -m pytest -n $(WORKERS) $(TESTS)
+	JOBROUTER_LUA_COVERAGE=$(CURDIR)/.coverage-lua $(BIN)/coverage run -m pytest -n $(WORKERS) \
+	  --ignore tests/tree $(TESTS)
 	$(BIN)/python -m tests.lua.coverage .coverage-lua
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
