@@ -165,6 +165,7 @@ class Maker:
         self.selecting = d.choice([0.0, 0.2, 0.7])
         self.labelling = d.choice([0.0, 0.5, 1.0])
         self.expiring = d.choice([0.0, 0.0, 0.5])
+        self.asking_id = d.choice([0.15, 0.6])
         self.most_offers = d.choice([1, 1, 2, 3])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
         self.costs = d.choice([[1], [1], [0, 1, 2], [1, 2], [1, 3_000, 4_999]])
@@ -173,13 +174,29 @@ class Maker:
         self.offer_ms = d.choice([[1_000], [60_000], [500, 2_000, 60_000]])
         self.delays = d.choice([[0, 1], [0, 1, 100, 1_000], [0, 500, 3_000, 20_000]])
         shapes = d.choice([1, 2, 2, 3, 40])
-        self.shapes = [self.shape() for _ in range(shapes)]
         self.vary = d.choice([0.02, 0.2])
         self.batch = d.choice([100, 100, 1, 2, 3, 7])
         self.worker_offers = d.choice([1_000, 1_000, 1, 2])
         if d.random() < 0.1:
             self.delays = [*self.delays, -1, -3_000]
         self.weights = self.choose_weights()
+        if d.random() < 0.3:
+            shapes = self.be_plain()
+        self.shapes = [self.shape() for _ in range(shapes)]
+
+    def be_plain(self) -> int:
+        """An episode of few equal workers who finish their jobs, where proofs replace searches."""
+        d = self.dice
+        self.queues, self.channels = self.queues[:1], ["v", "chat"]
+        self.workers, self.jobs = self.workers[:6], [f"j{i}" for i in range(20)]
+        self.selecting, self.labelling, self.expiring = d.choice([0.0, 0.3, 0.7]), 0.0, 0.0
+        self.most_offers, self.maxima, self.limits = d.choice([1, 2]), [None], [0]
+        self.capacities, self.costs = d.choice([[2], [3], [5]]), d.choice([[1], [1, 2], [1, 2, 3]])
+        self.offer_ms, self.delays, self.vary = [60_000], [0, 1, 100], 0.0
+        self.batch, self.worker_offers = 100, 1_000
+        self.weights |= {"accept": 22, "complete": 16, "close": 16, "decline": d.choice([0, 2, 6])}
+        self.weights |= {"worker": 3, "update": 1, "policy": 0, "queue": 0, "delete": 1}
+        return d.choice([1, 1, 2])
 
     def choose_weights(self) -> dict[str, float]:
         """How often each kind of step comes; some kinds are left out of some episodes."""
@@ -226,7 +243,7 @@ class Maker:
         d, found = self.dice, []
         for _ in range(d.choice([0, 1, 1, 2, 3])):
             key, value = d.choice(KEYS), d.choice([*VALUES, '{"a":[1]}', "null", ""])
-            if d.random() < 0.15:
+            if d.random() < self.asking_id:
                 key, value = '"Id"', f'"{d.choice([w for w in self.workers if w.isalnum()] or ["w1"])}"'
             seconds = d.choice(["1", "0.5", "20", "60.25", "0"]) if d.random() < self.expiring else ""
             expedite = int(d.random() < (0.4 if seconds else 0.1))
