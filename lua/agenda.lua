@@ -88,7 +88,7 @@ local DO = {
     offers.due(rest)
   end,
   retry = function(rest)
-    offers.retry_due(rest)
+    bars.retry_due(rest)
   end,
   review = function(rest)
     review.due(rest)

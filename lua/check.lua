@@ -148,6 +148,17 @@ local function check_lane(worker, class, lane, name)
   end
 end
 
+local function check_bars(worker, name)
+  local key = keys.worker_declined(worker.id)
+  local rows = redis.call("ZRANGE", key, 0, limits.LISTED_ROWS - 1, "WITHSCORES")
+  expect(worker.declined or #rows == 0, name, "has bars but has declined nothing")
+  for i = 1, #rows, 2 do
+    local job, number = jobs.load(rows[i]), tonumber(rows[i + 1])
+    expect(number > worker.epoch, name, "is barred from job", rows[i], "by an earlier registration")
+    expect(not job or job.declined or number < queues.number(job), name, "is barred from job", rows[i], "unknown to it")
+  end
+end
+
 local STATES = { active = true, draining = true, inactive = true }
 
 local function check_worker(id)
@@ -175,6 +186,7 @@ local function check_worker(id)
     )
   end
   check_load(worker, name)
+  check_bars(worker, name)
   if worker.class then
     local class = classes.get(worker.class)
     expect(tonumber(redis.call("HGET", keys.class(class.hash), "size")) > 0, name, "has a class without members")
@@ -215,7 +227,7 @@ local function is_eligible(job, worker)
     and worker.state == "active"
     and capacity.fits(worker, class, channel)
     and not offers.is_offered(job, worker.id)
-    and not offers.is_barred(job, worker.id, worker.epoch)
+    and not bars.holds(job, worker.id)
     and selectors.class_fits(active, document.members(worker.labels or ""))
     and selectors.id_fits(active, worker.id)
 end

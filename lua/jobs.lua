@@ -115,7 +115,7 @@ end
 --- Takes a finished or deleted job out of the store.
 function jobs.remove(job)
   job.removed = true
-  redis.call("DEL", job.key, keys.job_declined(job.id))
+  redis.call("DEL", job.key)
   listings.remove("jobs", job.id)
   if job.queue then
     redis.call("ZREM", keys.queue_jobs(job.queue), job.id)

@@ -13,12 +13,12 @@ function keys.job(id)
   return prefix .. "job:" .. id
 end
 
-function keys.job_declined(id)
-  return prefix .. "job.declined:" .. id
-end
-
 function keys.worker(id)
   return prefix .. "worker:" .. id
+end
+
+function keys.worker_declined(id)
+  return prefix .. "worker.declined:" .. id
 end
 
 function keys.queue(id)

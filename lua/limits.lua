@@ -21,6 +21,8 @@ limits.LIFETIME_MS = 7776000000
 limits.LISTED_ROWS = 1000
 --- Offers that a worker remembers: those lost to another worker's acceptance, and those it has declined.
 limits.REMEMBERED_OFFERS = 16
+--- Jobs that a worker declines between two clearings of its bars; each looks at twice as many of them.
+limits.DECLINES_PER_CLEARING = 32
 --- Entries that a memo of decoded texts holds before it starts anew. Small: all that is remembered makes each collection of
 --- Lua's garbage dearer, and with it every call.
 limits.MEMO = 256

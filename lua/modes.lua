@@ -8,7 +8,7 @@ function modes.may_ask(job, wanted, class, channel, id)
   if offers.is_offered(job, id) then
     return false
   end
-  if job.declined and offers.is_barred(job, id, workers.load(id).epoch) then
+  if bars.holds(job, id) then
     return false
   end
   -- above 8191 several loads share a level, so the lane alone does not tell

@@ -38,20 +38,6 @@ function offers.is_offered(job, worker_id)
   return false
 end
 
---- Has the worker declined the job in its present registration, and is not to be asked again yet?
--- A bar with a retry time stands until its row on the agenda lifts it, so that the router is at rest between.
----@param epoch number the worker's registration number
-function offers.is_barred(job, worker_id, epoch)
-  if not job.declined then
-    return false
-  end
-  local bar = redis.call("HGET", keys.job_declined(job.id), worker_id)
-  if not bar then
-    return false
-  end
-  return tonumber(string.match(bar, "^%d+")) == epoch
-end
-
 local function write_of_job(job)
   local parts = {}
   for i, offer in ipairs(offers.of_job(job)) do
@@ -193,16 +179,9 @@ end
 ---@param retry_at number epoch ms, 0 = never
 function offers.decline(job, worker, offer, retry_at, request_id)
   offers.undo(job, worker, offer, "Declined")
-  if retry_at == 0 or retry_at > clock.now then
-    jobs.set(job, "declined", "1")
-    workers.set(worker, "declined", "1")
-    redis.call("HSET", keys.job_declined(job.id), worker.id, worker.epoch .. " " .. string.format("%.0f", retry_at))
-  end
+  bars.put(job, worker, retry_at)
   if request_id ~= "" then
     remember_refused(worker, offer.id .. request_id .. "\n")
-  end
-  if retry_at > clock.now then
-    agenda.add("retry:" .. texts.sized(job.id) .. worker.id, retry_at)
   end
 end
 
@@ -232,22 +211,4 @@ function offers.due(rest)
   end
   offers.undo(job, worker, offer, "Expired")
   workers.deregister(worker)
-end
-
---- A due row: a worker that has declined a job may be asked again.
-function offers.retry_due(rest)
-  local job_id, from = texts.read_sized(rest, 1)
-  local worker_id = string.sub(rest, from)
-  local bar = redis.call("HGET", keys.job_declined(job_id), worker_id)
-  local retry_at = bar and tonumber(string.match(bar, "%d+$")) or 0
-  -- the row may outlive its bar: a later refusal has another time, or none
-  if retry_at == 0 or retry_at > clock.now then
-    return
-  end
-  redis.call("HDEL", keys.job_declined(job_id), worker_id)
-  local job = jobs.load(job_id)
-  if job and job.status == "queued" then
-    op.number()
-    match.touch_job(job)
-  end
 end

@@ -5,18 +5,16 @@ local function first_job(worker, name, before)
   local from, count, first = 0, 1, nil
   while true do
     local rows = demand.first(name, from, count)
+    local barred = bars.among(worker, rows)
     first = first or tonumber(rows[2])
     for i = 1, #rows, 2 do
       local score = tonumber(rows[i + 1])
       if before and score >= before then
         return nil, first
       end
-      if not match.is_touched(rows[i]) then
+      if not barred[rows[i]] and not match.is_touched(rows[i]) then
         local job = jobs.load(rows[i])
-        if
-          not offers.is_offered(job, worker.id)
-          and not (worker.declined and offers.is_barred(job, worker.id, worker.epoch))
-        then
+        if not offers.is_offered(job, worker.id) then
           return { job = job, score = score }, first
         end
       end

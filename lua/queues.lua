@@ -150,7 +150,17 @@ function queues.score(job)
       end
     end
   end
-  return rank * RANK + (job.seq or job.created)
+  return rank * RANK + queues.number(job)
+end
+
+--- The enqueue number of a job's present life.
+function queues.number(job)
+  return job.seq or job.created
+end
+
+--- The enqueue number in a score.
+function queues.number_of(score)
+  return score % RANK
 end
 
 --- The rank of a score: all jobs of one rank wait by enqueue number.

@@ -160,7 +160,7 @@ end
 function workers.remove(worker)
   workers.whole(worker)
   worker.removed = true
-  redis.call("DEL", worker.key)
+  redis.call("UNLINK", worker.key, keys.worker_declined(worker.id))
   listings.remove("workers", worker.id)
   for line in texts.lines(worker.queues or "") do
     redis.call("ZREM", keys.queue_workers(document.value(line)), worker.id)
@@ -177,7 +177,7 @@ function workers.register(worker)
   workers.set(worker, "epoch", op.number())
   workers.set(worker, "avail", op.number())
   workers.set(worker, "seen_at", clock.now)
-  workers.set(worker, "declined", nil)
+  bars.lift(worker)
   supply.join(worker)
   agenda.add("idle:" .. worker.id, clock.now + limits.IDLE_MS)
   events.worker_registered(worker)

@@ -25,6 +25,7 @@ CALLS = {
     "job_update": 11,
     "offer_accept": 12,
     "offer_decline": 26,
+    "offer_decline__many": 31,
     "policy_delete": 6,
     "policy_list": 3,
     "policy_read": 3,

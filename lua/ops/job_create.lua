@@ -31,7 +31,6 @@ local function forget_former_life(job)
   for _, field in ipairs(FORMER) do
     jobs.set(job, field, nil)
   end
-  redis.call("DEL", keys.job_declined(job.id))
   redis.call("ZREM", keys.listing("finished"), job.id)
   redis.call("ZREM", keys.queue_jobs(job.queue), job.id)
   jobs.set(job, "queue", nil)

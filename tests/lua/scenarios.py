@@ -53,8 +53,13 @@ def staffed(here: Site) -> str:
 
 def offered(here: Site) -> Offer:
     """An open offer."""
+    return only_offer(here, staffed(here))
+
+
+def only_offer(here: Site, name: str) -> Offer:
+    """The offer that a new job in a queue makes."""
     before = here.op()
-    here.run(new_job(here, staffed(here)))
+    here.run(new_job(here, name))
     return here.offers_since(before)[0]
 
 
@@ -158,6 +163,19 @@ def offer_accept(here: Site) -> c.Command:
 def offer_decline(here: Site) -> c.Command:
     """The job goes to another worker."""
     offer = offered(here)
+    return c.OfferDecline(offer.worker_id, offer.offer_id)
+
+
+@scenario
+def offer_decline__many(here: Site) -> c.Command:
+    """Behind a hundred waiting jobs that the worker has declined."""
+    name = fresh(here, "queue")
+    here.run(queue(name))
+    here.run(worker(here.take_serials(1)[0], {}, queues=[name]))
+    for _ in range(100):
+        offer = only_offer(here, name)
+        here.run(c.OfferDecline(offer.worker_id, offer.offer_id))
+    offer = only_offer(here, name)
     return c.OfferDecline(offer.worker_id, offer.offer_id)
 
 

@@ -150,6 +150,57 @@ def test_offer_decline_retry_outlived_by_a_new_registration(router: Router) -> N
     assert router.offers("w1") == []
 
 
+def test_offer_decline_bars_only_in_the_life_of_the_job(router: Router) -> None:
+    router.worker("w1")
+    router.job("j1")
+    router.decline("w1", "j1")
+    router.cancel("j1")
+    router.job("j1")
+    assert router.offers("w1") == ["j1"]
+    router.decline("w1", "j1")
+    router.cancel("j1")
+    router.run(c.JobDelete("j1"))
+    router.job("j1")
+    assert router.offers("w1") == ["j1"]
+
+
+def test_offer_decline_passes_over_many_declined_jobs(router: Router) -> None:
+    router.worker("w1")
+    for number in range(30):
+        router.job(f"j{number}")
+        router.decline("w1", f"j{number}", **({"retry_at": 30_000} if number == 20 else {}))
+    router.job("last")
+    assert router.offers("w1") == ["last"]
+    router.decline("w1", "last")
+    router.at(30_000)
+    assert router.offers("w1") == ["j20"]
+
+
+def test_offer_decline_forgets_jobs_that_are_over(router: Router) -> None:
+    router.worker("w1")
+    router.job("waits")
+    router.decline("w1", "waits")
+    for number in range(40):
+        router.job(f"j{number}")
+        router.decline("w1", f"j{number}")
+        router.cancel(f"j{number}")
+    kept = router.redis.zrange(f"{router.root}:worker.declined:w1", 0, -1)
+    assert "waits" in kept
+    assert len(kept) < 20
+    assert router.offers("w1") == []
+
+
+def test_offer_decline_without_a_retry_time_outlives_an_earlier_one(router: Router) -> None:
+    router.worker("w1")
+    router.job("j1")
+    router.decline("w1", "j1", retry_at=30_000)
+    router.worker("w1", available=False)
+    router.worker("w1", available=True)
+    router.decline("w1", "j1")
+    router.at(30_000)
+    assert router.offers("w1") == []
+
+
 def test_offer_decline_retry_of_a_job_that_is_away_then(router: Router) -> None:
     router.worker("w1")
     router.job("j1")

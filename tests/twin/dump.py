@@ -100,6 +100,7 @@ def twin_state(r: Router) -> dict[str, Any]:
         "workers": {
             w.id: texts(w.record())
             | {"since": w.since, "registration": w.registration, "seen": w.idle_from, "lost": w.lost}
+            | {"bars": sorted(j.id for j in r.jobs.values() if w.id in j.bars)}
             for w in r.workers.values()
         },
         "jobs": {
@@ -135,6 +136,7 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
             "registration": int(row.get("epoch", 0)),
             "seen": int(row.get("seen_at", 0)),
             "lost": row.get("lost", "").split(),
+            "bars": bars(redis, root, worker_id),
         }
     for queue_id in redis.zrange(f"{root}:queues", 0, -1):
         row = redis.hgetall(f"{root}:queue:{queue_id}")
@@ -154,6 +156,16 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
         "workers": workers,
         "jobs": jobs,
     }
+
+
+def bars(redis: Any, root: str, worker_id: str) -> list[str]:
+    """The jobs that a worker is barred from: those it has declined in their present life, until they end."""
+    found = []
+    for job_id, number in redis.zrange(f"{root}:worker.declined:{worker_id}", 0, -1, withscores=True):
+        row = redis.hgetall(f"{root}:job:{job_id}")
+        if row and row["status"] not in ("closed", "cancelled"):
+            found += [job_id] if number > int(row.get("seq", row["created"])) else []
+    return sorted(found)
 
 
 def offer_ids(text: str) -> list[str]:

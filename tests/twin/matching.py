@@ -56,8 +56,7 @@ def has_room(r: Router, w: Worker, channel_id: str) -> bool:
 
 def barred(w: Worker, job: Job) -> bool:
     """Has it declined the job in this registration, with no retry time that has come?"""
-    bar = job.bars.get(w.id)
-    return bar is not None and bar.registration == w.registration
+    return w.id in job.bars
 
 
 def selected(w: Worker, job: Job) -> bool:

@@ -54,14 +54,6 @@ class Assignment:
 
 
 @dataclass
-class Bar:
-    """A worker declined a job: it is not asked before ``retry_at`` (0 = never in this registration)."""
-
-    registration: int
-    retry_at: int
-
-
-@dataclass
 class Channel:
     id: str
     cost: int
@@ -219,7 +211,8 @@ class Job:
     bypass: bool = False
     accepted: tuple[str, str] = ("", "")
     """The accepted offer and the request id of its acceptance."""
-    bars: dict[str, Bar] = field(default_factory=dict)
+    bars: set[str] = field(default_factory=set)
+    """Workers that declined it and are not to be asked again yet."""
     requests: dict[str, str] = field(default_factory=dict)
     entered_at: int = 0
     """When its present stay in the queue began."""

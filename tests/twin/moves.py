@@ -231,6 +231,8 @@ class Maker:
         ):
             if self.dice.random() < 0.15:
                 weights[name] = 0
+        if self.dice.random() < 0.1:
+            weights["decline"] = 40
         return weights
 
     # ---- documents -----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine import commands as c
 from engine.errors import Refused
 from tests.twin import events, jobs, workers
-from tests.twin.model import REMEMBERED_OFFERS, Assignment, Bar, Job, Offer, Reply, Router, Worker
+from tests.twin.model import REMEMBERED_OFFERS, Assignment, Job, Offer, Reply, Router, Worker
 from tests.twin.policies import not_acting, take_policy
 from tests.twin.texts import sized
 
@@ -91,11 +91,13 @@ def decline(r: Router, a: c.OfferDecline) -> Reply:
     end(r, offer, "Declined")
     if a.retry_at == 0 or a.retry_at > r.now:
         # a retry time that has passed bars nothing: eligible immediately
-        job.bars[worker.id] = Bar(worker.registration, a.retry_at)
+        job.bars.add(worker.id)
     if a.request_id:
         worker.refused = [*worker.refused, (offer.id, a.request_id)][-REMEMBERED_OFFERS:]
     if a.retry_at > r.now:
         r.agenda[retry_row(job.id, worker.id)] = a.retry_at
+    else:
+        r.agenda.pop(retry_row(job.id, worker.id), None)
     return {"op": r.number()}
 
 
@@ -106,9 +108,8 @@ def retry_row(job_id: str, worker_id: str) -> str:
 def retry_due(r: Router, job_id: str, worker_id: str) -> None:
     """The retry time has come: the bar is lifted. A row may outlive its bar; it then does nothing."""
     job = r.jobs.get(job_id)
-    bar = job.bars.get(worker_id) if job else None
-    if job and bar and 0 < bar.retry_at <= r.now:
-        del job.bars[worker_id]
+    if job and worker_id in job.bars:
+        job.bars.remove(worker_id)
         if job.status == "queued":
             r.number()
             take_policy(r, job)

@@ -18,7 +18,13 @@ from tests import support
 from tests.lua import coverage
 
 Reply = dict[str, Any]
-SMALL_LIMITS = {"LISTED_ROWS": 1000, "MEMO": 8, "DIRECT_LANES": 1, "REMEMBERED_CLASSES": 2}
+SMALL_LIMITS = {
+    "LISTED_ROWS": 1000,
+    "MEMO": 8,
+    "DIRECT_LANES": 1,
+    "REMEMBERED_CLASSES": 2,
+    "DECLINES_PER_CLEARING": 1,
+}
 
 
 @contextlib.contextmanager

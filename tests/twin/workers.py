@@ -31,10 +31,16 @@ def held(worker: Worker) -> list[Offer]:
 def register(r: Router, worker: Worker) -> None:
     """It becomes active: a new registration lifts all its bars."""
     worker.available = True
+    lift_bars(r, worker)
     worker.registration = worker.since = r.number()
     worker.idle_from = r.now
     r.agenda[f"idle:{worker.id}"] = r.now + IDLE
     events.worker_event(r, "Registered", worker)
+
+
+def lift_bars(r: Router, worker: Worker) -> None:
+    for job in r.jobs.values():
+        job.bars.discard(worker.id)
 
 
 def deregister(r: Router, worker: Worker) -> None:
@@ -113,6 +119,7 @@ def delete(r: Router, a: c.WorkerDelete) -> Reply:
     offers.revoke_held(r, held(worker))
     r.agenda.pop(f"idle:{worker.id}", None)
     events.worker_event(r, "Deleted", worker)
+    lift_bars(r, worker)
     del r.workers[a.id]
     return {"outcome": "deleted", "op": r.number()}
 
