@@ -1,0 +1,1 @@
+"""Calls to the outside: one guarded HTTP client, and the rules that others answer with it."""
