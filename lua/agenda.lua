@@ -93,19 +93,26 @@ local DO = {
   review = function(rest)
     review.due(rest)
   end,
+  revoke = function(rest)
+    revocations.due(rest)
+  end,
   selector = function(rest)
     job_selectors.due(rest)
   end,
 }
 
---- Does at most one batch of what is due now, in the order of time and then of the row's text.
+--- Does at most one batch of what is due now, in the order of time and then of the row's text. All of it together takes back at
+--- most one batch of offers: the rows after that wait for the next call.
 ---@return boolean looked
 function agenda.run_due()
   if op.alarm == 0 or clock.now < op.alarm then
     return false
   end
-  local due = redis.call("ZRANGEBYSCORE", keys.agenda(), "-inf", clock.now, "LIMIT", 0, limits.setting("batch"))
+  local due = redis.call("ZRANGEBYSCORE", keys.agenda(), "-inf", clock.now, "LIMIT", 0, op.batch)
   for _, row in ipairs(due) do
+    if revocations.are_spent() then
+      break
+    end
     -- an earlier row of the batch may have taken it off
     if redis.call("ZREM", keys.agenda(), row) == 1 then
       local colon = string.find(row, ":", 1, true)

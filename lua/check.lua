@@ -40,12 +40,25 @@ local function check_demand(job, name)
   expect(in_demand and in_demand <= head_of(keys.demand_bucket(bucket)), name, "has a bucket whose bound is too high")
 end
 
+-- is an offer over, though not taken back yet? Then it is to be, by the agenda.
+local function is_void(offer_id, name)
+  local mark = redis.call("HGET", keys.void(), offer_id)
+  local number = mark and string.match(mark, "%d+$")
+  expect(not number or agenda_at("revoke:" .. number), name, "has void offer", offer_id, "that is never taken back")
+  expect(not number or redis.call("EXISTS", keys.revocation(number)) == 1, name, "has a void offer without a list")
+  return number ~= nil
+end
+
 local function check_job_offers(job, name)
   expect(job.status == "queued" or offers.open_of(job) == 0, name, "has offers although it is", job.status)
   for _, open in ipairs(offers.of_job(job)) do
     local worker = workers.load(open.worker)
     local offer = worker and held.offer(worker, open.id)
-    expect(offer and offer.job == job.id, name, "has offer", open.id, "that its worker does not have")
+    if is_void(open.id, name) then
+      offer = nil
+    else
+      expect(offer and offer.job == job.id, name, "has offer", open.id, "that its worker does not have")
+    end
     if offer then
       expect(
         agenda_at("offer:" .. open.id .. ":" .. open.worker) == offer.expires_at,
@@ -117,8 +130,10 @@ local function check_load(worker, name)
     local job = jobs.load(one.job)
     if one.expires_at then
       open = open + 1
-      expect(job and offers.is_offered(job, worker.id), name, "has an offer that job", one.job, "does not have")
-      expect(worker.state == "active", name, "has an offer although it is", worker.state)
+      if not is_void(one.id, name) then
+        expect(job and offers.is_offered(job, worker.id), name, "has an offer that job", one.job, "does not have")
+        expect(worker.state == "active", name, "has an offer although it is", worker.state)
+      end
     else
       assigned = assigned + 1
       expect(job and job.assignment == one.id, name, "has an assignment that job", one.job, "does not have")
@@ -255,6 +270,7 @@ function check.entities(ids)
   problems = {}
   local first = agenda.first()
   expect(not first or (op.alarm > 0 and op.alarm <= first), "the alarm is later than the agenda")
+  expect(redis.call("HLEN", keys.void()) == op.void, "the void offers are counted wrongly")
   local named = { job = {}, worker = {}, queue = {} }
   for _, name in ipairs(ids) do
     local kind, id = string.match(name, "^(%a+):(.*)$")

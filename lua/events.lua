@@ -158,7 +158,7 @@ function events.job_selectors_expired(job, requested, attached)
   )
 end
 
-local function offer_event(kind, job, worker, data)
+local function offer_event(kind, job, worker, offer, data)
   outbox.add(
     kind,
     cjson.encode("worker/" .. worker.id .. "/job/" .. job.id),
@@ -168,7 +168,7 @@ local function offer_event(kind, job, worker, data)
       .. json(job.id)
       .. (job.reference and ',"channelReference":' .. json(job.reference) or "")
       .. ',"channelId":'
-      .. json(job.channel)
+      .. json(offer.channel)
       .. data,
     job,
     worker
@@ -193,6 +193,7 @@ function events.offer_issued(job, worker, offer)
     "RouterWorkerOfferIssued",
     job,
     worker,
+    offer,
     ',"queueId":'
       .. json(offer.queue)
       .. ',"offerId":"'
@@ -211,6 +212,7 @@ function events.offer_accepted(job, worker, offer, assignment)
     "RouterWorkerOfferAccepted",
     job,
     worker,
+    offer,
     ',"queueId":'
       .. json(offer.queue)
       .. ',"offerId":"'
@@ -229,6 +231,7 @@ function events.offer_ended(how, job, worker, offer)
     "RouterWorkerOffer" .. how,
     job,
     worker,
+    offer,
     ',"queueId":' .. json(offer.queue) .. ',"offerId":"' .. offer.id .. '"'
   )
 end

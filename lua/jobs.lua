@@ -173,7 +173,7 @@ end
 --- Takes a job out of its queue; its offers are revoked.
 ---@param lost boolean|nil whether another worker has taken it
 function jobs.dequeue(job, lost)
-  offers.revoke_all(job, lost)
+  revocations.of_job(job, lost)
   if job.selector_at then
     agenda.remove("selector:" .. job.id)
     jobs.set(job, "selector_at", nil)

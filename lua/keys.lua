@@ -99,6 +99,17 @@ function keys.agenda()
   return prefix .. "agenda"
 end
 
+--- Offers that are over but not yet taken back.
+function keys.void()
+  return prefix .. "void"
+end
+
+--- The same in the order in which they are taken back.
+---@param number number|string op number of what made them void
+function keys.revocation(number)
+  return prefix .. "revocation:" .. number
+end
+
 function keys.alarm()
   return prefix .. "alarm"
 end

@@ -70,25 +70,44 @@ function offers.issue(job, worker, plan)
   events.offer_issued(job, worker, offer)
 end
 
--- takes an offer out of the job, the worker and the agenda; what it used stays used
-local function take_out(job, worker, offer)
+-- the job counts an offer no more; false when it did not count it before
+local function leave_job(job, offer_id)
   local list, rest = offers.of_job(job), {}
   for _, open in ipairs(list) do
-    if open.id ~= offer.id then
+    if open.id ~= offer_id then
       rest[#rest + 1] = open
     end
   end
+  if #rest == #list then
+    return false
+  end
   job.offered = rest
   write_of_job(job)
+  return true
+end
+
+--- The job counts none of its offers any more.
+function offers.leave_all(job)
+  job.offered = {}
+  jobs.set(job, "offers", "")
+end
+
+-- the worker holds an offer no more; what it used stays used
+local function leave_worker(worker, offer)
   held.write(worker, "o:" .. offer.id, nil)
   workers.set(worker, "open", worker.open - 1)
   workers.set(worker, "seen_at", clock.now)
+end
+
+-- takes an offer out of the job, the worker and the agenda; what it used stays used
+local function take_out(job, worker, offer)
+  leave_job(job, offer.id)
+  leave_worker(worker, offer)
   agenda.remove("offer:" .. offer.id .. ":" .. worker.id)
 end
 
---- Ends an offer without acceptance: its capacity is free, job and worker are to be matched again.
----@param how string Declined, Revoked or Expired
-function offers.undo(job, worker, offer, how)
+-- ends an offer without acceptance (Declined, Revoked or Expired): its capacity is free, job and worker are to be matched again
+local function undo(job, worker, offer, how)
   take_out(job, worker, offer)
   capacity.use(worker, offer.channel, offer.cost, -1)
   events.offer_ended(how, job, worker, offer)
@@ -105,27 +124,34 @@ end
 
 --- Has another worker taken the job of this offer?
 function offers.was_lost(worker, offer_id)
-  return not held.offer(worker, offer_id) and string.find(workers.whole(worker).lost or "", offer_id, 1, true) ~= nil
+  if held.offer(worker, offer_id) then
+    return revocations.reason(offer_id) == "lost"
+  end
+  return string.find(workers.whole(worker).lost or "", offer_id, 1, true) ~= nil
 end
 
---- Revokes all open offers of a job.
----@param lost boolean|nil whether another worker has taken the job: then the losers remember it
-function offers.revoke_all(job, lost)
-  for _, open in ipairs(offers.of_job(job)) do
-    local worker = workers.load(open.worker)
+-- stands in an event for a job or worker that is gone
+local function gone(id)
+  return { id = id, changes = {} }
+end
+
+--- Revokes an offer. Its job may count it no more, its job and its worker may be gone.
+---@param lost boolean whether another worker has taken the job: then this one remembers it
+function offers.revoke(worker_id, offer, lost)
+  local job, worker = jobs.load(offer.job), workers.load(worker_id)
+  if job and leave_job(job, offer.id) then
+    match.touch_job(job)
+  end
+  if worker and held.offer(worker, offer.id) then
     if lost then
-      remember_lost(worker, open.id)
+      remember_lost(worker, offer.id)
     end
-    offers.undo(job, worker, held.offer(worker, open.id), "Revoked")
+    leave_worker(worker, offer)
+    capacity.use(worker, offer.channel, offer.cost, -1)
+    match.touch_worker(worker)
   end
-end
-
---- Revokes some open offers of a worker.
----@param list table offers
-function offers.revoke_held(worker, list)
-  for _, offer in ipairs(list) do
-    offers.undo(jobs.load(offer.job), worker, offer, "Revoked")
-  end
+  agenda.remove("offer:" .. offer.id .. ":" .. worker_id)
+  events.offer_ended("Revoked", job or gone(offer.job), worker or gone(worker_id), offer)
 end
 
 --- The open offer that a worker speaks of; refuses when there is none (or its time is over).
@@ -133,7 +159,7 @@ end
 function offers.need(worker_id, offer_id, handler)
   local worker = workers.load(worker_id, "o:" .. offer_id)
   local offer = worker and held.offer(worker, offer_id)
-  if not offer or offer.expires_at <= clock.now then
+  if not offer or offer.expires_at <= clock.now or revocations.reason(offer_id) then
     refuse.not_found(handler .. ": Offer not found. OfferId: " .. offer_id .. ", WorkerId: " .. worker_id)
   end
   return worker, offer
@@ -178,7 +204,7 @@ end
 --- Declines: the worker is not asked again before its retry time, or not in this registration.
 ---@param retry_at number epoch ms, 0 = never
 function offers.decline(job, worker, offer, retry_at, request_id)
-  offers.undo(job, worker, offer, "Declined")
+  undo(job, worker, offer, "Declined")
   bars.put(job, worker, retry_at)
   if request_id ~= "" then
     remember_refused(worker, offer.id .. request_id .. "\n")
@@ -200,15 +226,15 @@ function offers.due(rest)
   local offer_id, worker_id = string.sub(rest, 1, 36), string.sub(rest, 38)
   local worker = workers.load(worker_id, "o:" .. offer_id)
   local offer = worker and held.offer(worker, offer_id)
-  if not offer then
+  if not offer or revocations.reason(offer_id) then
     return
   end
   op.number()
   local job = jobs.load(offer.job)
   if in_outage(offer.expires_at) then
-    offers.undo(job, worker, offer, "Revoked")
+    undo(job, worker, offer, "Revoked")
     return
   end
-  offers.undo(job, worker, offer, "Expired")
+  undo(job, worker, offer, "Expired")
   workers.deregister(worker)
 end

@@ -45,16 +45,20 @@ end
 local rest_memo = { size = 0, of = {} }
 
 local function parse_rest(text)
-  local turning, most, version = string.match(text, "^ round_robin=(%d+) worker_offers=(%d+) data=(%d+)$")
-  return { turning = tonumber(turning), most = tonumber(most), version = tonumber(version) }
+  local values = {}
+  for name, value in string.gmatch(text, " ([%l_]+)=(%d+)") do
+    values[name] = tonumber(value)
+  end
+  return values
 end
 
 local function read_state(state)
   local last, event, alarm, rest = string.match(state, "^op=(%d+) event=(%d+) alarm=(%d+)( .*)$")
   op.last, op.event, op.alarm = tonumber(last), event, tonumber(alarm)
   local values = rest_memo.of[rest] or memos.put(rest_memo, rest, parse_rest(rest))
-  op.round_robin, op.worker_offers, op.version = values.turning, values.most, values.version
-  if op.version > op.DATA_VERSION then
+  op.round_robin, op.worker_offers, op.batch, op.void =
+    values.round_robin, values.worker_offers, values.batch, values.void
+  if values.data > op.DATA_VERSION then
     refuse.version("the data of this router were written by a newer version")
   end
   op.rest = rest
@@ -71,8 +75,8 @@ local function begin(KEYS, ARGV)
   if op.state then
     read_state(op.state)
   else
-    op.last, op.event, op.alarm, op.round_robin = 0, 0, 0, 0
-    op.worker_offers = limits.setting("worker_offers")
+    op.last, op.event, op.alarm, op.round_robin, op.void = 0, 0, 0, 0, 0
+    op.worker_offers, op.batch = limits.setting("worker_offers"), limits.setting("batch")
     op.rest = nil
   end
   op.swept = nil
@@ -86,6 +90,7 @@ local function begin(KEYS, ARGV)
   match.begin()
   outbox.begin()
   agenda.begin()
+  revocations.begin()
 end
 
 --- When the last sweep was, and between which times the last outage lay (0 = never). Epoch ms.
@@ -131,7 +136,14 @@ end
 
 local function write_state()
   op.rest = op.rest
-    or string.format(" round_robin=%d worker_offers=%d data=%d", op.round_robin, op.worker_offers, op.DATA_VERSION)
+    or string.format(
+      " round_robin=%d worker_offers=%d batch=%d void=%d data=%d",
+      op.round_robin,
+      op.worker_offers,
+      op.batch,
+      op.void,
+      op.DATA_VERSION
+    )
   local state = "op=" .. op.last .. " event=" .. op.event .. " alarm=" .. op.alarm .. op.rest
   if state ~= op.state then
     redis.call("HSET", keys.root, "state", state)
@@ -151,6 +163,7 @@ function op.write(name, specification, body, creates)
       begin(KEYS, ARGV)
       local given = arguments(ARGV[2], specification)
       if agenda.run_due() then
+        revocations.begin()
         write_state()
       end
       local reply = body(given, unpack(ARGV, 3))

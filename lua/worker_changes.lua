@@ -97,7 +97,7 @@ local function change_active(worker, before, changed)
   if not moves then
     return
   end
-  offers.revoke_held(worker, broken_offers(worker, before, changed))
+  revocations.of_worker(worker, broken_offers(worker, before, changed))
   supply.leave(worker)
   supply.join(worker)
   match.touch_worker(worker)
@@ -136,7 +136,7 @@ function worker_changes.apply(given, queue_lines, channel_lines, labels, tags)
     queue_lines or "", channel_lines or "", labels or "", tags or ""
   -- check
   if upsert.check(worker, given) then
-    return upsert.reply("exists", worker)
+    return revocations.hide(upsert.reply("exists", worker))
   end
   verify(given)
   -- write
@@ -164,5 +164,5 @@ function worker_changes.apply(given, queue_lines, channel_lines, labels, tags)
   elseif given.available then
     workers.register(worker)
   end
-  return upsert.reply(outcome, worker)
+  return revocations.hide(upsert.reply(outcome, worker))
 end

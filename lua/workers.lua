@@ -187,7 +187,7 @@ end
 --- Signs a worker off: its offers are revoked; with assignments it drains, without it is inactive.
 function workers.deregister(worker)
   workers.whole(worker)
-  offers.revoke_held(worker, held.offers(worker))
+  revocations.of_worker(worker, held.offers(worker))
   supply.leave(worker)
   workers.set(worker, "state", worker.assigned > 0 and "draining" or "inactive")
   workers.set(worker, "available", nil)

@@ -16,7 +16,7 @@ op.write("jr_settings_write", limits.defaults(), function(given)
   end
   -- write
   op.number()
-  op.worker_offers = given.worker_offers
+  op.worker_offers, op.batch = given.worker_offers, given.batch
   op.change_rest()
   redis.call("HSET", keys.root, "settings", table.concat(values, " "))
   return { "op", op.number() }

@@ -15,7 +15,7 @@ op.write("jr_worker_delete", { id = op.TEXT }, function(given)
   end
   -- write
   op.number()
-  offers.revoke_held(worker, held.offers(worker))
+  revocations.of_worker(worker, held.offers(worker))
   supply.leave(worker)
   workers.set(worker, "state", "inactive")
   agenda.remove("idle:" .. worker.id)

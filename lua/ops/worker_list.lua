@@ -61,6 +61,6 @@ op.read("jr_worker_list", {
   return listings.page(key, given.cursor, given.limit, function(id)
     local worker = workers.load(id)
     worker = worker and workers.whole(worker)
-    return worker and fits(worker, given) and records.flat(worker.key, id) or nil
+    return worker and fits(worker, given) and revocations.hide(records.flat(worker.key, id)) or nil
   end)
 end)

@@ -8,5 +8,5 @@ op.read("jr_worker_read", { id = op.TEXT }, function(given)
   if not flat then
     refuse.not_found("The item was not found.")
   end
-  return flat
+  return revocations.hide(flat)
 end)

@@ -225,7 +225,7 @@ class Router:
         """The jobs offered to it, in the order in which they were."""
         worker = self.pair.state.workers[worker_id]
         shown = {offer.id: offer.job for offer in self.read_worker(worker_id).offers}
-        return [shown[o.id] for o in sorted(worker.offers.values(), key=lambda o: o.place)]
+        return [shown[o.id] for o in sorted(worker.offers.values(), key=lambda o: o.place) if not o.void]
 
     def offered(self, job_id: str) -> list[str]:
         """The workers to whom a job is offered, in the order in which it was."""

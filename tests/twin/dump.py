@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from engine import commands as c
-from tests.twin.model import Reply, Router
+from tests.twin.model import Offer, Reply, Router
 from tests.twin.store import Store
 from tests.twin.texts import guid, iso
 
@@ -87,6 +87,7 @@ def twin_state(r: Router) -> dict[str, Any]:
         "op": r.op,
         "agenda": r.agenda,
         "finished": r.finished,
+        "void": {o.id: "lost" if o.lost else "revoked" for o in void_offers(r)},
         "queues": {
             q.id: {
                 "order": [[j.id, j.place[0] * RANK + j.place[1]] for j in r.queued_in(q.id)],
@@ -113,6 +114,12 @@ def twin_state(r: Router) -> dict[str, Any]:
             for j in r.jobs.values()
         },
     }
+
+
+def void_offers(r: Router) -> list[Offer]:
+    """The offers that are over but not taken back."""
+    held = [o for w in r.workers.values() for o in w.offers.values()]
+    return [o for o in (*held, *r.orphans.values()) if o.void]
 
 
 def lua_state(store: Store, r: Router) -> dict[str, Any]:
@@ -152,6 +159,7 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
         "op": store.run(c.RouterStatus(), r.now)["op"],
         "agenda": {row: int(due) for row, due in redis.zrange(f"{root}:agenda", 0, -1, withscores=True)},
         "finished": {i: int(at) for i, at in redis.zrange(f"{root}:finished", 0, -1, withscores=True)},
+        "void": {i: mark.split()[0] for i, mark in redis.hgetall(f"{root}:void").items()},
         "queues": queues,
         "workers": workers,
         "jobs": jobs,

@@ -110,13 +110,15 @@ def job_deleted(r: Router, job: Job) -> None:
     job_event(r, "Deleted", job)
 
 
-def offer_event(r: Router, kind: str, job: Job, worker: Worker, offer: Offer, **data: object) -> None:
+def offer_event(
+    r: Router, kind: str, job: Job | None, worker: Worker | None, offer: Offer, **data: object
+) -> None:
     """The set W of semantics 13.2, the queue and the offer; queue and channel are those it was made for."""
-    shown: Reply = {"workerId": worker.id, "jobId": job.id, "channelId": offer.channel}
-    if job.reference:
+    shown: Reply = {"workerId": offer.worker, "jobId": offer.job, "channelId": offer.channel}
+    if job and job.reference:
         shown["channelReference"] = job.reference
     shown |= {"queueId": offer.queue, "offerId": offer.id} | data
-    r.tell(f"RouterWorkerOffer{kind}", f"worker/{worker.id}/job/{job.id}", shown, job, worker)
+    r.tell(f"RouterWorkerOffer{kind}", f"worker/{offer.worker}/job/{offer.job}", shown, job, worker)
 
 
 def both_sides(job: Job, worker: Worker) -> Reply:

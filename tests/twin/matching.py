@@ -17,7 +17,8 @@ def settle(r: Router) -> None:
     while True:
         for job in sorted(r.queued(r.jobs.values()), key=lambda j: j.place):
             if wants(r, job):
-                candidates = [w for w in r.workers.values() if eligible(r, w, job)]
+                asked = {offer.worker for offer in r.open_offers(job)}
+                candidates = [w for w in r.workers.values() if w.id not in asked and eligible(r, w, job)]
                 if candidates:
                     issue(r, job, best(r, job, candidates))
                     break
@@ -31,12 +32,11 @@ def wants(r: Router, job: Job) -> bool:
 
 
 def eligible(r: Router, w: Worker, job: Job) -> bool:
-    """Semantics 7.2, condition by condition."""
+    """Semantics 7.2, condition by condition, but that it has no offer of the job yet."""
     return (
         w.available
         and job.queue in w.queue_ids
         and has_room(r, w, job.channel)
-        and not any(o.job == job.id for o in w.offers.values())
         and not barred(w, job)
         and selected(w, job)
     )

@@ -42,6 +42,12 @@ class Offer:
     expires_at: int
     place: int = 0
     """Its place in the order in which all offers were made."""
+    counts: bool = True
+    """Does its job count it? Not when it has left its queue since."""
+    void: bool = False
+    """Over, but to be taken back by the agenda."""
+    lost: bool = False
+    """Void because another worker has accepted."""
 
 
 @dataclass
@@ -167,6 +173,8 @@ class Worker:
             "used": self.used,
         }
         for o in self.offers.values():
+            if o.void:
+                continue
             place = f"{sized(o.queue)}{sized(o.channel)}{o.job}"
             shown[f"o:{o.id}"] = f"{o.cost} {o.offered_at} {o.expires_at} {place}"
         for a in self.assignments.values():
@@ -314,6 +322,14 @@ class Router:
     entries: list[Entry] = field(default_factory=list)
     finished: dict[str, int] = field(default_factory=dict)
     """Closed and cancelled jobs, and when they ended."""
+    void: dict[int, list[Offer]] = field(default_factory=dict)
+    """Void offers by the op number of what made them so, in the order in which they are taken back."""
+    void_of_workers: set[int] = field(default_factory=set)
+    """Those of these lists that a worker's change made: they outlive their worker."""
+    orphans: dict[str, Offer] = field(default_factory=dict)
+    """Those whose worker was deleted."""
+    revoked: int = 0
+    """Offers that this call has taken back; a batch at most."""
     swept_at: int = 0
     gap: tuple[int, int] = (0, 0)
     """The last outage: offers that ran out in it are revoked."""
@@ -363,7 +379,8 @@ class Router:
 
     def open_offers(self, job: Job) -> list[Offer]:
         """The open offers of a job, in the order in which they were made."""
-        found = [o for w in self.workers.values() for o in w.offers.values() if o.job == job.id]
+        held = [o for w in self.workers.values() for o in w.offers.values()]
+        found = [o for o in (*held, *self.orphans.values()) if o.job == job.id and o.counts]
         return sorted(found, key=lambda o: o.place)
 
     def queued_in(self, queue_id: str) -> list[Job]:

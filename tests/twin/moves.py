@@ -166,7 +166,7 @@ class Maker:
         self.labelling = d.choice([0.0, 0.5, 1.0])
         self.expiring = d.choice([0.0, 0.0, 0.5])
         self.asking_id = d.choice([0.15, 0.6])
-        self.most_offers = d.choice([1, 1, 2, 3])
+        self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
         self.costs = d.choice([[1], [1], [0, 1, 2], [1, 2], [1, 3_000, 4_999]])
         self.maxima: list[int | None] = d.choice([[None], [None], [None, 1, 2]])
@@ -175,13 +175,15 @@ class Maker:
         self.delays = d.choice([[0, 1], [0, 1, 100, 1_000], [0, 500, 3_000, 20_000]])
         shapes = d.choice([1, 2, 2, 3, 40])
         self.vary = d.choice([0.02, 0.2])
-        self.batch = d.choice([100, 100, 1, 2, 3, 7])
+        self.batch = d.choice([100, 1, 2, 3, 7])
         self.worker_offers = d.choice([1_000, 1_000, 1, 2])
         if d.random() < 0.1:
             self.delays = [*self.delays, -1, -3_000]
         self.weights = self.choose_weights()
         if d.random() < 0.3:
             shapes = self.be_plain()
+        elif d.random() < 0.35:
+            shapes = self.be_crowded()
         self.shapes = [self.shape() for _ in range(shapes)]
 
     def be_plain(self) -> int:
@@ -197,6 +199,21 @@ class Maker:
         self.weights |= {"accept": 22, "complete": 16, "close": 16, "decline": d.choice([0, 2, 6])}
         self.weights |= {"worker": 3, "update": 1, "policy": 0, "queue": 0, "delete": 1}
         return d.choice([1, 1, 2])
+
+    def be_crowded(self) -> int:
+        """An episode of jobs and workers with many offers at once, more than a call may make or take back."""
+        d = self.dice
+        self.queues = self.queues[:2]
+        self.workers = [f"w{i}" for i in range(d.choice([3, 8, 12]))]
+        self.jobs = [f"j{i}" for i in range(d.choice([6, 12, 30]))]
+        self.selecting, self.labelling = d.choice([0.0, 0.0, 0.3]), d.choice([0.0, 0.3])
+        self.most_offers, self.capacities = d.choice([2, 5, 12]), d.choice([[3], [5, 20], [30]])
+        self.costs, self.maxima, self.limits = d.choice([[1], [0, 1]]), d.choice([[None], [None, 2]]), [0]
+        self.offer_ms, self.vary = d.choice([[1_000], [60_000]]), d.choice([0.0, 0.1, 0.5])
+        self.batch, self.worker_offers = d.choice([1, 1, 2, 3]), 1_000
+        self.weights |= {"cancel": 6, "update": 9, "worker": 12, "delete": 6, "decline": d.choice([0, 3])}
+        self.weights |= {"accept": d.choice([6, 14]), "policy": d.choice([0, 1]), "queue": d.choice([0, 1])}
+        return d.choice([1, 1, 2, 3])
 
     def choose_weights(self) -> dict[str, float]:
         """How often each kind of step comes; some kinds are left out of some episodes."""

@@ -12,10 +12,23 @@ from tests.twin.texts import sized
 
 def end(r: Router, offer: Offer, how: str) -> None:
     """Ends an offer without acceptance: its capacity is free."""
-    worker, job = r.workers[offer.worker], r.jobs[offer.job]
-    take_out(r, worker, offer)
-    events.offer_event(r, how, job, worker, offer)
-    take_policy(r, job)
+    worker, job = holder(r, offer), r.jobs.get(offer.job)
+    if worker:
+        take_out(r, worker, offer)
+        if offer.lost:
+            worker.lost = [*worker.lost, offer.id][-REMEMBERED_OFFERS:]
+    else:
+        del r.orphans[offer.id]
+        r.agenda.pop(events.offer_row(offer), None)
+    offer.void = False
+    events.offer_event(r, how, job, r.workers.get(offer.worker), offer)
+    if job and offer.counts:
+        take_policy(r, job)
+
+
+def holder(r: Router, offer: Offer) -> Worker | None:
+    """The worker that holds it; none when that was deleted (another may have its id since)."""
+    return None if offer.id in r.orphans else r.workers[offer.worker]
 
 
 def take_out(r: Router, worker: Worker, offer: Offer) -> None:
@@ -26,26 +39,69 @@ def take_out(r: Router, worker: Worker, offer: Offer) -> None:
 
 def revoke_all(r: Router, job: Job, lost: bool = False) -> None:
     """Revokes all open offers of a job; the losers of an acceptance remember it."""
-    for offer in r.open_offers(job):
-        if lost:
-            worker = r.workers[offer.worker]
-            worker.lost = [*worker.lost, offer.id][-REMEMBERED_OFFERS:]
-        end(r, offer, "Revoked")
+    offers = r.open_offers(job)
+    for offer in offers:
+        offer.counts = False
+    if offers:
+        take_policy(r, job)
+    while offers and r.revoked < r.settings["batch"]:
+        offer = offers.pop(0)
+        if holder(r, offer):
+            offer.lost = offer.lost or lost
+            revoke(r, offer)
+    make_void(r, offers, lost)
 
 
 def revoke_held(r: Router, offers: list[Offer]) -> None:
+    """Revokes some of the offers that a worker holds."""
+    while offers and r.revoked < r.settings["batch"]:
+        revoke(r, offers.pop(0))
+    if offers:
+        r.void_of_workers.add(r.number())
+    make_void(r, offers)
+
+
+def revoke(r: Router, offer: Offer) -> None:
+    r.revoked += 1
+    end(r, offer, "Revoked")
+
+
+def make_void(r: Router, offers: list[Offer], lost: bool = False) -> None:
+    """What exceeds the batch is over at once, and taken back by the agenda."""
+    if not offers:
+        return
+    number = r.number()
     for offer in offers:
-        end(r, offer, "Revoked")
+        offer.void, offer.lost = True, offer.lost or lost
+    r.void[number] = offers
+    r.agenda[f"revoke:{number}"] = r.now
+
+
+def void_due(r: Router, number: str) -> None:
+    """The next batch of void offers; some may have been taken back for another reason meanwhile."""
+    r.number()
+    offers = r.void[int(number)]
+    batch = r.settings["batch"] - r.revoked
+    for offer in offers[:batch]:
+        # those of a deleted worker are in the list that its deletion made
+        if offer.void and (holder(r, offer) or int(number) in r.void_of_workers):
+            revoke(r, offer)
+    del offers[:batch]
+    if offers:
+        r.agenda[f"revoke:{number}"] = r.now
+    else:
+        del r.void[int(number)]
 
 
 def find(r: Router, worker_id: str, offer_id: str, handler: str) -> Offer:
     """The open offer; from its expiry on there is none, whoever noticed (C40)."""
     worker = r.workers.get(worker_id)
     offer = worker.offers.get(offer_id) if worker else None
-    if offer and offer.expires_at > r.now:
+    if offer and offer.expires_at > r.now and not offer.void:
         return offer
     # only an acceptance is told that another was faster; a decline finds no offer (4.2)
-    if worker and offer_id in worker.lost and handler == "AcceptOfferCommandHandler":
+    was_lost = worker and (offer.lost if offer else offer_id in worker.lost)
+    if was_lost and handler == "AcceptOfferCommandHandler":
         raise Refused("TAKEN", "The job was already accepted by another worker.")
     raise Refused("NOT_FOUND", f"{handler}: Offer not found. OfferId: {offer_id}, WorkerId: {worker_id}")
 

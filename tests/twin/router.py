@@ -58,7 +58,9 @@ class Twin:
             return READS[type(command)](r, command)
         if isinstance(command, c.EventList):
             return event_list(r, command)
+        r.revoked = 0
         run_due(r)
+        r.revoked = 0
         if isinstance(command, c.AgendaDue):
             return agenda_due(r)
         if isinstance(command, c.SettingsWrite):
@@ -75,6 +77,8 @@ def run_due(r: Router) -> None:
     rows = sorted((due, row) for row, due in r.agenda.items() if due <= r.now)[: r.settings["batch"]]
     r.done = 0
     for _, row in rows:
+        if r.revoked == r.settings["batch"]:
+            break  # it is spent: the other rows wait for the next call
         if row not in r.agenda:
             continue  # an earlier row has taken it off
         del r.agenda[row]
@@ -90,7 +94,7 @@ def do_row(r: Router, kind: str, rest: str) -> None:
         offer_id, worker_id = rest[:36], rest[37:]
         worker = r.workers.get(worker_id)
         offer = worker.offers.get(offer_id) if worker else None
-        if offer:
+        if offer and not offer.void:
             offers.offer_due(r, offer)
     elif kind == "retry":
         size, text = rest.split(":", 1)
@@ -107,6 +111,7 @@ def do_row(r: Router, kind: str, rest: str) -> None:
             "life": jobs.life_due,
             "selector": jobs.selector_due,
             "review": policies.review_due,
+            "revoke": offers.void_due,
         }
         rows[kind](r, rest)
 

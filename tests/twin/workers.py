@@ -98,16 +98,20 @@ def upsert(r: Router, a: c.WorkerUpsert) -> Reply:
 
 def revoke_broken(r: Router, worker: Worker, changed: set[str], channels_before: dict[str, Channel]) -> None:
     """Semantics 3.4: all on new labels; of lost queues and changed channels; the newest while too many."""
+    if not changed - {"available", "tags"}:
+        return
     channels = {x.id: x for x in worker.channel_list}
+    broken = []
     for offer in held(worker):
         channel = channels.get(offer.channel)
-        moved = channel is None or channel != channels_before[offer.channel]
+        # a void offer may be of a channel that the worker had in former times
+        moved = channel is None or channel != channels_before.get(offer.channel, channel)
         if "labels" in changed or offer.queue not in worker.queue_ids or moved:
-            offers.end(r, offer, "Revoked")
-    if changed - {"available", "tags"}:
-        for offer in reversed(held(worker)):
-            if worker.used > worker.capacity:
-                offers.end(r, offer, "Revoked")
+            broken.append(offer)
+    for offer in reversed(held(worker)):
+        if offer not in broken and worker.used - sum(o.cost for o in broken) > worker.capacity:
+            broken.append(offer)
+    offers.revoke_held(r, broken)
 
 
 def delete(r: Router, a: c.WorkerDelete) -> Reply:
@@ -117,6 +121,7 @@ def delete(r: Router, a: c.WorkerDelete) -> Reply:
     if worker.assignments:
         raise Refused("IN_USE", "assignments")
     offers.revoke_held(r, held(worker))
+    r.orphans.update(worker.offers)
     r.agenda.pop(f"idle:{worker.id}", None)
     events.worker_event(r, "Deleted", worker)
     lift_bars(r, worker)
