@@ -96,6 +96,9 @@ local DO = {
   revoke = function(rest)
     revocations.due(rest)
   end,
+  schedule = function(rest)
+    schedules.due(rest)
+  end,
   selector = function(rest)
     job_selectors.due(rest)
   end,

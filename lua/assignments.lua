@@ -58,6 +58,7 @@ function assignments.unassign(job, suspend)
   if suspend then
     jobs.move(job, "waitingForActivation")
     jobs.set(job, "mode", "suspend")
+    jobs.set(job, "schedule_at", nil)
     jobs.rewrite(job)
     match.touch_job(job)
   else

@@ -83,6 +83,12 @@ local function check_selectors(job, name)
   expect(agenda_at("selector:" .. job.id) == earliest, name, "has a selector expiry missing on the agenda")
 end
 
+local function check_schedule(job, name)
+  local due = job.status == "scheduled" and job.schedule_at or nil
+  expect(agenda_at("schedule:" .. job.id) == due, name, "is scheduled otherwise than on the agenda")
+  expect(job.status ~= "scheduled" or not job.scheduled_at, name, "was scheduled before its time")
+end
+
 local function check_assignment(job, name)
   local holds = job.status == "assigned" or job.status == "completed"
   local worker = job.worker and workers.load(job.worker)
@@ -113,6 +119,7 @@ local function check_job(id)
   end
   check_job_offers(job, name)
   check_selectors(job, name)
+  check_schedule(job, name)
   check_assignment(job, name)
   local finished = jobs.FINISHED[job.status] or false
   expect((score_in(keys.listing("finished"), id) ~= nil) == finished, name, "is wrongly among the finished")

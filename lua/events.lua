@@ -73,19 +73,31 @@ local function waiting_selectors(job)
     .. selectors_json(selectors.list(job.attached or ""), job)
 end
 
-function events.job_received(job, status, unavailable)
+-- where a job that was just received goes
+local RECEIVED = {
+  created = "Queued",
+  pendingSchedule = "PendingSchedule",
+  waitingForActivation = "WaitingForActivation",
+}
+
+local function scheduled_on(job)
+  return job.schedule_at and ',"scheduledOn":"' .. clock.iso(job.schedule_at) .. '"' or ""
+end
+
+function events.job_received(job)
   job_event(
     "RouterJobReceived",
     job,
     "",
     ',"jobStatus":"'
-      .. status
+      .. RECEIVED[job.status]
       .. '","priority":'
       .. (job.priority or 1)
       .. ',"requestedWorkerSelectors":'
       .. selectors_json(selectors.list(job.selectors or ""), job)
+      .. scheduled_on(job)
       .. ',"unavailableForMatching":'
-      .. tostring(unavailable)
+      .. tostring(job.status ~= "created")
   )
 end
 
@@ -98,9 +110,7 @@ function events.job_waiting_for_activation(job)
     "RouterJobWaitingForActivation",
     job,
     "",
-    waiting_selectors(job)
-      .. (job.schedule_at and ',"scheduledOn":"' .. clock.iso(job.schedule_at) .. '"' or "")
-      .. ',"unavailableForMatching":true'
+    waiting_selectors(job) .. scheduled_on(job) .. ',"unavailableForMatching":true'
   )
 end
 

@@ -18,6 +18,8 @@ function job_fields.specification()
   }
 end
 
+local MODES = { queueAndMatch = true, suspend = true, scheduleAndSuspend = true }
+
 --- Checks the fields by themselves; refuses what does not act yet.
 function job_fields.check(given, labels, tags, note_lines, wanted)
   formats.members(labels)
@@ -27,11 +29,11 @@ function job_fields.check(given, labels, tags, note_lines, wanted)
   if given.classification ~= "" then
     refuse.unsupported("classificationPolicyId: classification does not act yet")
   end
-  if given.mode == "scheduleAndSuspend" then
-    refuse.unsupported("matchingMode scheduleAndSuspend does not act yet")
-  end
-  if given.mode ~= "queueAndMatch" and given.mode ~= "suspend" then
+  if not MODES[given.mode] then
     refuse.bad_call("mode must be queueAndMatch, suspend or scheduleAndSuspend")
+  end
+  if (given.mode == "scheduleAndSuspend") ~= (given.schedule_at > 0) then
+    refuse.bad_call("schedule_at goes with mode scheduleAndSuspend, and only with that")
   end
   if given.channel == "" then
     refuse.invalid("channelId is missing")
@@ -72,6 +74,7 @@ function job_fields.write(job, given, labels, tags, note_lines, wanted)
   jobs.set(job, "reference", text(given.reference))
   jobs.set(job, "disposition", text(given.disposition))
   jobs.set(job, "mode", given.mode ~= "queueAndMatch" and given.mode or nil)
+  jobs.set(job, "schedule_at", given.schedule_at ~= 0 and given.schedule_at or nil)
   jobs.set(job, "labels", text(labels))
   jobs.set(job, "tags", text(tags))
   jobs.set(job, "notes", text(note_lines))

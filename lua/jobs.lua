@@ -2,10 +2,12 @@
 
 --- From each status to those that may follow ("" = no job yet, or a new life).
 jobs.TRANSITIONS = {
-  [""] = { created = true, waitingForActivation = true },
+  [""] = { created = true, pendingSchedule = true, waitingForActivation = true },
   created = { queued = true, cancelled = true },
-  waitingForActivation = { queued = true, cancelled = true },
-  queued = { assigned = true, waitingForActivation = true, cancelled = true },
+  pendingSchedule = { scheduled = true },
+  scheduled = { waitingForActivation = true, queued = true, cancelled = true },
+  waitingForActivation = { queued = true, scheduled = true, cancelled = true },
+  queued = { assigned = true, scheduled = true, waitingForActivation = true, cancelled = true },
   assigned = { completed = true, queued = true, waitingForActivation = true, cancelled = true },
   completed = { closed = true, cancelled = true },
   closed = {},
@@ -27,6 +29,7 @@ local NUMERIC = {
   expired_to = true,
   selector_at = true,
   schedule_at = true,
+  scheduled_at = true,
   close_at = true,
   max = true,
   unassigned = true,
@@ -190,6 +193,7 @@ end
 ---@param note string JSON string text, or empty
 function jobs.cancel(job, disposition, note)
   local before = job.status
+  schedules.stop(job)
   if before == "queued" then
     jobs.dequeue(job)
   elseif before == "assigned" or before == "completed" then

@@ -11,7 +11,7 @@ CALLS = {
     "assignment_close__next": 24,
     "assignment_complete": 5,
     "assignment_unassign": 23,
-    "check": 17,
+    "check": 18,
     "event_list": 3,
     "job_cancel": 14,
     "job_cancel__offered": 17,

@@ -120,7 +120,8 @@ def command(job: JobBody, kind: type[C], job_id: str, doc: int, rev: int, reques
         reference=job.channel_reference,
         disposition=job.disposition_code,
         mode=_word(mode),
-        schedule_at=milliseconds(mode.schedule_at) if isinstance(mode, ScheduleAndSuspend) else 0,
+        # a time without a meaning of its own (that of the year 1) has passed, as any other past one
+        schedule_at=(milliseconds(mode.schedule_at) or 1) if isinstance(mode, ScheduleAndSuspend) else 0,
         request_id=request_id,
         labels=labels_text(job.labels, "labels"),
         tags=labels_text(job.tags, "tags"),

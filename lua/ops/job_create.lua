@@ -3,7 +3,13 @@
 ---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
 --- Replies: outcome (created, updated, exists), op, the record as it is before its enqueue
 --- Refuses: CHANGED, INVALID (no queue, or an unknown one), UNSUPPORTED (what does not act yet), BAD_CALL
---- Events: JobReceived, JobQueued
+--- Events: JobReceived, then JobQueued, or JobWaitingForActivation of a schedule in the past
+
+local FIRST_STATUS = {
+  queueAndMatch = "created",
+  suspend = "waitingForActivation",
+  scheduleAndSuspend = "pendingSchedule",
+}
 
 -- what belongs to a former life
 local FORMER = {
@@ -67,12 +73,13 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   job_fields.write(job, given, labels, tags, note_lines, wanted or "")
   jobs.set(job, "doc", (job.doc or 0) + 1)
   agenda.add("life:" .. job.id, clock.now + limits.LIFETIME_MS)
-  local suspended = given.mode == "suspend"
-  jobs.move(job, suspended and "waitingForActivation" or "created")
-  events.job_received(job, suspended and "WaitingForActivation" or "Queued", suspended)
+  jobs.move(job, FIRST_STATUS[given.mode])
+  events.job_received(job)
   local reply = upsert.reply(outcome, job)
-  if not suspended then
+  if job.status == "created" then
     jobs.enqueue(job, true)
+  elseif job.status == "pendingSchedule" then
+    schedules.start(job)
   end
   return reply
 end, true)

@@ -8,7 +8,7 @@
 local NOT_ACTIVE = { created = true, closed = true, cancelled = true }
 
 local function fits(job, given)
-  local scheduled = tonumber(job.scheduled_at or job.schedule_at)
+  local scheduled = tonumber(job.status == "scheduled" and job.schedule_at or job.scheduled_at)
   return (given.status == "" or job.status == given.status or (given.status == "active" and not NOT_ACTIVE[job.status]))
     and (given.channel == "" or job.channel == given.channel)
     and (given.classification == "" or job.classification == given.classification)

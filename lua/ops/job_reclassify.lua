@@ -7,7 +7,7 @@ op.write("jr_job_reclassify", { id = op.TEXT, request_id = "" }, function(given)
   -- read
   local job = jobs.need(given.id)
   -- check
-  if job.status ~= "queued" and job.status ~= "waitingForActivation" then
+  if jobs.FINISHED[job.status] or job.status == "assigned" or job.status == "completed" then
     refuse.conflict("The job is " .. job.status .. ": it cannot be reclassified.")
   end
   refuse.invalid("The job has no classification policy.")

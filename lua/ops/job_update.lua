@@ -3,7 +3,7 @@
 ---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
 --- Replies: outcome (updated, exists), op, the record as it is before any match
 --- Refuses: CHANGED (also when the job is closed or cancelled), INVALID, UNSUPPORTED, BAD_CALL
---- Events: OfferRevoked (each), JobQueued or JobWaitingForActivation
+--- Events: OfferRevoked (each), JobQueued or JobWaitingForActivation (none when it is scheduled)
 
 -- fields whose change sends a waiting job back into its queue
 local REQUEUES = { "labels", "queue", "channel", "selectors" }
@@ -17,24 +17,29 @@ local function changes(job, after)
   return false
 end
 
+-- jobs outside the order of their queue that a client may activate
+local ASIDE = { scheduled = true, waitingForActivation = true }
+
 -- does it wait, or will it: then its queue's policies must act
 local function will_wait(job, given)
-  if job.status == "waitingForActivation" then
-    return true
-  end
-  return job.status == "queued" and job.queue ~= given.queue
+  return ASIDE[job.status] or (job.status == "queued" and job.queue ~= given.queue)
 end
 
--- what the change means for a waiting job: nil, "activate", "suspend" or "requeue"
+-- what the change means for a job that waits: nil, "activate", "schedule", "suspend" or "requeue"
 local function meaning_of(job, given, after)
-  if job.status == "waitingForActivation" then
-    return given.mode == "queueAndMatch" and "activate" or nil
-  elseif job.status ~= "queued" then
+  local aside = ASIDE[job.status]
+  if not aside and job.status ~= "queued" then
     return nil
-  elseif given.mode == "suspend" and job.mode ~= "suspend" then
+  elseif aside and given.mode == "queueAndMatch" then
+    return "activate"
+  end
+  local remoded = given.mode ~= (job.mode or "queueAndMatch") or given.schedule_at ~= (job.schedule_at or 0)
+  if remoded and given.mode == "scheduleAndSuspend" then
+    return "schedule"
+  elseif remoded and given.mode == "suspend" and job.status ~= "waitingForActivation" then
     return "suspend"
   end
-  return changes(job, after) and "requeue" or nil
+  return not aside and changes(job, after) and "requeue" or nil
 end
 
 op.write("jr_job_update", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
@@ -64,8 +69,10 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
     selectors = job_selectors.started(job, wanted or ""),
   }
   local meaning, moves = meaning_of(job, given, after), job.queue ~= given.queue
-  if meaning == "suspend" or meaning == "requeue" then
+  if meaning and job.status == "queued" then
     jobs.dequeue(job)
+  elseif meaning then
+    schedules.stop(job)
   end
   jobs.change_queue(job, given.queue)
   job_fields.write(job, given, labels, tags, note_lines, after.selectors)
@@ -74,6 +81,8 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   if meaning == "suspend" then
     jobs.move(job, "waitingForActivation")
     events.job_waiting_for_activation(job)
+  elseif meaning == "schedule" then
+    schedules.start(job)
   elseif meaning then
     jobs.enqueue(job, meaning == "activate" or moves)
   end

@@ -82,9 +82,15 @@ def register(sdk: Sdk, worker_id: str, queue: str, **more: Any) -> m.RouterWorke
     return worker
 
 
+def until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
+    """What is read, as soon as something holds of it."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds(found := read()):
+        assert time.monotonic() < end, found
+    return found
+
+
 def offers_of(sdk: Sdk, worker_id: str, count: int = 1) -> list[m.RouterJobOffer]:
     """The worker's open offers, as soon as there are so many."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while len(offers := sdk.get_worker(worker_id).offers) != count:
-        assert time.monotonic() < end, f"{len(offers)} offers instead of {count}"
-    return list(offers)
+    worker = until(lambda: sdk.get_worker(worker_id), lambda worker: len(worker.offers) == count)
+    return list(worker.offers)

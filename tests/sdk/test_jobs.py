@@ -13,7 +13,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from tests.sdk.clients import Sdk
+from tests.sdk.clients import Sdk, offers_of, register, until
 
 
 def test_jobs(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
@@ -70,6 +70,55 @@ def test_suspended_job_is_activated(sdk: Sdk, queue: str, new: Callable[[str], s
     assert job.enqueued_at
 
 
+def test_scheduled_job_is_activated(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+    """It comes due by itself; it is offered only when it is activated, and keeps the time of its schedule."""
+    register(sdk, new("w"), queue)
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    job = sdk.upsert_job(
+        new("j"),
+        channel_id="voice",
+        queue_id=queue,
+        matching_mode=m.ScheduleAndSuspendMode(schedule_at=soon),
+    )
+    assert job.status == "pendingSchedule"
+    job = sdk.get_job(new("j"))
+    assert (job.status, job.matching_mode.kind, job.scheduled_at) == ("scheduled", "scheduleAndSuspend", None)
+    set_for = job.matching_mode.schedule_at
+    assert abs(set_for - soon) < datetime.timedelta(milliseconds=1)
+    assert new("j") in [item.id for item in sdk.list_jobs(status="scheduled", scheduled_before=set_for)]
+    job = until(lambda: sdk.get_job(new("j")), lambda job: job.status == "waitingForActivation")
+    assert (job.matching_mode.schedule_at, job.enqueued_at) == (set_for, None)
+    assert job.scheduled_at >= set_for
+    listed = sdk.list_jobs(
+        status="active", scheduled_after=job.scheduled_at, scheduled_before=job.scheduled_at
+    )
+    assert new("j") in [item.id for item in listed]
+    assert sdk.get_worker(new("w")).offers == []
+    active = sdk.upsert_job(new("j"), matching_mode={"kind": "queueAndMatch"}, priority=10)
+    assert (active.status, active.priority, active.scheduled_at) == ("queued", 10, job.scheduled_at)
+    assert active.enqueued_at
+    assert offers_of(sdk, new("w"))[0].job_id == new("j")
+
+
+def test_schedules_far_ahead_and_past(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+    given = {"channel_id": "voice", "queue_id": queue}
+    later = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+    sdk.upsert_job(new("j"), **given, matching_mode=m.ScheduleAndSuspendMode(schedule_at=later))
+    job = sdk.get_job(new("j"))
+    assert (job.status, job.matching_mode.schedule_at) == ("scheduled", later)
+    assert sdk.upsert_job(new("j"), job).etag == job.etag
+    with pytest.raises(ResourceExistsError):
+        sdk.delete_queue(queue)
+    sdk.upsert_job(new("j"), matching_mode={"kind": "queueAndMatch"})
+    assert (sdk.get_job(new("j")).status, sdk.get_job(new("j")).scheduled_at) == ("queued", None)
+    for n, past in enumerate((datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC), datetime.datetime.min)):
+        job = sdk.upsert_job(new(f"p{n}"), **given, matching_mode=m.ScheduleAndSuspendMode(schedule_at=past))
+        assert job.status == "pendingSchedule"
+        job = sdk.get_job(new(f"p{n}"))
+        assert job.status == "waitingForActivation"
+        assert job.scheduled_at.year > 2020
+
+
 def test_mode_without_its_kind_is_no_guess(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
     sdk.upsert_job(new("j"), channel_id="chat", queue_id=queue, matching_mode={"kind": "suspend"})
     for job_id in (new("j"), new("j2")):
@@ -78,11 +127,6 @@ def test_mode_without_its_kind_is_no_guess(sdk: Sdk, queue: str, new: Callable[[
 
 
 def test_what_does_not_act_yet(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
-    later = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
-    for options in (
-        {"matching_mode": m.ScheduleAndSuspendMode(schedule_at=later)},
-        {"classification_policy_id": "cp"},
-    ):
-        with pytest.raises(HttpResponseError) as refused:
-            sdk.upsert_job(new("j"), channel_id="voice", queue_id=queue, **options)
-        assert refused.value.status_code == 501
+    with pytest.raises(HttpResponseError) as refused:
+        sdk.upsert_job(new("j"), channel_id="voice", queue_id=queue, classification_policy_id="cp")
+    assert refused.value.status_code == 501

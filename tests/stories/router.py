@@ -255,6 +255,7 @@ class Router:
                 "reference",
                 "disposition",
                 "mode",
+                "schedule_at",
                 "labels",
                 "tags",
                 "notes",
@@ -270,6 +271,8 @@ class Router:
             fields["notes"] = notes_text(Note(message) for message in notes)
         if selectors is not None:
             fields["selectors"] = selectors_text(selectors)
+        if given.get("mode", "scheduleAndSuspend") != "scheduleAndSuspend":
+            fields["schedule_at"] = 0
         kind = c.JobUpdate if old and not old.finished else c.JobCreate
         return self.run(kind(id=job_id, **fields | given))
 

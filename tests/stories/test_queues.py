@@ -205,7 +205,6 @@ def test_jobs_that_need_what_does_not_act_are_refused(router: Router) -> None:
     router.queue("q3", distribution="scored")
     refused: list[dict[str, Any]] = [
         {"classification": "cp"},
-        {"mode": "scheduleAndSuspend", "schedule_at": START},
         {"queue": "q2"},
         {"queue": "q3"},
     ]

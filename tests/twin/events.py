@@ -64,12 +64,17 @@ def waiting(job: Job) -> Reply:
 
 
 def job_received(r: Router, job: Job) -> None:
-    suspended = job.status == "waitingForActivation"
     data = waiting(job)
     del data["attachedWorkerSelectors"]
     # C6: the status in this event tells where the job is going
-    data["jobStatus"] = "WaitingForActivation" if suspended else "Queued"
-    job_event(r, "Received", job, "", **data, unavailableForMatching=suspended)
+    told = {
+        "created": "Queued",
+        "pendingSchedule": "PendingSchedule",
+        "waitingForActivation": "WaitingForActivation",
+    }
+    data["jobStatus"] = told[job.status]
+    aside = job.status != "created"
+    job_event(r, "Received", job, "", **data, **scheduled_on(job), unavailableForMatching=aside)
 
 
 def job_queued(r: Router, job: Job) -> None:
@@ -77,8 +82,12 @@ def job_queued(r: Router, job: Job) -> None:
 
 
 def job_waiting_for_activation(r: Router, job: Job) -> None:
-    more: Reply = {"scheduledOn": iso(job.schedule_at)} if job.schedule_at else {}
+    more = scheduled_on(job)
     job_event(r, "WaitingForActivation", job, "", **waiting(job), **more, unavailableForMatching=True)
+
+
+def scheduled_on(job: Job) -> Reply:
+    return {"scheduledOn": iso(job.schedule_at)} if job.schedule_at else {}
 
 
 def job_selectors_expired(r: Router, job: Job, expired: list[Selector]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import events, offers, selectors
+from tests.twin import events, offers, schedules, selectors
 from tests.twin.model import LIFETIME, Job, Reply, Router
 from tests.twin.policies import (
     check_counters,
@@ -16,7 +16,14 @@ from tests.twin.policies import (
 )
 from tests.twin.texts import lines
 
-ACTIVE = ("queued", "assigned", "completed", "waitingForActivation")
+ACTIVE = ("queued", "assigned", "completed", "scheduled", "waitingForActivation")
+ASIDE = ("scheduled", "waitingForActivation")
+"""Jobs outside the order of their queue that a client may activate."""
+FIRST_STATUS = {
+    "queueAndMatch": "created",
+    "suspend": "waitingForActivation",
+    "scheduleAndSuspend": "pendingSchedule",
+}
 GIVEN = ("channel", "queue", "classification", "priority", "reference", "disposition", "mode", "schedule_at")
 DOCUMENTS = ("labels", "tags", "notes", "selectors")
 
@@ -105,8 +112,8 @@ def check_supported(r: Router, a: c.JobCreate | c.JobUpdate, waits: bool) -> Non
     """Refuses what does not exist, and what does not act yet."""
     if a.classification:
         raise Refused("UNSUPPORTED", "")
-    if a.mode == "scheduleAndSuspend":
-        raise Refused("UNSUPPORTED", "")
+    if a.mode not in FIRST_STATUS or (a.mode == "scheduleAndSuspend") != (a.schedule_at > 0):
+        raise Refused("BAD_CALL", "")
     if not a.queue or not a.channel:
         raise Refused("INVALID", "")
     if a.queue not in r.queues:
@@ -133,6 +140,7 @@ def create(r: Router, a: c.JobCreate) -> Reply:
     if old:
         # a revival keeps the counters and the thread of events; all else is what the caller has merged
         job.doc, job.rev, job.unassigned, job.event = old.doc, old.rev, old.unassigned, old.event
+        job.scheduled_at = old.scheduled_at
         del r.finished[a.id]
     r.jobs[a.id] = job
     for name in (*GIVEN, "labels", "tags", "selectors"):
@@ -140,12 +148,14 @@ def create(r: Router, a: c.JobCreate) -> Reply:
     job.notes = dated_notes(r, a.notes)
     job.created_at = r.now
     job.doc += 1
-    move(r, job, "waitingForActivation" if a.mode == "suspend" else "created")
+    move(r, job, FIRST_STATUS[a.mode])
     r.agenda[f"life:{job.id}"] = r.now + LIFETIME
     reply = {"outcome": "updated" if old else "created", "op": number, **job.record()}
     events.job_received(r, job)
     if job.status == "created":
         enqueue(r, job)
+    elif job.status == "pendingSchedule":
+        schedules.start(r, job)
     return reply
 
 
@@ -158,7 +168,7 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
     if not job or job.finished:
         raise Refused("CHANGED", "")
     # an assigned job may name such a queue: it does not wait there (and is not unassigned into it)
-    check_supported(r, a, waits=job.status in ("queued", "waitingForActivation"))
+    check_supported(r, a, waits=job.status in ("queued", *ASIDE))
     number = r.number()
     before = job.status
     notes = dated_notes(r, a.notes)
@@ -173,20 +183,24 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
     changed = {name for name, value in given.items() if getattr(job, name) != value}
     requeued = bool(changed & {"labels", "queue", "channel", "selectors"})
     # only a real change counts: a job queued again by an unassign may still say suspend
-    suspends = "mode" in changed and a.mode == "suspend"
-    if before == "queued" and (requeued or suspends):
+    remoded = bool(changed & {"mode", "schedule_at"})
+    suspends = remoded and a.mode == "suspend" and before in ("queued", "scheduled")
+    scheduled = remoded and a.mode == "scheduleAndSuspend" and before in ("queued", *ASIDE)
+    if before == "queued" and (requeued or suspends or scheduled):
         # its offers are revoked as they were made: their events tell of the job before the change
         leave_queue(r, job)
     for name, value in given.items():
         setattr(job, name, value)
     job.doc += 1
     revise(r, job)
-    if before == "queued" and suspends:
+    if scheduled:
+        schedules.start(r, job)
+    elif suspends:
+        schedules.stop(r, job)
         move(r, job, "waitingForActivation")
         events.job_waiting_for_activation(r, job)
-    elif (before == "waitingForActivation" and a.mode == "queueAndMatch") or (
-        before == "queued" and requeued
-    ):
+    elif (before in ASIDE and a.mode == "queueAndMatch") or (before == "queued" and requeued):
+        schedules.stop(r, job)
         enqueue(r, job, stay=before != "queued" or "queue" in changed)
     elif before == "queued":
         take_policy(r, job)
@@ -208,6 +222,7 @@ def cancel_now(r: Router, job: Job, disposition: str, note: str) -> None:
     """Row 21: its offers are revoked, or its worker is freed and the assignment closed (C12)."""
     if job.status == "queued":
         leave_queue(r, job)
+    schedules.stop(r, job)
     if job.status in ("assigned", "completed"):
         job.closed_at = r.now
         offers.release(r, job)
@@ -256,7 +271,7 @@ def delete(r: Router, a: c.JobDelete) -> Reply:
 
 def reclassify(r: Router, a: c.JobReclassify) -> Reply:
     """No job has a classification policy yet."""
-    if find(r, a.id).status not in ("queued", "waitingForActivation"):
+    if find(r, a.id).status not in ("queued", *ASIDE):
         raise Refused("CONFLICT", "")
     raise Refused("INVALID", "")
 
@@ -282,7 +297,7 @@ def position(r: Router, a: c.JobPosition) -> Reply:
 
 def list_page(r: Router, a: c.JobList) -> Reply:
     def scheduled(job: Job) -> int:
-        return job.schedule_at
+        return job.schedule_at if job.status == "scheduled" else job.scheduled_at
 
     def fits(job: Job) -> bool:
         return (

@@ -194,6 +194,8 @@ class Job:
     disposition: str = ""
     mode: str = "queueAndMatch"
     schedule_at: int = 0
+    scheduled_at: int = 0
+    """When its schedule came due."""
     labels: str = ""
     tags: str = ""
     notes: str = ""
@@ -265,6 +267,7 @@ class Job:
             "disposition": self.disposition,
             "mode": self.mode,
             "schedule_at": self.schedule_at,
+            "scheduled_at": self.scheduled_at,
             "labels": self.labels,
             "tags": self.tags,
             "notes": self.notes,

@@ -81,10 +81,10 @@ def resolve(step: Step, r: Router, memory: Memory) -> tuple[int, c.Command] | No
         free = [i for i in step.ids if i not in r.jobs or r.jobs[i].finished]
         command = msgspec.structs.replace(command, id=free[0]) if free else command
     if isinstance(command, c.JobUpdate):
-        command = patched(command, step.changes, r)
+        command = patched(command, step.changes, r, now)
     if getattr(command, "doc", 0) == PRESENT:
         command = with_counter(command, r)
-    for name in ("retry_at", "close_at"):
+    for name in ("retry_at", "close_at", "schedule_at", "scheduled_before", "scheduled_after"):
         if getattr(command, name, 0):
             command = msgspec.structs.replace(command, **{name: now + getattr(command, name)})
     if getattr(command, "offer", "") in ("open", "past"):
@@ -94,12 +94,15 @@ def resolve(step: Step, r: Router, memory: Memory) -> tuple[int, c.Command] | No
     return now, command
 
 
-def patched(command: c.JobUpdate, changes: frozenset[str], r: Router) -> c.JobUpdate:
+def patched(command: c.JobUpdate, changes: frozenset[str], r: Router, now: int) -> c.JobUpdate:
     """A PATCH of an existing job: what it does not change is sent as it stands."""
     job = r.jobs.get(command.id)
     if not job:
         return command
     kept = {name: getattr(job, name) for name in JOB_FIELDS if name not in changes}
+    if "mode" in kept:
+        # as time from now, as the dice make it
+        kept["schedule_at"] = job.schedule_at and job.schedule_at - now
     if "selectors" in kept:
         kept["selectors"] = "\n".join(line.rsplit("\t", 1)[0] + "\t" for line in lines(job.selectors))
     return msgspec.structs.replace(command, **kept)
@@ -405,6 +408,7 @@ class Maker:
 
     def job(self) -> dict[str, object]:
         d = self.dice
+        mode = d.choices(["queueAndMatch", "suspend", "scheduleAndSuspend"], [84, 9, 7])[0]
         return {
             "id": d.choice(self.jobs),
             "doc": PRESENT if d.random() < 0.95 else d.choice([0, 1, 77]),
@@ -414,7 +418,9 @@ class Maker:
             "priority": d.choice([1, 1, 1, 1, 5, -3, 100, -100]),
             "reference": d.choice(["", "", "ref"]),
             "disposition": d.choice(["", "", "", "told"]),
-            "mode": d.choices(["queueAndMatch", "suspend", "scheduleAndSuspend"], [85, 14, 1])[0],
+            "mode": mode,
+            # told as a delay; resolving makes it a time
+            "schedule_at": d.choice([-5, 1, 1_000, 20_000]) if mode == "scheduleAndSuspend" else 0,
             "labels": self.labels(self.labelling / 2),
             "tags": self.labels(0.1),
             "notes": self.notes(),
@@ -494,9 +500,14 @@ class Maker:
         d = self.dice
         job, worker, queue = d.choice(self.jobs), d.choice(self.workers), d.choice([*self.queues, "nobody"])
         status = d.choice(
-            ["", "active", "queued", "assigned", "completed", "closed", "cancelled", "waitingForActivation"]
+            [
+                *["", "active", "queued", "assigned", "completed", "closed", "cancelled"],
+                *["scheduled", "waitingForActivation"],
+            ]
         )
         limit, cursor = d.choice([1, 2, 100]), d.choice([0, 0, 5, 50])
+        # told as a distance from now; resolving makes it a time
+        before, after = d.choice([0, 0, 0, 1, 2_000]), d.choice([0, 0, 0, -2_000, 1])
         return Step(
             d.choice(
                 [
@@ -512,7 +523,13 @@ class Maker:
                     c.QueueList(limit, cursor),
                     c.PolicyList(d.choice(["distribution", "exception", "classification"]), limit, cursor),
                     c.JobList(
-                        limit, cursor, status, d.choice(["", *self.queues]), d.choice(["", *self.channels])
+                        limit,
+                        cursor,
+                        status,
+                        d.choice(["", *self.queues]),
+                        d.choice(["", *self.channels]),
+                        scheduled_before=before,
+                        scheduled_after=after,
                     ),
                     c.WorkerList(
                         limit,

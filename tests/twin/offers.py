@@ -284,7 +284,7 @@ def unassign(r: Router, a: c.AssignmentUnassign) -> Reply:
     events.assignment_event(r, "Unassigned", job, assignment, worker)
     if a.suspend:
         # so that a later PATCH to queueAndMatch is a change
-        job.mode = "suspend"
+        job.mode, job.schedule_at = "suspend", 0
         job.doc += 1
         jobs.move(r, job, "waitingForActivation")
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import jobs, offers, policies, workers
+from tests.twin import jobs, offers, policies, schedules, workers
 from tests.twin.matching import settle
 from tests.twin.model import Reply, Router
 
@@ -112,6 +112,7 @@ def do_row(r: Router, kind: str, rest: str) -> None:
             "selector": jobs.selector_due,
             "review": policies.review_due,
             "revoke": offers.void_due,
+            "schedule": schedules.due,
         }
         rows[kind](r, rest)
 
