@@ -15,6 +15,7 @@ from yarl import URL
 from engine.outgoing.endpoints import Endpoints
 from engine.outgoing.errors import OutgoingFailed
 from engine.outgoing.guard import AddressRefused, Allowed, target
+from engine.outgoing.names import Names
 
 _HEADERS = {"User-Agent": "jobrouter", "Accept": "application/json", "Accept-Encoding": "identity"}
 
@@ -63,18 +64,18 @@ class Client:
             self._limits.per_endpoint, self._limits.waiting, self._limits.wait_seconds
         )
         tls = tls or ssl.create_default_context()
-        resolver = aiohttp.ThreadedResolver()
+        names = Names()
         # hosts that the operator allows by name have a pool of their own, as nothing is checked there
         self._guarded = self._session(
             aiohttp.TCPConnector(
                 limit=self._limits.connections,
                 ssl=tls,
-                resolver=resolver,
+                resolver=names,
                 socket_factory=self._allowed.socket,
             )
         )
         self._trusted = self._session(
-            aiohttp.TCPConnector(limit=self._limits.connections, ssl=tls, resolver=resolver)
+            aiohttp.TCPConnector(limit=self._limits.connections, ssl=tls, resolver=names)
         )
 
     @staticmethod
@@ -128,7 +129,7 @@ class Client:
         async with session.post(where, data=body, headers=headers, allow_redirects=False) as response:
             if not 200 <= response.status < 300:
                 return Answer(response.status, b"")
-            if response.headers.get("Content-Encoding", "identity") != "identity":
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise OutgoingFailed("the answer is compressed, which was not asked for")
             return Answer(response.status, await self._read(response))
 

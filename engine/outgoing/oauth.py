@@ -87,6 +87,7 @@ class Tokens:
         if answer.status != 200:
             raise OutgoingFailed(f"status {answer.status}")
         token, seconds = _read(answer.body)
+        self._kept.pop(grant, None)  # the newest stand last
         self._kept[grant] = _Kept(token, asked + seconds - min(_MARGIN_SECONDS, seconds / 2))
         if len(self._kept) > _MOST_KEPT:
             del self._kept[next(iter(self._kept))]

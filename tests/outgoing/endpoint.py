@@ -10,7 +10,6 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
-import aiohttp
 import pytest
 import uvloop
 
@@ -131,11 +130,10 @@ async def client(
 def resolves(monkeypatch: pytest.MonkeyPatch, address: Callable[[str], str]) -> None:
     """Gives hosts these addresses, as a name server of an attacker could."""
 
-    async def resolve(self: Any, host: str, port: int = 0, family: int = 0) -> list[dict[str, Any]]:
-        found = {"hostname": host, "host": address(host), "port": port, "family": socket.AF_INET}
-        return [{**found, "proto": 0, "flags": 0}]
+    def getaddrinfo(host: str, port: int, **more: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address(host), port))]
 
-    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from api import tls
 from engine.outgoing.client import Answer, Client
 from engine.outgoing.errors import EndpointBusy, OutgoingFailed
+from engine.outgoing.names import Names
 from tests.outgoing.endpoint import LOOPBACK, client, endpoint, hang_up, ok, resolves, run, silence, status
 
 SHORT = 0.05
@@ -209,13 +212,75 @@ def test_connections_that_are_none() -> None:
     run(work())
 
 
-@pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 64 + ".invalid", "a..invalid"])
-def test_names_that_are_none(host: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason", "again"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "the host has no address", True),
+        (socket.gaierror(-3, "Temporary failure in name resolution"), "the host has no address", True),
+        (UnicodeError("label empty or too long"), "the URL is not valid", False),
+    ],
+)
+def test_names_that_are_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str, again: bool
+) -> None:
+    def fail(_: str) -> str:
+        raise error
+
     async def work() -> None:
+        resolves(monkeypatch, fail)
         async with client() as it:
-            error = await failure(it, f"http://{host}/?code=hidden")
-            assert error.reason in ("the host has no address", "the URL is not valid")
-            assert "hidden" not in repr(error)
+            told = await failure(it, "http://nowhere.example/?code=hidden")
+            assert (told.reason, told.again) == (reason, again)
+
+    run(work())
+
+
+def test_dead_name_servers_delay_only_those_who_ask_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    asked: list[str] = []
+
+    def address(host: str) -> str:
+        asked.append(host)
+        if host.startswith("dead"):
+            release.wait(30)
+        return "127.0.0.1"
+
+    async def work() -> None:
+        resolves(monkeypatch, address)
+        async with endpoint(ok(1)) as server, client() as it:
+            urls = [f"http://dead{i}.example:{server.port}/" for i in range(20)]
+            stuck = [asyncio.create_task(it.post(url, b"{}", {})) for url in urls]
+            while len(asked) < len(urls):
+                await asyncio.sleep(0)
+            answer = await it.post(f"http://alive.example:{server.port}/", b"{}", {})
+            assert (answer.status, len(server.requests)) == (200, 1)
+            release.set()
+            assert {answer.status for answer in await asyncio.gather(*stuck)} == {200}
+
+    run(work())
+
+
+def test_a_name_that_is_found_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def address(_: str) -> str:
+        asked.set()
+        release.wait(30)
+        return "127.0.0.1"
+
+    async def work() -> None:
+        resolves(monkeypatch, address)
+        names = Names(threads=1)
+        looking = asyncio.create_task(names.resolve("dead.example", 80))
+        while not asked.is_set():
+            await asyncio.sleep(0)
+        looking.cancel()
+        again = asyncio.create_task(names.resolve("alive.example", 80))
+        await asyncio.sleep(0)
+        assert looking.cancelled()
+        assert not again.done()  # the thread is still at work
+        release.set()
+        assert [found["host"] for found in await again] == ["127.0.0.1"]
 
     run(work())
 
@@ -310,16 +375,10 @@ def test_a_dead_endpoint_delays_only_its_own_calls() -> None:
     run(work())
 
 
-def test_calls_in_line_are_served_in_order_and_do_not_wait_for_ever() -> None:
+def test_calls_in_line_do_not_wait_for_ever() -> None:
     async def work() -> None:
-        release = asyncio.Event()
-
-        async def later(writer: asyncio.StreamWriter) -> None:
-            await release.wait()
-            writer.write(ok(1))
-
         async with (
-            endpoint(later) as server,
+            endpoint(silence) as server,
             client(per_endpoint=1, waiting=10, wait_seconds=SHORT) as it,
         ):
             first = asyncio.create_task(it.post(server.url, b"0", {}))
@@ -327,6 +386,24 @@ def test_calls_in_line_are_served_in_order_and_do_not_wait_for_ever() -> None:
                 await asyncio.sleep(0)
             with pytest.raises(EndpointBusy, match=r"no place within 0\.05 s"):
                 await it.post(server.url, b"late", {})
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+
+    run(work())
+
+
+def test_calls_in_line_are_served_in_order() -> None:
+    async def work() -> None:
+        release = asyncio.Event()
+
+        async def later(writer: asyncio.StreamWriter) -> None:
+            await release.wait()
+            writer.write(ok(1))
+
+        async with endpoint(later) as server, client(per_endpoint=1, waiting=10) as it:
+            first = asyncio.create_task(it.post(server.url, b"0", {}))
+            while not server.requests:
+                await asyncio.sleep(0)
             others = [asyncio.create_task(it.post(server.url, b"%d" % i, {})) for i in range(1, 5)]
             await asyncio.sleep(0)
             release.set()

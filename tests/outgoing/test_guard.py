@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 
-import aiohttp
 import pytest
 
 from engine.outgoing.errors import OutgoingFailed
 from engine.outgoing.guard import AddressRefused, Allowed, target
+from engine.outgoing.names import Names
 from tests.outgoing.endpoint import client, endpoint, ok, resolves, run
 
 # fmt: off
@@ -154,7 +154,7 @@ def test_a_name_is_checked_when_it_is_connected_to(monkeypatch: pytest.MonkeyPat
 
     async def work() -> None:
         resolves(monkeypatch, lambda _: next(looked_up))
-        first = await aiohttp.ThreadedResolver().resolve("rebinding.example", 80)
+        first = await Names().resolve("rebinding.example", 80)
         assert Allowed().permits(first[0]["host"])
         async with endpoint(ok(1)) as server:
             assert "not allowed" in await _refused(f"http://rebinding.example:{server.port}/")

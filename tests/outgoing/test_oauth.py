@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.outgoing import oauth
 from engine.outgoing.errors import OutgoingFailed
 from engine.outgoing.oauth import Grant, Tokens
 from engine.outgoing.retrying import Retrying
@@ -139,6 +140,18 @@ def test_only_the_refused_token_is_dropped() -> None:
             new = await made.token(who)
             made.drop(who, old)
             assert await made.token(who) == new
+
+    run(work())
+
+
+def test_the_oldest_of_too_many_tokens_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oauth, "_MOST_KEPT", 2)
+
+    async def work() -> None:
+        async with tokens(answer("t")) as (made, authority, _):
+            for name, asked in (("a", 1), ("b", 2), ("a", 2), ("c", 3), ("b", 3), ("c", 3), ("a", 4)):
+                await made.token(grant(authority, name))
+                assert len(authority.requests) == asked
 
     run(work())
 

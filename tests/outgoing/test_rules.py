@@ -161,7 +161,7 @@ def test_what_may_pass_is_tried_again(reply: Reply, retries: int) -> None:
 
 def test_a_timeout_is_tried_again() -> None:
     async def work() -> None:
-        async with endpoint(silence, ok(7)) as server, caller(timeout_seconds=0.3) as it:
+        async with endpoint(silence, ok(7)) as server, caller(timeout_seconds=1) as it:
             assert await it.call(function(server), b"{}") == 7
             assert len(server.requests) == 2
 
