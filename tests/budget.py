@@ -13,6 +13,7 @@ CALLS = {
     "assignment_unassign": 23,
     "check": 18,
     "event_list": 3,
+    "expression_evaluate": 1,
     "job_cancel": 14,
     "job_cancel__offered": 17,
     "job_create": 18,

@@ -359,6 +359,12 @@ def event_list(here: Site) -> c.Command:
 
 
 @scenario
+def expression_evaluate(here: Site) -> c.Command:
+    """It looks at nothing but its arguments."""
+    return c.ExpressionEvaluate(tree='["=",[".","job","\\"A\\""],true]', job='"A":true')
+
+
+@scenario
 def settings_write(here: Site) -> c.Command:
     """All defaults."""
     return c.SettingsWrite()
