@@ -33,6 +33,10 @@ class Command(msgspec.Struct, omit_defaults=True, frozen=True):
         """The command to run instead when the server is out of memory: one that surely adds nothing."""
         return None
 
+    def completed(self, reply: dict[str, Any]) -> dict[str, Any]:
+        """The reply with what the library need not send back, because it stands in the command."""
+        return reply
+
     def arguments(self) -> list[bytes | str]:
         """The control object and the documents, ready to follow ARGV[1]."""
         if not self.documents:
@@ -306,6 +310,17 @@ class JobCreate(Command, frozen=True):
     tags: str = ""
     notes: str = ""
     selectors: str = ""
+
+    def completed(self, reply: dict[str, Any]) -> dict[str, Any]:
+        if reply["outcome"] != "created":
+            return reply
+        given = {name: value for name in _SHOWN if (value := getattr(self, name)) != _DEFAULTS[name]}
+        made = {"doc": 1, "rev": 1, "created": reply["op"], "modified_at": reply["created_at"]}
+        return {"id": self.id, **given, **made, **reply}
+
+
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(JobCreate)}
+_SHOWN = sorted(_DEFAULTS.keys() - {"id", "doc", "rev", "notes", "request_id"})
 
 
 class JobUpdate(Command, frozen=True):

@@ -88,14 +88,14 @@ class Store:
         function = "FCALL" if command.write else "FCALL_RO"
         arguments = (function, command.function, "1", root, str(now_ms), *command.arguments())
         try:
-            return named(await self.connection.call(*arguments))
+            return command.completed(named(await self.connection.call(*arguments)))
         except hiredis.ReplyError as error:
             if "unction not found" not in str(error):
                 raise self._translated(command, str(error)) from None
         # flushed, or another server after a failover: it has not been executed
         await self.load()
         try:
-            return named(await self.connection.call(*arguments))
+            return command.completed(named(await self.connection.call(*arguments)))
         except hiredis.ReplyError as error:
             raise self._translated(command, str(error)) from None
 

@@ -1,11 +1,12 @@
 -- Everything that is due at a time: one sorted set, which is the truth, and one alarm key, which only wakes the workers.
 
-local planned = {}
+-- what this call (or due item) has put on (due, row, due, row, …) and taken off
+local added, gone = {}, {}
 
 --- Starts a call.
 function agenda.begin()
-  if next(planned) then
-    planned = {}
+  if added[1] or gone[1] then
+    added, gone = {}, {}
   end
   agenda.done = 0
 end
@@ -14,37 +15,35 @@ end
 ---@param row string its kind, a colon, and what it is about
 ---@param due number epoch ms
 function agenda.add(row, due)
-  planned[row] = due
+  local n = #added
+  added[n + 1], added[n + 2] = due, row
 end
 
 --- Takes a row off. The alarm is left: an early one finds nothing and is set anew.
 function agenda.remove(row)
-  planned[row] = false
+  gone[#gone + 1] = row
+  -- one that the same call has put on
+  for i = #added, 2, -2 do
+    if added[i] == row then
+      table.remove(added, i)
+      table.remove(added, i - 1)
+    end
+  end
 end
 
 --- Writes what this call (or due item) has put on and taken off.
 function agenda.save()
-  if next(planned) == nil then
-    return
-  end
-  local added, gone, earliest
-  for row, due in pairs(planned) do
-    if due then
-      added = added or {}
-      added[#added + 1] = due
-      added[#added + 1] = row
-      earliest = earliest and earliest < due and earliest or due
-    else
-      gone = gone or {}
-      gone[#gone + 1] = row
-    end
-  end
-  planned = {}
-  if gone then
+  if gone[1] then
     redis.call("ZREM", keys.agenda(), unpack(gone))
+    gone = {}
   end
-  if added then
+  if added[1] then
     redis.call("ZADD", keys.agenda(), unpack(added))
+    local earliest = added[1]
+    for i = 3, #added, 2 do
+      earliest = added[i] < earliest and added[i] or earliest
+    end
+    added = {}
     if op.alarm == 0 or earliest < op.alarm then
       agenda.ring_at(earliest)
     end
@@ -62,14 +61,9 @@ end
 ---@param due number|nil nil when nothing is due any more
 function agenda.ring_at(due)
   op.alarm = due or 0
+  op.alarm_text = string.format("%.0f", op.alarm)
   if due then
-    redis.call(
-      "SET",
-      keys.alarm(),
-      string.format("%.0f", due),
-      "PX",
-      string.format("%.0f", math.max(1, due - clock.now))
-    )
+    redis.call("SET", keys.alarm(), op.alarm_text, "PX", string.format("%.0f", math.max(1, due - clock.now)))
   end
 end
 

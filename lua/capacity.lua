@@ -22,7 +22,8 @@ end
 -- counts per channel: lines of sized channel and number, kept only for classes with a maximum
 local function counts(worker)
   if not worker.by_channel then
-    local by_channel, text, from = {}, worker.counts or "", 1
+    local by_channel, from = {}, 1
+    local text = worker.stored and redis.call("HGET", worker.key, "counts") or ""
     while from <= #text do
       local id, after = texts.read_sized(text, from)
       local stop = string.find(text, "\n", after, true)
@@ -45,7 +46,7 @@ local function write_counts(worker)
   for i, id in ipairs(ids) do
     rows[i] = texts.sized(id) .. worker.by_channel[id] .. "\n"
   end
-  workers.set(worker, "counts", #rows > 0 and table.concat(rows) or nil)
+  records.put(worker, "counts", #rows > 0 and table.concat(rows) or nil)
 end
 
 --- Open offers and assignments of a worker on a channel with a maximum.
@@ -69,13 +70,23 @@ end
 ---@param class table
 function capacity.recount(worker, class)
   worker.by_channel = {}
-  if class.limited then
-    for _, one in ipairs(held.all(worker)) do
-      local channel = class.channels[one.channel]
-      if channel and channel.max then
-        worker.by_channel[one.channel] = (worker.by_channel[one.channel] or 0) + 1
-      end
+  if not class.limited then
+    return
+  end
+  for _, one in ipairs(held.all(worker)) do
+    local channel = class.channels[one.channel]
+    if channel and channel.max then
+      worker.by_channel[one.channel] = (worker.by_channel[one.channel] or 0) + 1
     end
   end
   write_counts(worker)
+end
+
+--- A worker leaves its class: nothing is counted any more.
+---@param class table
+function capacity.forget(worker, class)
+  worker.by_channel = nil
+  if class.limited then
+    records.put(worker, "counts", nil)
+  end
 end

@@ -110,8 +110,8 @@ local function check_job(id)
   end
   expect(jobs.TRANSITIONS[job.status], name, "has an unknown status")
   expect(jobs.FINISHED[job.status] or queues.load(job.queue), name, "has a queue that does not exist")
-  expect(score_in(keys.listing("jobs"), id) == job.created, name, "is listed wrongly")
-  expect(score_in(keys.queue_jobs(job.queue), id) == job.created, name, "is listed wrongly in its queue")
+  expect(score_in(keys.listing("jobs"), id) == tonumber(job.created), name, "is listed wrongly")
+  expect(score_in(keys.queue_jobs(job.queue), id) == tonumber(job.created), name, "is listed wrongly in its queue")
   local order = job.status == "queued" and queues.score(job) or nil
   expect(score_in(keys.queue_order(job.queue), id) == order, name, "stands wrongly in the order of its queue")
   if job.status == "queued" then

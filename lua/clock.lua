@@ -1,17 +1,31 @@
 -- The time of the call in epoch milliseconds: the caller's, or Redis's own when that is 0; taken once.
 
---- Sets clock.now for this call.
+-- milliseconds of a second as three digits, made when first asked for
+local thousandths = {}
+
+local function three_digits(n)
+  local text = thousandths[n]
+  if not text then
+    text = string.format("%03d", n)
+    thousandths[n] = text
+  end
+  return text
+end
+
+--- Sets clock.now for this call, and clock.text, the same as text.
 ---@param given string|nil ARGV[1]
 function clock.use(given)
+  if given == "0" then
+    local time = redis.call("TIME")
+    clock.text = time[1] .. three_digits(math.floor(time[2] / 1000))
+    clock.now = tonumber(clock.text)
+    return
+  end
   local now = tonumber(given)
-  if not now or now < 0 or now ~= math.floor(now) or now >= 2 ^ 53 then
+  if not now or now <= 0 or now ~= math.floor(now) or now >= 2 ^ 53 then
     refuse.bad_call("now_ms must be an integer of milliseconds, 0 for the server's clock")
   end
-  if now == 0 then
-    local time = redis.call("TIME")
-    now = time[1] * 1000 + math.floor(time[2] / 1000)
-  end
-  clock.now = now
+  clock.now, clock.text = now, string.format("%.0f", now)
 end
 
 local DAY = 86400000
@@ -32,18 +46,29 @@ end
 
 local shown_day, shown_date, shown_second, shown_time
 
+local function to_the_second(second)
+  local day = math.floor(second * 1000 / DAY)
+  if day ~= shown_day then
+    shown_day, shown_date = day, civil(day)
+  end
+  local rest = second - day * (DAY / 1000)
+  shown_time = string.format("%s%02d:%02d:%02d.", shown_date, rest / 3600, rest / 60 % 60, rest % 60)
+  shown_second = second
+end
+
+-- one call shows the same few times in several events
+local memo = { size = 0, of = {}, most = 64 }
+
 --- A time as ISO-8601 in UTC, with milliseconds and the suffix Z.
 ---@param ms number epoch milliseconds
 function clock.iso(ms)
-  local second = math.floor(ms / 1000)
-  if second ~= shown_second then
-    local day = math.floor(ms / DAY)
-    if day ~= shown_day then
-      shown_day, shown_date = day, civil(day)
+  local text = memo.of[ms]
+  if not text then
+    local second = math.floor(ms / 1000)
+    if second ~= shown_second then
+      to_the_second(second)
     end
-    local rest = second - day * (DAY / 1000)
-    shown_time = string.format("%s%02d:%02d:%02d", shown_date, rest / 3600, rest / 60 % 60, rest % 60)
-    shown_second = second
+    text = memos.put(memo, ms, shown_time .. three_digits(ms - second * 1000) .. "Z")
   end
-  return string.format("%s.%03dZ", shown_time, ms - second * 1000)
+  return text
 end

@@ -53,11 +53,17 @@ function document.members(text)
   return memos.put(memo, text, members)
 end
 
+-- the same few documents of workers are shown again and again
+local joined = { size = 0, of = {}, most = 64 }
+
 -- commas for newlines: a few finds cost a fraction of a pattern that is tried at every byte
 local function on_one_line(text)
   local newline = string.find(text, "\n", 1, true)
   if not newline then
     return text
+  end
+  if joined.of[text] then
+    return joined.of[text]
   end
   local parts, n, from = {}, 0, 1
   while newline do
@@ -67,21 +73,15 @@ local function on_one_line(text)
     newline = string.find(text, "\n", from, true)
   end
   parts[n + 1] = string.sub(text, from)
-  return table.concat(parts, ",")
+  return memos.put(joined, text, table.concat(parts, ","))
 end
-
--- one call shows the same document in several events
-local objects = { size = 0, of = {}, most = 64 }
 
 --- A document as one JSON object; `id`, when given, is shown as the automatic label Id.
 ---@param text string
 ---@param id string|nil
 function document.object(text, id)
-  if text == "" then
-    return id and '{"Id":' .. texts.json(id) .. "}" or "{}"
-  end
   if id then
-    return "{" .. on_one_line(text) .. ',"Id":' .. texts.json(id) .. "}"
+    return "{" .. on_one_line(text) .. (text == "" and '"Id":' or ',"Id":') .. texts.json(id) .. "}"
   end
-  return objects.of[text] or memos.put(objects, text, "{" .. on_one_line(text) .. "}")
+  return text == "" and "{}" or "{" .. on_one_line(text) .. "}"
 end

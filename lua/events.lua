@@ -66,7 +66,7 @@ end
 
 local function waiting_selectors(job)
   return ',"priority":'
-    .. (job.priority or 1)
+    .. (job.priority or "1")
     .. ',"requestedWorkerSelectors":'
     .. selectors_json(selectors.list(job.selectors or ""), job)
     .. ',"attachedWorkerSelectors":'
@@ -92,12 +92,12 @@ function events.job_received(job)
     ',"jobStatus":"'
       .. RECEIVED[job.status]
       .. '","priority":'
-      .. (job.priority or 1)
+      .. (job.priority or "1")
       .. ',"requestedWorkerSelectors":'
       .. selectors_json(selectors.list(job.selectors or ""), job)
       .. scheduled_on(job)
       .. ',"unavailableForMatching":'
-      .. tostring(job.status ~= "created")
+      .. (job.status ~= "created" and "true" or "false")
   )
 end
 
@@ -187,7 +187,7 @@ end
 
 local function matched_labels(job, worker)
   return ',"jobPriority":'
-    .. (job.priority or 1)
+    .. (job.priority or "1")
     .. ',"jobLabels":'
     .. document.object(job.labels or "")
     .. ',"jobTags":'

@@ -32,7 +32,8 @@ end
 
 --- Refuses a document that is not members a line, each of a scalar.
 function formats.members(text)
-  if text and text ~= "" and not is_document(text) then
+  -- a single plain member is seen at a glance
+  if text and text ~= "" and not string.find(text, '^"[^"\\%c]*":"[^"\\%c]*"$') and not is_document(text) then
     refuse.bad_call('a document is one member a line, "key":value, of a string, number or boolean')
   end
 end

@@ -2,7 +2,7 @@
 
 --- Writes or removes (nil) a field that holds an offer (o:<id>) or an assignment (a:<id>).
 function held.write(worker, field, text)
-  worker.changes[field] = text or false
+  records.put(worker, field, text)
   worker.known[field] = text or false
 end
 
@@ -10,7 +10,7 @@ end
 function held.offer_text(offer)
   return offer.cost
     .. " "
-    .. offer.offered_at
+    .. (offer.offered_at == clock.now and clock.text or offer.offered_at)
     .. " "
     .. offer.expires_at
     .. " "
@@ -36,12 +36,9 @@ function held.parse_offer(id, text)
   }
 end
 
--- one held field: as this call has left it, as it was read with the worker, or as it is stored
+-- one held field: as this call has left it or read it, or as it is stored
 local function held_text(worker, field)
-  local text = worker.changes[field]
-  if text == nil then
-    text = worker.known[field]
-  end
+  local text = worker.known[field]
   if text == nil then
     text = redis.call("HGET", worker.key, field)
     worker.known[field] = text
@@ -77,11 +74,7 @@ end
 
 -- all fields of the hash that begin with o: or a:, as this call has left them
 local function held_texts(worker)
-  local all = worker.stored and texts.pairs(redis.call("HGETALL", worker.key)) or {}
-  for field, value in pairs(worker.changes) do
-    all[field] = value or nil
-  end
-  return all
+  return records.overlay(worker, worker.stored and texts.pairs(redis.call("HGETALL", worker.key)) or {})
 end
 
 --- The open offers of a worker, oldest first.

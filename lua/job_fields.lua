@@ -63,20 +63,36 @@ function job_fields.check_queue(given)
   end
 end
 
-local function text(value)
-  return value ~= nil and value ~= "" and value or nil
+local function write_text(job, field, value)
+  if not value or value == "" then
+    value = nil
+  end
+  if value ~= job[field] then
+    jobs.set(job, field, value)
+  end
 end
 
 --- Writes the fields; those at their default are left out of the record.
 function job_fields.write(job, given, labels, tags, note_lines, wanted)
-  jobs.set(job, "channel", given.channel)
-  jobs.set(job, "priority", given.priority ~= 1 and given.priority or nil)
-  jobs.set(job, "reference", text(given.reference))
-  jobs.set(job, "disposition", text(given.disposition))
-  jobs.set(job, "mode", given.mode ~= "queueAndMatch" and given.mode or nil)
-  jobs.set(job, "schedule_at", given.schedule_at ~= 0 and given.schedule_at or nil)
-  jobs.set(job, "labels", text(labels))
-  jobs.set(job, "tags", text(tags))
-  jobs.set(job, "notes", text(note_lines))
-  jobs.set(job, "selectors", text(wanted))
+  if job.channel ~= given.channel then
+    jobs.set(job, "channel", given.channel)
+  end
+  local priority = given.priority ~= 1 and given.priority or nil
+  if job.priority ~= priority then
+    jobs.set(job, "priority", priority)
+  end
+  local mode = given.mode ~= "queueAndMatch" and given.mode or nil
+  if job.mode ~= mode then
+    jobs.set(job, "mode", mode)
+  end
+  local schedule_at = given.schedule_at ~= 0 and given.schedule_at or nil
+  if job.schedule_at ~= schedule_at then
+    jobs.set(job, "schedule_at", schedule_at)
+  end
+  write_text(job, "reference", given.reference)
+  write_text(job, "disposition", given.disposition)
+  write_text(job, "labels", labels)
+  write_text(job, "tags", tags)
+  write_text(job, "notes", note_lines)
+  write_text(job, "selectors", wanted)
 end

@@ -17,15 +17,10 @@ jobs.TRANSITIONS = {
 --- Statuses in which nothing more happens to a job.
 jobs.FINISHED = { closed = true, cancelled = true }
 
+-- fields that are compared as numbers; those that are only shown, passed on or reckoned with stay as they are stored
 local NUMERIC = {
   priority = true,
   seq = true,
-  doc = true,
-  rev = true,
-  created = true,
-  created_at = true,
-  enqueued_at = true,
-  entered_at = true,
   expired_to = true,
   selector_at = true,
   schedule_at = true,
@@ -38,6 +33,47 @@ local NUMERIC = {
 
 local loaded = {}
 
+-- a record with room for all that an operation usually keeps in it: a table that grows field by field is made anew again and
+-- again, which costs more than the reading
+local function blank(id, stored)
+  return {
+    id = id,
+    key = keys.job(id),
+    stored = stored,
+    row = {},
+    status = nil,
+    queue = nil,
+    channel = nil,
+    created = nil,
+    created_at = nil,
+    modified_at = nil,
+    enqueued_at = nil,
+    doc = nil,
+    rev = nil,
+    event = nil,
+    told = nil,
+    labels = nil,
+    tags = nil,
+    offers = nil,
+    offered = nil,
+    assignment = nil,
+    worker = nil,
+    assigned_at = nil,
+    completed_at = nil,
+    closed_at = nil,
+    disposition = nil,
+    accepted_offer = nil,
+    accept_request = nil,
+    complete_request = nil,
+    close_request = nil,
+    base = nil,
+    active = nil,
+    in_queue = nil,
+    in_place = nil,
+    in_class = nil,
+  }
+end
+
 --- Starts a call.
 function jobs.begin()
   if next(loaded) then
@@ -49,7 +85,7 @@ end
 function jobs.load(id)
   local job = loaded[id]
   if job == nil then
-    job = records.load(keys.job(id), id, NUMERIC) or false
+    job = records.fill(blank(id, true), NUMERIC)
     if job then
       demand.remember_place(job)
     end
@@ -67,25 +103,51 @@ function jobs.need(id)
   return job
 end
 
---- A job that is not stored yet.
-function jobs.new(id)
-  local job = records.new(keys.job(id), id)
+--- A job that is not stored yet, with what the router gives it.
+---@param id string
+---@param number number op number of its creation
+---@param queue_id string
+---@param channel_id string
+function jobs.new(id, number, queue_id, channel_id)
+  local job, now = blank(id, false), clock.now
+  job.queue, job.channel, job.created, job.created_at, job.modified_at = queue_id, channel_id, number, now, now
+  job.doc = 1
+  job.row = {
+    "queue",
+    queue_id,
+    "channel",
+    channel_id,
+    "created",
+    number,
+    "created_at",
+    now,
+    "modified_at",
+    now,
+    "doc",
+    1,
+  }
   loaded[id] = job
   return job
 end
 
--- fields that stand in the base of every event payload
-local IN_EVENTS = { labels = true, tags = true, queue = true, channel = true, reference = true }
-
--- fields that decide which selectors are active
-local IN_SELECTORS = { selectors = true, attached = true, expired_to = true, enqueued_at = true }
+-- what is made of fields and kept while they stay: the members of every event payload, the active selectors
+local SPOILS = {
+  labels = "base",
+  tags = "base",
+  queue = "base",
+  channel = "base",
+  reference = "base",
+  selectors = "active",
+  attached = "active",
+  expired_to = "active",
+  enqueued_at = "active",
+}
 
 --- Changes a field; nil removes it.
 function jobs.set(job, field, value)
-  if IN_EVENTS[field] then
-    job.base = nil
-  elseif IN_SELECTORS[field] then
-    job.active = nil
+  local spoilt = SPOILS[field]
+  if spoilt then
+    job[spoilt] = nil
   end
   records.set(job, field, value)
 end

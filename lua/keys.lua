@@ -5,8 +5,10 @@ local prefix
 --- Starts a call: all names below belong to this tenant root from here on.
 ---@param root string for example jr:{main}
 function keys.use(root)
-  keys.root = root
-  prefix = root .. ":"
+  if keys.root ~= root then
+    keys.root = root
+    prefix = root .. ":"
+  end
 end
 
 function keys.job(id)

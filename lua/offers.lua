@@ -39,11 +39,12 @@ function offers.is_offered(job, worker_id)
 end
 
 local function write_of_job(job)
-  local parts = {}
-  for i, offer in ipairs(offers.of_job(job)) do
-    parts[i] = offer.id .. texts.sized(offer.worker)
+  local list = offers.of_job(job)
+  local text = ""
+  for i = 1, #list do
+    text = text .. list[i].id .. texts.sized(list[i].worker)
   end
-  jobs.set(job, "offers", table.concat(parts))
+  jobs.set(job, "offers", text)
 end
 
 --- Issues an offer of a job to a worker.
@@ -62,7 +63,7 @@ function offers.issue(job, worker, plan)
   held.write(worker, "o:" .. offer.id, held.offer_text(offer))
   capacity.use(worker, offer.channel, offer.cost, 1)
   workers.set(worker, "open", worker.open + 1)
-  workers.set(worker, "seen_at", clock.now)
+  workers.set(worker, "seen_at", clock.text)
   local list = offers.of_job(job)
   list[#list + 1] = { id = offer.id, worker = worker.id }
   write_of_job(job)
@@ -96,7 +97,7 @@ end
 local function leave_worker(worker, offer)
   held.write(worker, "o:" .. offer.id, nil)
   workers.set(worker, "open", worker.open - 1)
-  workers.set(worker, "seen_at", clock.now)
+  workers.set(worker, "seen_at", clock.text)
 end
 
 -- takes an offer out of the job, the worker and the agenda; what it used stays used
@@ -122,7 +123,7 @@ local function remember_lost(worker, offer_id)
   workers.set(worker, "lost", string.sub(lost, -most))
 end
 
---- Has another worker taken the job of this offer?
+--- Has another worker taken the job of this offer, which is not open any more?
 function offers.was_lost(worker, offer_id)
   if held.offer(worker, offer_id) then
     return revocations.reason(offer_id) == "lost"
@@ -132,7 +133,7 @@ end
 
 -- stands in an event for a job or worker that is gone
 local function gone(id)
-  return { id = id, changes = {} }
+  return { id = id }
 end
 
 --- Revokes an offer. Its job may count it no more, its job and its worker may be gone.
@@ -154,15 +155,20 @@ function offers.revoke(worker_id, offer, lost)
   events.offer_ended("Revoked", job or gone(offer.job), worker or gone(worker_id), offer)
 end
 
---- The open offer that a worker speaks of; refuses when there is none (or its time is over).
----@param handler string what the real service calls the handler in its message
-function offers.need(worker_id, offer_id, handler)
+--- A worker and its offer of this id, each nil when there is none.
+function offers.find(worker_id, offer_id)
   local worker = workers.load(worker_id, "o:" .. offer_id)
-  local offer = worker and held.offer(worker, offer_id)
-  if not offer or offer.expires_at <= clock.now or revocations.reason(offer_id) then
-    refuse.not_found(handler .. ": Offer not found. OfferId: " .. offer_id .. ", WorkerId: " .. worker_id)
+  return worker, worker and held.offer(worker, offer_id)
+end
+
+--- Refuses when there is no such offer, or its time is over, or it is void.
+---@param offer table|nil
+---@param given table the worker and the offer that a caller speaks of
+---@param handler string what the real service calls the handler in its message
+function offers.check_open(offer, given, handler)
+  if not offer or offer.expires_at <= clock.now or revocations.reason(given.offer) then
+    refuse.not_found(handler .. ": Offer not found. OfferId: " .. given.offer .. ", WorkerId: " .. given.worker)
   end
-  return worker, offer
 end
 
 --- Accepts: the reserved capacity becomes that of an assignment.
@@ -170,7 +176,7 @@ end
 function offers.accept(job, worker, offer, request_id)
   local assignment = op.guid("assignment")
   take_out(job, worker, offer)
-  held.write(worker, "a:" .. assignment, offer.cost .. " " .. clock.now .. " " .. texts.sized(offer.channel) .. job.id)
+  held.write(worker, "a:" .. assignment, offer.cost .. " " .. clock.text .. " " .. texts.sized(offer.channel) .. job.id)
   workers.set(worker, "assigned", worker.assigned + 1)
   events.offer_accepted(job, worker, offer, assignment)
   jobs.dequeue(job, true)

@@ -7,37 +7,56 @@ op.NUMBER = { kind = "number" }
 --- The version of the stored data that this library writes.
 op.DATA_VERSION = 1
 
+-- what an operation takes, made of its specification at its first call: the type of each field, the required ones, the defaults
+local function prepare(specification)
+  local takes = { kinds = {}, required = {}, defaults = { __index = {} } }
+  for name, wanted in pairs(specification) do
+    if wanted == op.TEXT or wanted == op.NUMBER then
+      takes.kinds[name] = wanted.kind
+      takes.required[#takes.required + 1] = name
+    else
+      takes.kinds[name] = type(wanted)
+      takes.defaults.__index[name] = wanted
+    end
+  end
+  return takes
+end
+
+local function refuse_nul(given)
+  for name, value in pairs(given) do
+    if type(value) == "string" and string.find(value, "\0", 1, true) then
+      refuse.bad_call(name .. " must not contain NUL")
+    end
+  end
+end
+
 -- control fields against their specification: everything named, nothing unknown, each of the right type
-local function arguments(text, specification)
+local function arguments(text, takes)
   local decoded, given = pcall(cjson.decode, text or "{}")
   if not decoded or type(given) ~= "table" then
     refuse.bad_call("the control argument must be a JSON object")
   end
+  local kinds = takes.kinds
   for name, value in pairs(given) do
-    local wanted = specification[name]
-    if wanted == nil then
-      refuse.bad_call("unknown field " .. tostring(name))
-    end
-    local kind = (wanted == op.TEXT or wanted == op.NUMBER) and wanted.kind or type(wanted)
+    local kind = kinds[name]
     if type(value) ~= kind then
-      refuse.bad_call(name .. " must be a " .. kind)
+      refuse.bad_call(kind and name .. " must be a " .. kind or "unknown field " .. tostring(name))
     end
-    if kind == "number" and (value ~= math.floor(value) or math.abs(value) >= 2 ^ 53) then
+    if kind == "number" and (value % 1 ~= 0 or value >= 2 ^ 53 or value <= -2 ^ 53) then
       refuse.bad_call(name .. " must be an integer")
     end
-    if kind == "string" and string.find(value, "\0", 1, true) then
-      refuse.bad_call(name .. " must not contain NUL")
+  end
+  -- cjson takes NUL only when it is escaped
+  if text and string.find(text, "\\u0000", 1, true) then
+    refuse_nul(given)
+  end
+  local required = takes.required
+  for i = 1, #required do
+    if given[required[i]] == nil then
+      refuse.bad_call(required[i] .. " is missing")
     end
   end
-  for name, wanted in pairs(specification) do
-    if given[name] == nil then
-      if wanted == op.TEXT or wanted == op.NUMBER then
-        refuse.bad_call(name .. " is missing")
-      end
-      given[name] = wanted
-    end
-  end
-  return given
+  return setmetatable(given, takes.defaults)
 end
 
 -- the root hash's field `state` holds what every call reads, in one text: reading and writing one field costs a fraction of five.
@@ -54,7 +73,8 @@ end
 
 local function read_state(state)
   local last, event, alarm, rest = string.match(state, "^op=(%d+) event=(%d+) alarm=(%d+)( .*)$")
-  op.last, op.event, op.alarm = tonumber(last), event, tonumber(alarm)
+  op.last, op.text, op.event = tonumber(last), last, event
+  op.alarm, op.alarm_text = tonumber(alarm), alarm
   local values = rest_memo.of[rest] or memos.put(rest_memo, rest, parse_rest(rest))
   op.round_robin, op.worker_offers, op.batch, op.void =
     values.round_robin, values.worker_offers, values.batch, values.void
@@ -75,7 +95,8 @@ local function begin(KEYS, ARGV)
   if op.state then
     read_state(op.state)
   else
-    op.last, op.event, op.alarm, op.round_robin, op.void = 0, 0, 0, 0, 0
+    op.last, op.text, op.event, op.alarm, op.alarm_text = 0, "0", "0", 0, "0"
+    op.round_robin, op.void = 0, 0
     op.worker_offers, op.batch = limits.setting("worker_offers"), limits.setting("batch")
     op.rest = nil
   end
@@ -101,10 +122,11 @@ function op.sweeps()
 end
 
 --- The number of this call (or due item): one more than the last. Taken when the writing begins, never by a refusal.
+--- `op.text` is the same as text: making text of a number costs as much as a small redis.call.
 function op.number()
   if not op.current then
     op.last = op.last + 1
-    op.current = op.last
+    op.current, op.text = op.last, tostring(op.last)
     op.made = 0
   end
   return op.current
@@ -144,7 +166,7 @@ local function write_state()
       op.void,
       op.DATA_VERSION
     )
-  local state = "op=" .. op.last .. " event=" .. op.event .. " alarm=" .. op.alarm .. op.rest
+  local state = "op=" .. op.text .. " event=" .. op.event .. " alarm=" .. op.alarm_text .. op.rest
   if state ~= op.state then
     redis.call("HSET", keys.root, "state", state)
     op.state = state
@@ -157,11 +179,13 @@ end
 ---@param body fun(given: table, ...: string): table the reply, as flat name-value list
 ---@param creates boolean|nil true when it may add an entity: then it is refused when the server is out of memory
 function op.write(name, specification, body, creates)
+  local takes
   redis.register_function({
     function_name = name,
     callback = function(KEYS, ARGV)
       begin(KEYS, ARGV)
-      local given = arguments(ARGV[2], specification)
+      takes = takes or prepare(specification)
+      local given = arguments(ARGV[2], takes)
       if agenda.run_due() then
         revocations.begin()
         write_state()
@@ -179,11 +203,13 @@ end
 
 --- Registers a function that only reads (FCALL_RO works on it).
 function op.read(name, specification, body)
+  local takes
   redis.register_function({
     function_name = name,
     callback = function(KEYS, ARGV)
       begin(KEYS, ARGV)
-      return body(arguments(ARGV[2], specification), unpack(ARGV, 3))
+      takes = takes or prepare(specification)
+      return body(arguments(ARGV[2], takes), unpack(ARGV, 3))
     end,
     flags = { "no-writes", "allow-stale" },
   })

@@ -19,19 +19,6 @@ function outbox.add(kind, subject, data, job, worker)
   list[#list + 1] = { kind = kind, subject = subject, data = data, job = job, worker = worker }
 end
 
--- the place of the previous event of the job and of the worker, so that history walks back without an index
-local function links(event, place)
-  local job, worker = event.job, event.worker
-  local text = (job and job.event or "-") .. "," .. (worker and worker.event or "-")
-  if job then
-    jobs.set(job, "event", place)
-  end
-  if worker then
-    workers.set(worker, "event", place)
-  end
-  return text
-end
-
 local frame_root, topic
 
 -- what stands between an event's id and its subject
@@ -49,38 +36,68 @@ local function topic_member()
   return topic
 end
 
+local frame_time, after_types = nil, {}
+
+-- what stands behind an event's data
+local function after_data(kind)
+  if frame_time ~= clock.now then
+    frame_time, after_types = clock.now, {}
+  end
+  local text = after_types[kind]
+  if not text then
+    text = '},"eventType":"Microsoft.Communication.'
+      .. kind
+      .. '","dataVersion":"1.0","metadataVersion":"1","eventTime":"'
+      .. clock.iso(clock.now)
+      .. '"}'
+    after_types[kind] = text
+  end
+  return text
+end
+
+-- the places of a call's first events: .1, .2, …
+local places = {}
+
 --- Appends the call's events as one entry, id <op>-0.
 ---@param name string what caused them
 ---@param request_id string
 function outbox.flush(name, request_id)
-  if #list == 0 then
+  local n = #list
+  if n == 0 then
     return
   end
-  local number = op.number()
-  local row, before = { "at", clock.now, "call", name, "previous", op.event, "links", "" }, ""
+  local number, number_text = op.number(), op.text
+  local row, links = { "at", clock.text, "call", name, "previous", op.event, "links", "" }, ""
   if request_id ~= "" then
     row[9], row[10] = "request", request_id
   end
-  local n = #row
-  local after_id = topic_member()
-  local after_type = '","dataVersion":"1.0","metadataVersion":"1","eventTime":"' .. clock.iso(clock.now) .. '"}'
-  for k, event in ipairs(list) do
-    row[n + 1] = event.kind
-    row[n + 2] = '{"id":"'
+  local at, after_id = #row, topic_member()
+  for k = 1, n do
+    local event = list[k]
+    local job, worker = event.job, event.worker
+    row[at + 1] = event.kind
+    row[at + 2] = '{"id":"'
       .. texts.guid("event", number, k)
       .. after_id
       .. event.subject
       .. ',"data":{'
       .. event.data
-      .. '},"eventType":"Microsoft.Communication.'
-      .. event.kind
-      .. after_type
-    n = n + 2
-    local place = links(event, number .. "." .. k)
-    before = k == 1 and place or before .. " " .. place
+      .. after_data(event.kind)
+    at = at + 2
+    -- the place of the previous event of the job and of the worker, so that history walks back without an index
+    links = links .. (k == 1 and "" or " ") .. (job and job.event or "-") .. "," .. (worker and worker.event or "-")
+    if not places[k] then
+      places[k] = "." .. k
+    end
+    if job then
+      job.event, job.told = number_text .. places[k], true
+    end
+    if worker then
+      worker.event, worker.told = number_text .. places[k], true
+    end
   end
-  row[8] = before
-  redis.call("XADD", keys.events(), number .. "-0", unpack(row))
-  op.event = number
+  row[8] = links
+  redis.call("XADD", keys.events(), number_text .. "-0", unpack(row))
+  op.event = number_text
   list = {}
 end

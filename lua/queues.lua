@@ -19,23 +19,13 @@ function queues.begin()
   end
 end
 
---- The queue of this id as the life of jobs needs it, or nil; one object per call.
+--- The queue of this id as the life of jobs needs it, or nil: which policies it uses; one object per call.
 function queues.load(id)
   local queue = loaded[id]
   if queue == nil then
     local key = keys.queue(id)
-    local row = redis.call("HMGET", key, "distribution", "exception", "active", "cursor", "accepted_at", "gap_ms")
-    queue = row[1]
-      and {
-        id = id,
-        key = key,
-        distribution = row[1],
-        exception = row[2] or nil,
-        active = tonumber(row[3] or 0),
-        cursor = row[4] or nil,
-        accepted_at = row[5] and tonumber(row[5]) or nil,
-        gap_ms = row[6] and tonumber(row[6]) or nil,
-      }
+    local row = redis.call("HMGET", key, "distribution", "exception")
+    queue = row[1] and { id = id, key = key, distribution = row[1], exception = row[2] or nil }
     loaded[id] = queue
   end
   return queue or nil
@@ -96,12 +86,11 @@ function queues.plan_of(distribution)
   return plan
 end
 
---- Counts the unfinished jobs of a queue (the guard of its deletion).
+--- Counts the unfinished jobs of a queue: the guard of its deletion, so while there is one the queue is there.
+---@param id string|nil
 function queues.count_active(id, by)
-  local queue = id and queues.load(id)
-  if queue then
-    queue.active = (queue.active or 0) + by
-    redis.call("HSET", queue.key, "active", queue.active)
+  if id then
+    redis.call("HINCRBY", keys.queue(id), "active", by)
   end
 end
 
@@ -126,6 +115,15 @@ function queues.change_mode(id, before, after)
   else
     redis.call("DEL", keys.queue_turn(id))
   end
+end
+
+--- The worker that got the queue's last offer (round robin), or nil.
+function queues.cursor(id)
+  local queue = queues.load(id)
+  if queue.cursor == nil then
+    queue.cursor = redis.call("HGET", queue.key, "cursor")
+  end
+  return queue.cursor or nil
 end
 
 --- Remembers which worker got the queue's last offer (round robin).
@@ -155,7 +153,7 @@ end
 
 --- The enqueue number of a job's present life.
 function queues.number(job)
-  return job.seq or job.created
+  return job.seq or tonumber(job.created)
 end
 
 --- The enqueue number in a score.

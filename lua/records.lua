@@ -1,82 +1,104 @@
 -- Records kept as hashes: loaded once per call, written once at its end, only the fields that have changed.
 
+--- Fills a record from its hash; false when there is none.
+---@param record table with id and key
+---@param numeric table names of the fields that are numbers
+function records.fill(record, numeric)
+  local flat = redis.call("HGETALL", record.key)
+  local n = #flat
+  for i = 1, n, 2 do
+    local field, value = flat[i], flat[i + 1]
+    if numeric[field] then
+      value = tonumber(value)
+    end
+    record[field] = value
+  end
+  return n > 0 and record
+end
+
 --- Loads a hash as a record, or nil.
 ---@param key string
 ---@param id string
 ---@param numeric table names of the fields that are numbers
 function records.load(key, id, numeric)
-  local flat = redis.call("HGETALL", key)
-  if #flat == 0 then
-    return nil
-  end
-  -- a table that grows field by field is made anew again and again: these take the room that the fields then use
-  local record = {
-    id = id,
-    key = key,
-    stored = true,
-    changes = {},
-    placed = false,
-    status = false,
-    channel = false,
-    queue = false,
-    created = false,
-    created_at = false,
-    enqueued_at = false,
-    modified_at = false,
-    doc = false,
-    rev = false,
-    event = false,
-    offers = false,
-  }
-  for i = 1, #flat, 2 do
-    local field = flat[i]
-    record[field] = numeric[field] and tonumber(flat[i + 1]) or flat[i + 1]
-  end
-  return record
+  return records.fill({ id = id, key = key, stored = true, row = {} }, numeric) or nil
 end
 
 --- A record that is not stored yet.
 function records.new(key, id)
-  return { id = id, key = key, stored = false, changes = {} }
+  return { id = id, key = key, stored = false, row = {} }
+end
+
+-- takes a field out of what is to be written
+local function strike(list, field, step)
+  for i = #list - step + 1, 1, -step do
+    if list[i] == field then
+      for _ = 1, step do
+        table.remove(list, i)
+      end
+    end
+  end
+end
+
+--- Writes a field at the end of the call; nil removes it.
+function records.put(record, field, value)
+  if value ~= nil then
+    local row = record.row
+    local n = #row
+    row[n + 1], row[n + 2] = field, value
+    if record.gone then
+      strike(record.gone, field, 1)
+    end
+  else
+    strike(record.row, field, 2)
+    local gone = record.gone or {}
+    gone[#gone + 1] = field
+    record.gone = gone
+  end
 end
 
 --- Changes a field; nil removes it.
 function records.set(record, field, value)
-  if record[field] == value then
-    return
+  if record[field] ~= value then
+    record[field] = value
+    records.put(record, field, value)
   end
-  record[field] = value
-  if value == nil then
-    value = false
+end
+
+--- Lays what is not written yet over stored fields.
+---@param stored table field to value
+---@return table stored
+function records.overlay(record, stored)
+  local row = record.row
+  for i = 1, #row, 2 do
+    stored[row[i]] = row[i + 1]
   end
-  record.changes[field] = value
+  for _, field in ipairs(record.gone or {}) do
+    stored[field] = nil
+  end
+  return stored
 end
 
 --- Writes what has changed.
 function records.save(record)
-  local changes = record.changes
-  if next(changes) == nil then
-    return
+  local row, gone = record.row, record.gone
+  -- the place of its last event
+  if record.told then
+    local n = #row
+    row[n + 1], row[n + 2] = "event", record.event
+    record.told = nil
   end
-  local row, gone, n = {}, nil, 0
-  for field, value in pairs(changes) do
-    if value == false then
-      gone = gone or {}
-      gone[#gone + 1] = field
-    else
-      row[n + 1] = field
-      row[n + 2] = value
-      n = n + 2
-    end
-  end
-  if n > 0 then
+  if row[1] then
     redis.call("HSET", record.key, unpack(row))
+    record.row = {}
   end
-  if gone and record.stored then
-    redis.call("HDEL", record.key, unpack(gone))
+  if gone then
+    if record.stored and gone[1] then
+      redis.call("HDEL", record.key, unpack(gone))
+    end
+    record.gone = nil
   end
   record.stored = true
-  record.changes = {}
 end
 
 --- The stored hash as flat list with the id in front: what a read replies.

@@ -51,7 +51,7 @@ function round_robin.pick(job, wanted, alone)
   if alone and demand.is_stuck(wanted.name, job.id) then
     return nil
   end
-  local cursor, idle = queues.load(wanted.queue).cursor, {}
+  local cursor, idle = queues.cursor(wanted.queue), {}
   local pick
   if cursor then
     pick = walk_turns(job, wanted, "(" .. cursor .. "\0g", "+", idle)

@@ -94,8 +94,7 @@ function supply.leave(worker)
     end
   end
   workers.set(worker, "class", nil)
-  workers.set(worker, "counts", nil)
-  worker.by_channel = nil
+  capacity.forget(worker, class)
 end
 
 -- ---- lanes -------------------------------------------------------------------------------------------------------

@@ -5,9 +5,21 @@ function texts.lines(text)
   return string.gmatch(text, "[^\n]+")
 end
 
+-- lengths with their colon: making text of a number costs more than all else here
+local lengths = {}
+
 --- A value with its length in front: "5:sales".
 function texts.sized(value)
-  return #value .. ":" .. value
+  local length = #value
+  local text = lengths[length]
+  if not text then
+    text = length .. ":"
+    -- an id has at most 256 characters of at most 4 bytes
+    if length <= 1024 then
+      lengths[length] = text
+    end
+  end
+  return text .. value
 end
 
 --- Reads a sized value that starts at a position.
@@ -38,12 +50,20 @@ function texts.before(a, b)
   return #a < #b
 end
 
-local prefixes = { size = 0, of = {} }
+-- the digits that a kind of thing has in every id of a tenant
+local kinds, kinds_root = {}, nil
 
-local function guid_parts(name)
-  local a, b, c = string.match(redis.sha1hex(name), "^(........)(...)(...)")
-  return memos.put(prefixes, name, { first = a .. "-%04x-4" .. b .. "-8" .. c .. "-%012x" })
+local function digits_of(kind)
+  if kinds_root ~= keys.root then
+    kinds, kinds_root = {}, keys.root
+  end
+  local a, b, c = string.match(redis.sha1hex(keys.root .. "\0" .. kind), "^(........)(...)(...)")
+  kinds[kind] = { first = a .. "-", second = "-4" .. b .. "-8" .. c .. "-" }
+  return kinds[kind]
 end
+
+-- four hexadecimal digits of small numbers, and twelve of the last number asked for
+local fours, last_number, last_twelve = {}, nil, nil
 
 --- The GUID of the k-th thing of a kind that an op number makes: the same commands at the same times give the same one.
 --- Its digits are those of a SHA-1 of tenant and kind, with k and the number in them.
@@ -51,9 +71,15 @@ end
 ---@param number number op number
 ---@param k number
 function texts.guid(kind, number, k)
-  local name = keys.root .. "\0" .. kind
-  local parts = prefixes.of[name] or guid_parts(name)
-  return string.format(parts.first, k, number)
+  local digits = kinds_root == keys.root and kinds[kind] or digits_of(kind)
+  if number ~= last_number then
+    last_number, last_twelve = number, string.format("%012x", number)
+  end
+  local four = fours[k] or string.format("%04x", k)
+  if k <= 16 then
+    fours[k] = four
+  end
+  return digits.first .. four .. digits.second .. last_twelve
 end
 
 --- A flat reply of HGETALL as a table.

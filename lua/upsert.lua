@@ -11,7 +11,7 @@ function upsert.check(record, given)
   if not record then
     refuse.changed("it does not exist any more")
   end
-  if record.doc ~= given.doc or (given.rev >= 0 and record.rev ~= given.rev) then
+  if tonumber(record.doc) ~= given.doc or (given.rev >= 0 and tonumber(record.rev) ~= given.rev) then
     refuse.changed("it has changed since it was read")
   end
   return false
@@ -35,10 +35,7 @@ function upsert.reply(outcome, record)
     end
     return reply
   end
-  local stored = record.stored and texts.pairs(redis.call("HGETALL", record.key)) or {}
-  for field, value in pairs(record.changes) do
-    stored[field] = value or nil
-  end
+  local stored = records.overlay(record, record.stored and texts.pairs(redis.call("HGETALL", record.key)) or {})
   stored.id = record.id
   for field, value in pairs(stored) do
     reply[#reply + 1] = field

@@ -2,18 +2,18 @@
 
 --- Notes an acceptance, for the estimated wait: a moving average of the time between two.
 function waits.count_acceptance(id)
-  local queue = queues.load(id)
-  if not queue then
+  local key = keys.queue(id)
+  local last = redis.call("HMGET", key, "accepted_at", "gap_ms", "distribution")
+  if not last[1] then
+    -- only of a queue that is still there
+    if last[3] then
+      redis.call("HSET", key, "accepted_at", clock.text)
+    end
     return
   end
-  local row = { "accepted_at", clock.now }
-  if queue.accepted_at then
-    local gap = math.max(0, clock.now - queue.accepted_at)
-    queue.gap_ms = queue.gap_ms and queue.gap_ms * 0.9 + gap * 0.1 or gap
-    row[3], row[4] = "gap_ms", string.format("%.17g", queue.gap_ms)
-  end
-  queue.accepted_at = clock.now
-  redis.call("HSET", queue.key, unpack(row))
+  local gap = math.max(0, clock.now - last[1])
+  local mean = last[2] and last[2] * 0.9 + gap * 0.1 or gap
+  redis.call("HSET", key, "accepted_at", clock.text, "gap_ms", mean)
 end
 
 --- The longest wait of a queue in ms, or nil. The oldest job of each rank is its first, so one look per rank is enough.
@@ -34,11 +34,17 @@ function waits.longest(id)
   end
 end
 
+--- The mean time between two acceptances of a queue in ms, or nil before the second.
+function waits.pace(id)
+  return tonumber(redis.call("HGET", keys.queue(id), "gap_ms") or "")
+end
+
 --- Minutes that a job at this position will wait: whole, at least 1.
+---@param gap_ms number|nil the queue's pace
 ---@param longest number|nil the longest wait of the queue (ms), where too few acceptances tell the pace
-function waits.minutes(queue, position, longest)
-  if queue.gap_ms then
-    return math.max(1, math.ceil(position * tonumber(queue.gap_ms) / 60000))
+function waits.minutes(gap_ms, position, longest)
+  if gap_ms then
+    return math.max(1, math.ceil(position * gap_ms / 60000))
   end
   return math.max(1, math.ceil((longest or 0) / 60000))
 end

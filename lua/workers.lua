@@ -6,10 +6,6 @@ local NUMERIC = {
   doc = true,
   rev = true,
   created = true,
-  used = true,
-  open = true,
-  assigned = true,
-  avail = true,
   epoch = true,
   seen_at = true,
 }
@@ -24,6 +20,7 @@ local COLD = {
   "doc",
   "rev",
   "created",
+  "epoch",
   "seen_at",
   "lost",
   "refused",
@@ -38,15 +35,6 @@ function workers.begin()
   end
 end
 
-local function take(worker, fields, row)
-  for i = 1, #fields do
-    local value = row[i]
-    if value then
-      worker[fields[i]] = NUMERIC[fields[i]] and tonumber(value) or value
-    end
-  end
-end
-
 -- what every operation on a worker reads, and one field of those that hold its offers and assignments
 local function read(id, key, field)
   local row = redis.call(
@@ -58,13 +46,11 @@ local function read(id, key, field)
     "open",
     "assigned",
     "avail",
-    "epoch",
-    "counts",
     "declined",
     "event",
     "labels",
     "tags",
-    field
+    field or "-"
   )
   if not row[1] then
     return false
@@ -74,22 +60,22 @@ local function read(id, key, field)
     id = id,
     key = key,
     stored = true,
-    changes = {},
-    known = {},
+    row = {},
+    known = field and { [field] = row[11] } or {},
     state = row[1],
     class = row[2] or nil,
-    used = tonumber(row[3] or 0),
-    open = tonumber(row[4] or 0),
-    assigned = tonumber(row[5] or 0),
-    avail = row[6] and tonumber(row[6]) or nil,
-    epoch = row[7] and tonumber(row[7]) or nil,
-    counts = row[8] or nil,
-    declined = row[9] or nil,
-    event = row[10] or nil,
-    labels = row[11] or nil,
-    tags = row[12] or nil,
+    used = row[3] and tonumber(row[3]) or 0,
+    open = row[4] and tonumber(row[4]) or 0,
+    assigned = row[5] and tonumber(row[5]) or 0,
+    -- these are only reckoned with and passed on
+    avail = row[6] or nil,
+    declined = row[7] or nil,
+    event = row[8] or nil,
+    labels = row[9] or nil,
+    tags = row[10] or nil,
     placed = false,
-    held = row[13],
+    told = nil,
+    seen_at = nil,
   }
 end
 
@@ -99,11 +85,8 @@ end
 function workers.load(id, field)
   local worker = loaded[id]
   if worker == nil then
-    worker = read(id, keys.worker(id), field or "-")
+    worker = read(id, keys.worker(id), field)
     if worker then
-      if field then
-        worker.known[field] = worker.held
-      end
       supply.remember_place(worker)
     end
     loaded[id] = worker
@@ -117,11 +100,11 @@ function workers.whole(worker)
     worker.is_whole = true
     local row = redis.call("HMGET", worker.key, unpack(COLD))
     for i, field in ipairs(COLD) do
-      if worker.changes[field] ~= nil then
-        row[i] = nil
+      -- what this call has changed already stays
+      if worker[field] == nil and row[i] then
+        worker[field] = NUMERIC[field] and tonumber(row[i]) or row[i]
       end
     end
-    take(worker, COLD, row)
   end
   return worker
 end
@@ -199,7 +182,7 @@ end
 --- A worker has given a job back (closed, unassigned, cancelled): it waits from now.
 function workers.freed(worker)
   workers.set(worker, "avail", op.number())
-  workers.set(worker, "seen_at", clock.now)
+  workers.set(worker, "seen_at", clock.text)
   if worker.state == "draining" and worker.assigned == 0 then
     workers.set(worker, "state", "inactive")
     workers.revise(worker)
@@ -215,7 +198,7 @@ function workers.idle_due(id)
   end
   workers.whole(worker)
   local busy = worker.open > 0 or worker.assigned > 0
-  local due = (busy and clock.now or worker.seen_at) + limits.IDLE_MS
+  local due = (busy and clock.now or tonumber(worker.seen_at)) + limits.IDLE_MS
   if due > clock.now then
     agenda.add("idle:" .. id, due)
     return

@@ -1,7 +1,8 @@
 --- Create a job (doc = 0), or give a closed or cancelled one a new life (doc = its counter).
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, doc, rev, channel, queue, classification, priority, reference, disposition,
 ---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
---- Replies: outcome (created, updated, exists), op, the record as it is before its enqueue
+--- Replies: outcome (created, updated, exists), op, the record as it is before its enqueue; of a new job only what the router has
+---   made: status, created_at, notes (where some were given); doc and rev are 1, created is op, modified_at is created_at
 --- Refuses: CHANGED, INVALID (no queue, or an unknown one), UNSUPPORTED (what does not act yet), BAD_CALL
 --- Events: JobReceived, then JobQueued, or JobWaitingForActivation of a schedule in the past
 
@@ -55,27 +56,36 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   end
   job_fields.check(given, labels, tags, note_lines, wanted)
   job_fields.check_queue(given)
-  note_lines = notes.dated(note_lines or "")
+  note_lines = note_lines and note_lines ~= "" and notes.dated(note_lines)
   -- write
   local outcome = job and "updated" or "created"
   local number = op.number()
   if job then
     forget_former_life(job)
+    jobs.set(job, "created", number)
+    jobs.set(job, "created_at", clock.now)
+    jobs.set(job, "queue", given.queue)
+    jobs.set(job, "channel", given.channel)
+    jobs.rewrite(job)
   else
-    job = jobs.new(given.id)
+    job = jobs.new(given.id, number, given.queue, given.channel)
   end
-  jobs.set(job, "created", number)
-  jobs.set(job, "created_at", clock.now)
   listings.add("jobs", job.id, number)
-  jobs.set(job, "queue", given.queue)
   redis.call("ZADD", keys.queue_jobs(given.queue), number, job.id)
   queues.count_active(given.queue, 1)
-  job_fields.write(job, given, labels, tags, note_lines, wanted or "")
-  jobs.set(job, "doc", (job.doc or 0) + 1)
+  job_fields.write(job, given, labels, tags, note_lines, wanted)
   agenda.add("life:" .. job.id, clock.now + limits.LIFETIME_MS)
   jobs.move(job, FIRST_STATUS[given.mode])
   events.job_received(job)
-  local reply = upsert.reply(outcome, job)
+  local reply
+  if outcome == "created" then
+    reply = { "outcome", outcome, "op", number, "status", job.status, "created_at", clock.text }
+    if note_lines then
+      reply[9], reply[10] = "notes", note_lines
+    end
+  else
+    reply = upsert.reply(outcome, job)
+  end
   if job.status == "created" then
     jobs.enqueue(job, true)
   elseif job.status == "pendingSchedule" then

@@ -10,8 +10,8 @@ op.read("jr_job_position", { id = op.TEXT }, function(given)
   end
   local key = keys.queue_order(job.queue)
   local position = redis.call("ZRANK", key, job.id) + 1
-  local queue = queues.load(job.queue)
-  local longest = not queue.gap_ms and waits.longest(job.queue) or nil
+  local gap_ms = waits.pace(job.queue)
+  local longest = not gap_ms and waits.longest(job.queue) or nil
   return {
     "job",
     job.id,
@@ -22,6 +22,6 @@ op.read("jr_job_position", { id = op.TEXT }, function(given)
     "length",
     redis.call("ZCARD", key),
     "wait_minutes",
-    waits.minutes(queue, position, longest),
+    waits.minutes(gap_ms, position, longest),
   }
 end)

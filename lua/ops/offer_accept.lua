@@ -25,17 +25,18 @@ end
 
 op.write("jr_offer_accept", { worker = op.TEXT, offer = op.TEXT, request_id = "" }, function(given)
   -- read
-  local worker = workers.load(given.worker, "o:" .. given.offer)
-  local done = worker and not held.offer(worker, given.offer) and repeated(given)
-  if done then
-    return reply(done)
+  local worker, offer = offers.find(given.worker, given.offer)
+  if not offer or revocations.reason(given.offer) then
+    local done = worker and repeated(given)
+    if done then
+      return reply(done)
+    end
+    -- check
+    if worker and offers.was_lost(worker, given.offer) then
+      refuse.taken("The job was already accepted by another worker.")
+    end
   end
-  -- check
-  if worker and offers.was_lost(worker, given.offer) then
-    refuse.taken("The job was already accepted by another worker.")
-  end
-  local offer
-  worker, offer = offers.need(given.worker, given.offer, "AcceptOfferCommandHandler")
+  offers.check_open(offer, given, "AcceptOfferCommandHandler")
   local job = jobs.load(offer.job)
   -- write
   op.number()

@@ -17,7 +17,8 @@ op.write("jr_offer_decline", { worker = op.TEXT, offer = op.TEXT, retry_at = 0, 
     return { "op", op.last }
   end
   -- check
-  local worker, offer = offers.need(given.worker, given.offer, "DeclineOfferCommandHandler")
+  local worker, offer = offers.find(given.worker, given.offer)
+  offers.check_open(offer, given, "DeclineOfferCommandHandler")
   local job = jobs.load(offer.job)
   -- write
   op.number()

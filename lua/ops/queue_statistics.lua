@@ -35,7 +35,7 @@ op.read("jr_queue_statistics", { id = op.TEXT }, function(given)
       shown[priority] = true
       local ahead = redis.call("ZCOUNT", key, "-inf", "(" .. string.format("%.0f", queues.rank_start(2 - priority)))
       reply[#reply + 1] = "wait:" .. priority
-      reply[#reply + 1] = waits.minutes(queue, ahead + 1, longest)
+      reply[#reply + 1] = waits.minutes(queue.gap_ms, ahead + 1, longest)
     end
   end
   return reply

@@ -68,5 +68,5 @@ class Store:
                 raise translated(command, str(answer))
             if isinstance(answer, Exception):
                 raise answer
-            replies.append(named(answer))
+            replies.append(command.completed(named(answer)))
         return replies
