@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from api import demo
 
             return demo.run(options)
+        if options.command == "expression":
+            from api import expression
+
+            return expression.run(options)
         from api import serve
 
         return serve.run(options)

@@ -8,7 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from api.access_keys import BadOption
+from engine.model import Scalar, members_text
 
 _UNITS_MS = {"": 86_400_000, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)")
@@ -69,6 +72,11 @@ def truth(text: str) -> bool:
     }[text.lower()]
 
 
+def labels(text: str) -> str:
+    """A JSON object of strings, numbers and booleans, as a document that is stored."""
+    return members_text(msgspec.json.decode(text, type=dict[str, Scalar]))
+
+
 LISTENING = (
     Flag("host", "127.0.0.1", str, "address to listen on"),
     Flag("port", "8080", port_number, "port for http"),
@@ -104,6 +112,11 @@ WORKING = (
     Flag("notifications", "yes", truth, "wake at alarms by keyspace notifications (yes or no)"),
 )
 FOREVER = (Flag("forever", "no", truth, "keep going until it is interrupted"),)
+LABELS = (
+    Flag("job", "{}", labels, """labels of the job, as JSON object: '{"Region":"NA"}'"""),
+    Flag("worker", "{}", labels, "labels of the worker, Id among them"),
+    Flag("queue", "{}", labels, "labels of the queue, Id among them"),
+)
 
 COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
@@ -114,7 +127,11 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING)),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
     "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
+    "expression": ("try a rule expression on labels, on a server of its own", LABELS),
 }
+
+OPERANDS = {"expression": "the expression, as in a policy: 'If(job.Escalated = true, 10, 5)'"}
+"""What a command takes besides flags: an option of its own name."""
 
 
 class Options(argparse.Namespace):
@@ -140,6 +157,10 @@ class Options(argparse.Namespace):
     outage: int
     notifications: bool
     forever: bool
+    expression: str
+    job: str
+    worker: str
+    queue: str
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
@@ -148,6 +169,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, (about, flags) in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=about)
+        if name in OPERANDS:
+            command.add_argument(name, metavar=name.upper(), help=OPERANDS[name])
         for flag in flags:
             # --forever alone says yes
             bare = {"nargs": "?", "const": "yes"} if flag.read is truth else {}

@@ -55,6 +55,18 @@ def test_values_that_cannot_be_used(flag: str, text: str) -> None:
         parse(["serve", f"--{flag}", text], {})
 
 
+def test_labels() -> None:
+    options = parse(["expression", "1", "--job", '{"b": 1.5, "a": "x"}'], {"JOBROUTER_QUEUE": '{"c":true}'})
+    assert (options.expression, options.worker) == ("1", "")
+    assert (options.job, options.queue) == ('"a":"x"\n"b":1.5', '"c":true')
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", '{"a":null}', '{"a":{}}', '{"a":1e999}'])
+def test_labels_that_cannot_be_used(text: str) -> None:
+    with pytest.raises(BadOption, match="--worker "):
+        parse(["expression", "1", "--worker", text], {})
+
+
 def test_forever_needs_no_value() -> None:
     assert parse(["demo", "--forever"], {}).forever
     assert not parse(["demo"], {}).forever

@@ -62,6 +62,28 @@ def test_what_is_missing_is_told(command: tuple[str, ...], text: str, tmp_path: 
         assert "Traceback" not in it.rest()
 
 
+@pytest.mark.parametrize(
+    ("source", "status", "shown"),
+    [
+        ('If(job.A > 1, worker.B & queue.C & """")', 0, '"bc"""'),
+        ("job.A + 0.5", 0, "2.5"),
+        ("job.Missing", 0, "Blank()"),
+        ("job.A = 2", 0, "true"),
+        ("job.A / 0", 1, "jobrouter: The expression fails: division by zero."),
+        (
+            "1 +\n\tjob.A == 2",
+            2,
+            "\tjob.A == 2\n\t       ^\njobrouter: line 2, column 9: Equality is written '='.",
+        ),
+    ],
+)
+def test_expression_is_tried(source: str, status: int, shown: str) -> None:
+    labels = ("--job", '{"A":2}', "--worker", '{"B":"b"}', "--queue", '{"C":"c"}')
+    with jobrouter("expression", source, *labels) as it:
+        assert it.process.wait(10) == status
+        assert it.rest() == shown
+
+
 def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     with serving(tmp_path) as it:
         with jobrouter("check", "--data-dir", str(tmp_path)) as check:
