@@ -1,12 +1,10 @@
 -- Values of expressions: a number, a text, a boolean or nil (blank); how one becomes another, and how an expression fails.
 
--- bytes of text that one evaluation may work on
-local ALLOWANCE = 32768
 local allowance
 
 --- Starts an evaluation.
 function coercions.begin()
-  allowance = ALLOWANCE
+  allowance = limits.EXPRESSION_TEXT
 end
 
 --- The error of an expression, which IfError catches; any other error is a mistake of ours.

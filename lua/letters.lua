@@ -26,7 +26,7 @@ local ALPHABETS = {
   { 0x531, 0x556, 1, 48 }, -- Armenian
 }
 
-local small, capital
+local cases
 
 local function two_bytes(code)
   return string.char(192 + math.floor(code / 64), 128 + code % 64)
@@ -34,42 +34,37 @@ end
 
 -- made when it is first needed: nothing runs while the library loads
 local function learn()
-  small, capital = {}, {}
-  for _, letters_of in ipairs(ALPHABETS) do
-    for code = letters_of[1], letters_of[2], letters_of[3] do
-      local upper, lower = two_bytes(code), two_bytes(code + letters_of[4])
-      small[upper], capital[lower] = lower, upper
+  cases = { small = {}, capital = {} }
+  for _, alphabet in ipairs(ALPHABETS) do
+    for code = alphabet[1], alphabet[2], alphabet[3] do
+      local capital, small = two_bytes(code), two_bytes(code + alphabet[4])
+      cases.small[capital], cases.capital[small] = small, capital
     end
   end
-  capital[two_bytes(0x3C2)] = two_bytes(0x3A3) -- the sigma at the end of a word
+  cases.capital[two_bytes(0x3C2)] = two_bytes(0x3A3) -- the sigma at the end of a word
+  return cases
 end
 
 local function is_ascii(text)
   return not string.find(text, "[\128-\255]")
 end
 
+-- a text whose ASCII letters are converted already; case: small or capital
+local function convert(text, case)
+  if is_ascii(text) then
+    return text
+  end
+  return (string.gsub(text, "[\195-\214][\128-\191]", (cases or learn())[case]))
+end
+
 --- A text in small letters.
 function letters.lower(text)
-  local lowered = string.lower(text)
-  if is_ascii(text) then
-    return lowered
-  end
-  if not small then
-    learn()
-  end
-  return (string.gsub(lowered, "[\195-\214][\128-\191]", small))
+  return convert(string.lower(text), "small")
 end
 
 --- A text in capital letters.
 function letters.upper(text)
-  local raised = string.upper(text)
-  if is_ascii(text) then
-    return raised
-  end
-  if not small then
-    learn()
-  end
-  return (string.gsub(raised, "[\195-\214][\128-\191]", capital))
+  return convert(string.upper(text), "capital")
 end
 
 --- The number of characters.

@@ -26,6 +26,10 @@ limits.DECLINES_PER_CLEARING = 32
 --- Entries that a memo of decoded texts holds before it starts anew. Small: all that is remembered makes each collection of
 --- Lua's garbage dearer, and with it every call.
 limits.MEMO = 256
+--- Bytes of text that one evaluation of an expression may work on.
+limits.EXPRESSION_TEXT = 32768
+--- Bytes of a text that is read as a number: people write none that is longer, and reading takes more than linear time.
+limits.NUMERAL = 256
 --- Compatible lanes that are looked at directly instead of walking.
 limits.DIRECT_LANES = 16
 --- Classes of a queue up to which compatible lanes are remembered.

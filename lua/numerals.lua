@@ -61,14 +61,11 @@ local function parse_marked(text)
   return (marks.sign == "-" or marks.open) and -number or number
 end
 
--- no number that people write is longer, and reading digits takes more than linear time
-local LONGEST = 256
-
 --- The number that a text tells, or nil.
 ---@param text string
 ---@return number|nil
 function numerals.parse(text)
-  if #text > LONGEST then
+  if #text > limits.NUMERAL then
     return nil
   end
   local number = string.find(text, "^%-?%d+$") and tonumber(text) or parse_marked(text)

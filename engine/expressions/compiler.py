@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedEOF, UnexpectedToken, v_args
+from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
 
 from engine.expressions.errors import BadExpression
 from engine.expressions.functions import ANY, BOOLEAN, FUNCTIONS, NUMBER, TEXT
@@ -48,8 +48,6 @@ def compile_expression(source: str) -> Compiled:
         raise BadExpression(f"The expression is too long: at most {MAX_LENGTH} characters.", 1, 1)
     try:
         node: Any = _PARSER.parse(source)
-    except UnexpectedEOF as error:
-        raise _at_the_end(source) from error
     except UnexpectedToken as error:
         raise _unexpected(source, error.token) from error
     except UnexpectedCharacters as error:
