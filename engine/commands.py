@@ -53,13 +53,14 @@ class PolicyUpsert(Command, frozen=True):
     """Create (doc = 0) or replace a policy. kind: classification, distribution or exception.
 
     distribution: expires_ms, mode, min_offers, max_offers, bypass, descending, scoring (kind of scoringRule).
-    exception: rules = number of rules; uses = ids of the classification policies its actions name.
+    exception: rules as engine.exception_rules cuts them; uses = ids of the classification policies
+    that its actions name.
     classification: fallback = fallbackQueueId.
     """
 
     function = "jr_policy_upsert"
     creates = True
-    documents = ("document", "secret")
+    documents = ("document", "secret", "rules")
 
     kind: str
     id: str
@@ -72,11 +73,11 @@ class PolicyUpsert(Command, frozen=True):
     bypass: bool = False
     descending: bool = True
     scoring: str = ""
-    rules: int = 0
     uses: list[str] = []
     fallback: str = ""
     document: str = ""
     secret: str = ""
+    rules: str = ""
 
     def when_full(self) -> Command | None:
         return PolicyUpdate(**_fields(self)) if self.doc else None

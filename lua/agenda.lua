@@ -72,6 +72,9 @@ local DO = {
   close = function(rest)
     assignments.close_due(rest)
   end,
+  exception = function(rest)
+    exceptions.due(rest)
+  end,
   idle = function(rest)
     workers.idle_due(rest)
   end,

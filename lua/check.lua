@@ -89,6 +89,15 @@ local function check_schedule(job, name)
   expect(job.status ~= "scheduled" or not job.scheduled_at, name, "was scheduled before its time")
 end
 
+local function check_exceptions(job, name)
+  local due = job.status == "queued" and exceptions.next_due(job) or nil
+  -- in a review the jobs take a changed policy batch by batch
+  local known = job.exception_at == due or redis.call("HEXISTS", keys.queue(job.queue), "review") == 1
+  expect(known, name, "knows another time of its next exception rule")
+  expect(job.status == "queued" or not job.exception_at, name, "waits for a rule although it is", job.status)
+  expect(agenda_at("exception:" .. job.id) == job.exception_at, name, "has an exception rule missing on the agenda")
+end
+
 local function check_assignment(job, name)
   local holds = job.status == "assigned" or job.status == "completed"
   local worker = job.worker and workers.load(job.worker)
@@ -104,7 +113,9 @@ end
 local function check_job(id)
   local job, name = jobs.load(id), "job " .. id
   if not job then
-    expect(not agenda_at("life:" .. id), name, "is gone but on the agenda")
+    for _, kind in ipairs({ "life:", "schedule:", "selector:", "exception:", "close:" }) do
+      expect(not agenda_at(kind .. id), name, "is gone but on the agenda for", kind)
+    end
     expect(not score_in(keys.listing("jobs"), id), name, "is gone but listed")
     return
   end
@@ -120,6 +131,7 @@ local function check_job(id)
   check_job_offers(job, name)
   check_selectors(job, name)
   check_schedule(job, name)
+  check_exceptions(job, name)
   check_assignment(job, name)
   local finished = jobs.FINISHED[job.status] or false
   expect((score_in(keys.listing("finished"), id) ~= nil) == finished, name, "is wrongly among the finished")

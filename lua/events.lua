@@ -114,6 +114,17 @@ function events.job_waiting_for_activation(job)
   )
 end
 
+--- A rule of the exception policy of the job's queue fires.
+function events.job_exception_triggered(job, rule_id)
+  local rule = json(rule_id)
+  job_event(
+    "RouterJobExceptionTriggered",
+    job,
+    "/exceptionrule/" .. rule_id,
+    ',"ruleKey":' .. rule .. ',"exceptionRuleId":' .. rule
+  )
+end
+
 local function assignment_event(kind, job, assignment, worker_id, more)
   job_event(
     kind,

@@ -23,6 +23,7 @@ local NUMERIC = {
   seq = true,
   expired_to = true,
   selector_at = true,
+  exception_at = true,
   schedule_at = true,
   scheduled_at = true,
   close_at = true,
@@ -217,8 +218,14 @@ end
 -- ---- the queue ----------------------------------------------------------------------------------------------
 
 --- Puts a job into its queue: at its first enqueue it takes its number and time, later it keeps them.
----@param stay boolean whether a new stay in the queue begins
+---@param stay boolean whether a new stay in the queue begins: then exception rules may send it elsewhere, or cancel it
 function jobs.enqueue(job, stay)
+  if stay then
+    if not exceptions.admit(job) then
+      return
+    end
+    jobs.set(job, "fired", nil)
+  end
   if job.status ~= "queued" then
     jobs.move(job, "queued")
   end
@@ -239,6 +246,7 @@ end
 ---@param lost boolean|nil whether another worker has taken it
 function jobs.dequeue(job, lost)
   revocations.of_job(job, lost)
+  exceptions.disarm(job)
   if job.selector_at then
     agenda.remove("selector:" .. job.id)
     jobs.set(job, "selector_at", nil)
@@ -258,7 +266,7 @@ function jobs.cancel(job, disposition, note)
   schedules.stop(job)
   if before == "queued" then
     jobs.dequeue(job)
-  elseif before == "assigned" or before == "completed" then
+  elseif job.assignment and (before == "assigned" or before == "completed") then
     jobs.set(job, "closed_at", clock.now)
     assignments.release(job)
     if job.close_at then

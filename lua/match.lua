@@ -89,11 +89,12 @@ end
 
 -- ---- settling -------------------------------------------------------------------------------------------------------------
 
--- takes the policy of its queue as it is now
-local function renew_policy(job)
+-- takes the policies of its queue as they are now
+local function renew_policies(job)
   local plan = queues.plan(job.queue)
   jobs.set(job, "max", plan.max ~= 1 and plan.max or nil)
   jobs.set(job, "bypass", plan.bypass and "1" or nil)
+  exceptions.arm(job)
 end
 
 local function has_room(worker)
@@ -199,7 +200,7 @@ function match.settle()
   local waiting, ready = {}, {}
   for _, job in ipairs(touched_jobs) do
     if job.status == "queued" then
-      renew_policy(job)
+      renew_policies(job)
     end
     if demand.wants(job) then
       waiting[#waiting + 1] = job

@@ -3,7 +3,7 @@
 --- Words for the kinds.
 policies.KINDS = { classification = true, distribution = true, exception = true }
 
-local NUMERIC = { doc = true, rev = true, created = true, rules = true }
+local NUMERIC = { doc = true, rev = true, created = true }
 
 --- Refuses a word that is no kind.
 function policies.check_kind(kind)
@@ -38,8 +38,9 @@ function policies.not_acting(distribution, exception)
   if queues.plan_of(distribution).scoring then
     return "the scoringRule of distribution policy '" .. distribution .. "' does not act yet"
   end
-  if exception and tonumber(redis.call("HGET", keys.policy("exception", exception), "rules") or 0) > 0 then
-    return "the rules of exception policy '" .. exception .. "' do not act yet"
+  local rules = exception and exception_rules.of_policy(exception)
+  if rules and rules.classifies then
+    return "the reclassify action of exception policy '" .. exception .. "' does not act yet"
   end
   return nil
 end

@@ -11,8 +11,8 @@ local function check_distribution(given)
   end
 end
 
-local function check_waiting(given)
-  local acts = given.scoring == "" and given.rules == 0
+local function check_waiting(given, rules)
+  local acts = given.scoring == "" and not (rules ~= "" and exception_rules.of_text(rules).classifies)
   if acts or given.doc == 0 then
     return
   end
@@ -25,10 +25,11 @@ local function check_waiting(given)
   end)
 end
 
-local function verify(given)
+local function verify(given, rules)
   if given.kind == "distribution" then
     check_distribution(given)
   elseif given.kind == "exception" then
+    exception_rules.check(rules)
     for _, id in ipairs(given.uses) do
       if redis.call("EXISTS", keys.policy("classification", id)) == 0 then
         refuse.invalid("Provided ClassificationPolicyId: " .. id .. " for ReclassifyExceptionAction does not exist")
@@ -37,7 +38,7 @@ local function verify(given)
   elseif given.fallback ~= "" and not queues.load(given.fallback) then
     refuse.invalid("fallbackQueueId: queue '" .. given.fallback .. "' does not exist")
   end
-  check_waiting(given)
+  check_waiting(given, rules)
 end
 
 local function write_distribution(policy, given)
@@ -83,21 +84,21 @@ function policy_changes.specification()
     bypass = false,
     descending = true,
     scoring = "",
-    rules = 0,
     uses = {},
     fallback = "",
   }
 end
 
 --- The body of both operations.
-function policy_changes.apply(given, document_text, secret)
+function policy_changes.apply(given, document_text, secret, rules)
   -- read
   local policy = policies.load(given.kind, given.id)
   -- check
   if upsert.check(policy, given) then
     return policies.with_secret(upsert.reply("exists", policy), given.kind, given.id)
   end
-  verify(given)
+  rules = given.kind == "exception" and rules or ""
+  verify(given, rules)
   -- write
   local outcome = policy and "updated" or "created"
   if not policy then
@@ -106,13 +107,13 @@ function policy_changes.apply(given, document_text, secret)
     listings.add("policies." .. given.kind, given.id, op.number())
   end
   op.number()
-  local plan, mode = policy.plan, policy.mode
+  local plan, mode, former_rules = policy.plan, policy.mode, policy.rules
   upsert.count(policy)
   records.set(policy, "document", document_text)
   if given.kind == "distribution" then
     write_distribution(policy, given)
   elseif given.kind == "exception" then
-    records.set(policy, "rules", given.rules > 0 and given.rules or nil)
+    records.set(policy, "rules", rules ~= "" and rules or nil)
   else
     write_fallback(policy, given)
   end
@@ -127,6 +128,11 @@ function policy_changes.apply(given, document_text, secret)
     queues.forget_plan(given.id)
     queues.each_using("distribution", given.id, function(queue)
       queues.change_mode(queue, mode, given.mode)
+      review.start(queue)
+    end)
+  elseif policy.rules ~= former_rules then
+    queues.each_using("exception", given.id, function(queue)
+      queues.load(queue).rules = nil
       review.start(queue)
     end)
   end

@@ -62,7 +62,7 @@ function queue_changes.apply(given, labels)
     records.set(queue, "created", op.number())
     listings.add("queues", given.id, op.number())
   end
-  local before = queue.distribution
+  local before, exception = queue.distribution, queue.exception
   local mode = before and queues.plan(given.id).mode
   upsert.count(queue)
   change_policy(queue, "distribution", "distribution", given.distribution)
@@ -73,9 +73,9 @@ function queue_changes.apply(given, labels)
   records.save(queue)
   if before ~= given.distribution then
     queues.change_mode(given.id, mode, queues.plan(given.id).mode)
-    if before then
-      review.start(given.id)
-    end
+  end
+  if before and (before ~= queue.distribution or exception ~= queue.exception) then
+    review.start(given.id)
   end
   return reply
 end

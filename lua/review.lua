@@ -1,6 +1,6 @@
--- Review: a queue's policy has changed, so its waiting jobs are looked at again, a batch at a time.
+-- Review: a policy of a queue has changed, so its waiting jobs are looked at again, a batch at a time.
 
---- A queue's policy has changed: its waiting jobs are looked at again, a batch at a time.
+--- A policy of a queue has changed: its waiting jobs are looked at again, a batch at a time.
 function review.start(id)
   redis.call("HSET", keys.queue(id), "review", "-inf")
   review.batch(id, "-inf")
@@ -13,6 +13,7 @@ function review.batch(id, from)
   local plan = queues.plan(id)
   for i = 1, #rows, 2 do
     local job = jobs.load(rows[i])
+    exceptions.arm(job)
     if (job.max or 1) ~= plan.max or (job.bypass == "1") ~= plan.bypass then
       match.touch_job(job)
     end

@@ -11,7 +11,7 @@ CALLS = {
     "assignment_close__next": 24,
     "assignment_complete": 5,
     "assignment_unassign": 23,
-    "check": 18,
+    "check": 19,
     "event_list": 3,
     "expression_evaluate": 1,
     "job_cancel": 14,

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from api.errors import BadRequest
+from api.wire.options import note_text
 from api.wire.rules import QueueAttachment, Rule, WorkerAttachment, WorkerSelectors
 from api.wire.values import (
     MAX_ENTRIES,
@@ -22,6 +23,7 @@ from api.wire.values import (
     encode,
     labels_text,
 )
+from engine import exception_rules, model
 from engine.commands import PolicyUpsert
 
 Expiry = Annotated[int, Meta(ge=1, le=MAX_SECONDS)] | Annotated[float, Meta(ge=1, le=MAX_SECONDS)]
@@ -146,11 +148,19 @@ class QueueLengthTrigger(_Kind, tag="queueLength"):
 
     threshold: Count
 
+    def cut(self) -> tuple[Literal["length", "wait"], int]:
+        """In the router's own terms: jobs in the queue."""
+        return "length", self.threshold
+
 
 class WaitTimeTrigger(_Kind, tag="waitTime"):
     """Fires when a job has waited."""
 
     threshold_seconds: Threshold
+
+    def cut(self) -> tuple[Literal["length", "wait"], int]:
+        """In the router's own terms: milliseconds in the queue."""
+        return "wait", max(1, round(self.threshold_seconds * 1000))
 
 
 class CancelAction(_Kind, tag="cancel"):
@@ -159,6 +169,10 @@ class CancelAction(_Kind, tag="cancel"):
     note: str | UnsetType = UNSET
     disposition_code: Text | UnsetType = UNSET
     id: Reference = ""
+
+    def cut(self) -> exception_rules.Action:
+        """In the router's own terms."""
+        return exception_rules.Cancel(note_text(self.note or ""), self.disposition_code or "")
 
 
 class ManualReclassifyAction(_Kind, tag="manualReclassify"):
@@ -169,6 +183,14 @@ class ManualReclassifyAction(_Kind, tag="manualReclassify"):
     worker_selectors: WorkerSelectors = []
     id: Reference = ""
 
+    def cut(self) -> exception_rules.Action:
+        """In the router's own terms."""
+        return exception_rules.Change(
+            self.queue_id or "",
+            None if self.priority is UNSET else self.priority,
+            model.selectors_text(selector.stored() for selector in self.worker_selectors),
+        )
+
 
 class ReclassifyAction(_Kind, tag="reclassify"):
     """Classifies the job again, with other labels or by another policy."""
@@ -176,6 +198,11 @@ class ReclassifyAction(_Kind, tag="reclassify"):
     classification_policy_id: Reference | UnsetType = UNSET
     labels_to_upsert: Labels = {}
     id: Reference = ""
+
+    def cut(self) -> exception_rules.Action:
+        """In the router's own terms."""
+        labels = labels_text(self.labels_to_upsert, "labelsToUpsert")
+        return exception_rules.Classify(self.classification_policy_id or "", labels)
 
 
 class ExceptionRule(msgspec.Struct, rename="camel"):
@@ -186,6 +213,11 @@ class ExceptionRule(msgspec.Struct, rename="camel"):
     actions: Annotated[
         list[CancelAction | ManualReclassifyAction | ReclassifyAction], Meta(max_length=MAX_ENTRIES)
     ]
+
+    def cut(self) -> exception_rules.Rule:
+        """In the router's own terms."""
+        trigger, threshold = self.trigger.cut()
+        return exception_rules.Rule(self.id, trigger, threshold, [action.cut() for action in self.actions])
 
 
 class ExceptionPolicy(PolicyBody, kw_only=True):
@@ -201,14 +233,13 @@ class ExceptionPolicy(PolicyBody, kw_only=True):
         for rule in self.exception_rules:
             for action in rule.actions:
                 action.id = action.id or str(uuid4())
-                if isinstance(action, ReclassifyAction):
-                    labels_text(action.labels_to_upsert, "labelsToUpsert")
 
     def control(self) -> dict[str, Any]:
-        """How many rules there are, and the classification policies that they refer to."""
+        """What its rules do, and the classification policies that they refer to."""
         actions = [action for rule in self.exception_rules for action in rule.actions]
         named = [a.classification_policy_id for a in actions if isinstance(a, ReclassifyAction)]
-        return {"rules": len(self.exception_rules), "uses": list(dict.fromkeys(filter(None, named)))}
+        rules = exception_rules.rules_text([rule.cut() for rule in self.exception_rules])
+        return {"rules": rules, "uses": list(dict.fromkeys(filter(None, named)))}
 
 
 # ---- as stored ---------------------------------------------------------------------------------------------

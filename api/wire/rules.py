@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from api.wire.values import MAX_ENTRIES, Key, LabelOperator, Seconds, Uri, check_value
+from api.wire.values import MAX_ENTRIES, Key, LabelOperator, Seconds, Uri, check_value, stored_selector
+from engine import model
 
 Secret = Annotated[str, Meta(max_length=4096)]
 Expression = Annotated[str, Meta(min_length=1)]
@@ -98,6 +99,12 @@ class WorkerSelector(msgspec.Struct, rename="camel", kw_only=True):
     def __post_init__(self) -> None:
         self.status = "active"
         check_value(self.value)
+
+    def stored(self) -> model.Selector:
+        """As it is stored with a job."""
+        return stored_selector(
+            self.key, self.label_operator, self.value, self.expires_after_seconds, self.expedite
+        )
 
 
 QueueSelectors = Annotated[list[QueueSelector], Meta(max_length=MAX_ENTRIES)]

@@ -149,6 +149,19 @@ def number(value: float) -> int | float:
 # ---- worker selectors of jobs ------------------------------------------------------------------------------
 
 
+def stored_selector(
+    key: str, label_operator: LabelOperator, value: Any, seconds: float | UnsetType, expedite: bool
+) -> model.Selector:
+    """A worker selector as it is stored; its value must have been checked."""
+    return model.Selector(
+        key,
+        _SIGNS[label_operator],
+        "" if value is UNSET else encode(value).decode(),
+        "" if seconds is UNSET else str(seconds),
+        expedite,
+    )
+
+
 class WorkerSelector(msgspec.Struct, rename="camel"):
     """A worker selector as a client sends it."""
 
@@ -161,9 +174,9 @@ class WorkerSelector(msgspec.Struct, rename="camel"):
     def stored(self) -> model.Selector:
         """As it is stored."""
         check_value(self.value)
-        value = "" if self.value is UNSET else encode(self.value).decode()
-        seconds = "" if self.expires_after_seconds is UNSET else str(self.expires_after_seconds)
-        return model.Selector(self.key, _SIGNS[self.label_operator], value, seconds, self.expedite)
+        return stored_selector(
+            self.key, self.label_operator, self.value, self.expires_after_seconds, self.expedite
+        )
 
     @classmethod
     def of(cls, stored: model.Selector) -> WorkerSelector:

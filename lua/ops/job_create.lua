@@ -4,7 +4,7 @@
 --- Replies: outcome (created, updated, exists), op, the record as it is before its enqueue; of a new job only what the router has
 ---   made: status, created_at, notes (where some were given); doc and rev are 1, created is op, modified_at is created_at
 --- Refuses: CHANGED, INVALID (no queue, or an unknown one), UNSUPPORTED (what does not act yet), BAD_CALL
---- Events: JobReceived, then JobQueued, or JobWaitingForActivation of a schedule in the past
+--- Events: JobReceived, then (JobExceptionTriggered, each rule) JobQueued, or JobWaitingForActivation of a schedule in the past
 
 local FIRST_STATUS = {
   queueAndMatch = "created",
@@ -18,6 +18,7 @@ local FORMER = {
   "enqueued_at",
   "entered_at",
   "expired_to",
+  "fired",
   "attached",
   "assignment",
   "worker",

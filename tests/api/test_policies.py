@@ -6,8 +6,10 @@ import json
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
+from engine import exception_rules
 from engine.commands import PolicyRead, PolicyUpsert
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -200,6 +202,7 @@ SHOWN_SELECTOR = {
     "labelOperator": "lessThan",
     "value": 5,
 }
+CUT_SELECTOR = '"k"\t<\t5\t2\t0\t'
 RULE = {"kind": "static", "value": True}
 
 
@@ -243,7 +246,7 @@ def test_least_classification(client: Any, policies: Any) -> None:
     assert list(response.json) == ["id", "queueSelectorAttachments", "workerSelectorAttachments", "etag"]
 
 
-EXCEPTIONS = [
+EXCEPTIONS: list[dict[str, Any]] = [
     {
         "id": "long",
         "trigger": {"kind": "queue-length", "threshold": 10.0},
@@ -283,7 +286,26 @@ def test_exceptions(client: Any, store: Any, policies: Any) -> None:
         {"kind": "reclassify", "classificationPolicyId": "cp", "labelsToUpsert": {"a": 1.0}},
         {"kind": "reclassify", "labelsToUpsert": {}},
     ]
-    assert (written(store).rules, written(store).uses) == (2, ["cp"])
+    assert written(store).uses == ["cp"]
+
+
+def test_exception_rules_in_the_terms_of_the_router(client: Any, store: Any, policies: Any) -> None:
+    client("PATCH", PATHS["exception"], {"exceptionRules": EXCEPTIONS})
+    text = written(store).rules
+    first, second = msgspec.json.decode(text, type=list[exception_rules.Rule])
+    assert (first.id, first.trigger, first.threshold) == (EXCEPTIONS[0]["id"], "length", 10)
+    assert first.actions == [exception_rules.Cancel(), exception_rules.Cancel('"n"', "d")]
+    assert (second.trigger, second.threshold) == ("wait", 500)
+    assert second.actions == [
+        exception_rules.Change(),
+        exception_rules.Change("q", 5, CUT_SELECTOR),
+        exception_rules.Classify("cp", '"a":1.0'),
+        exception_rules.Classify(),
+    ]
+    client("PATCH", PATHS["exception"], {"name": "ids of actions do not matter to the router"})
+    assert written(store).rules == text
+    client("PATCH", PATHS["exception"], {"exceptionRules": []})
+    assert written(store).rules == ""
 
 
 def test_rules_sent_again_without_ids_of_actions_are_a_change(client: Any, policies: Any) -> None:

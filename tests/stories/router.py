@@ -29,6 +29,7 @@ from engine.model import (
     json_text,
     members_text,
     notes_text,
+    selectors,
     selectors_text,
     strings_text,
     undated_selectors,
@@ -278,6 +279,10 @@ class Router:
 
     def read(self, job_id: str) -> JobRecord:
         return JobRecord.parse(self.run(c.JobRead(job_id)))
+
+    def selectors(self, job_id: str) -> list[Selector]:
+        """Its requested selectors."""
+        return selectors(self.read(job_id).selectors)
 
     def status(self, job_id: str) -> str:
         return self.read(job_id).status

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine import commands as c
+from engine.exception_rules import Classify, Rule, rules_text
 from tests.stories.router import START, Router, wants
 
 MINUTE = 60_000
@@ -186,7 +187,7 @@ def test_references_must_exist(router: Router) -> None:
     with router.refuses(
         "INVALID", "Provided ClassificationPolicyId: nope for ReclassifyExceptionAction does not exist"
     ):
-        router.policy_of("exception", "e", rules=1, uses=["nope"])
+        router.policy_of("exception", "e", uses=["nope"])
     with router.refuses("INVALID", "nope"):
         router.policy_of("classification", "cp", fallback="nope")
     router.job("j1")
@@ -196,10 +197,12 @@ def test_references_must_exist(router: Router) -> None:
 
 # ---- what does not act yet -----------------------------------------------------------------------
 
+CLASSIFIES = rules_text([Rule("r", "wait", 1, [Classify()])])
+
 
 def test_jobs_that_need_what_does_not_act_are_refused(router: Router) -> None:
     router.policy_of("classification", "cp")
-    router.policy_of("exception", "rules", rules=1)
+    router.policy_of("exception", "rules", rules=CLASSIFIES)
     router.policy("scored", scoring="expression")
     router.queue("q2", exception="rules")
     router.queue("q3", distribution="scored")
@@ -220,14 +223,14 @@ def test_jobs_that_need_what_does_not_act_are_refused(router: Router) -> None:
 @pytest.mark.parametrize("mode", ["queueAndMatch", "suspend"])
 def test_policies_that_do_not_act_cannot_come_over_a_waiting_job(router: Router, mode: str) -> None:
     router.policy_of("exception", "e")
-    router.policy_of("exception", "rules", rules=1)
+    router.policy_of("exception", "rules", rules=CLASSIFIES)
     router.policy("scored", scoring="expression")
     router.queue(exception="e")
     router.job("j1", mode=mode)
     with router.refuses("UNSUPPORTED"):
         router.policy(scoring="expression")
     with router.refuses("UNSUPPORTED"):
-        router.policy_of("exception", "e", rules=2)
+        router.policy_of("exception", "e", rules=CLASSIFIES)
     with router.refuses("UNSUPPORTED"):
         router.queue(distribution="scored")
     with router.refuses("UNSUPPORTED"):
@@ -238,7 +241,7 @@ def test_policies_that_do_not_act_cannot_come_over_a_waiting_job(router: Router,
 
 
 def test_an_assigned_job_cannot_come_back_under_such_a_policy(router: Router) -> None:
-    router.policy_of("exception", "rules", rules=1)
+    router.policy_of("exception", "rules", rules=CLASSIFIES)
     router.queue("q2", exception="rules")
     router.worker("w1")
     router.job("j1")

@@ -104,6 +104,17 @@ def job_selectors_expired(r: Router, job: Job, expired: list[Selector]) -> None:
     )
 
 
+def job_exception_triggered(r: Router, job: Job, rule_id: str) -> None:
+    job_event(
+        r,
+        "ExceptionTriggered",
+        job,
+        f"/exceptionrule/{rule_id}",
+        ruleKey=rule_id,
+        exceptionRuleId=rule_id,
+    )
+
+
 def assignment_event(r: Router, kind: str, job: Job, assignment: str, worker: str, **data: object) -> None:
     data = {"assignmentId": assignment, "workerId": worker} | data
     job_event(r, kind, job, f"/assignment/{assignment}", **data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import events, offers, schedules, selectors
+from tests.twin import events, exceptions, offers, schedules, selectors
 from tests.twin.model import LIFETIME, Job, Reply, Router
 from tests.twin.policies import (
     check_counters,
@@ -65,12 +65,15 @@ def remember(r: Router, job: Job, action: str, request: str) -> None:
 
 def enqueue(r: Router, job: Job, stay: bool = True) -> None:
     """Puts a job into its queue, with the number and time of its first enqueue; perhaps a new stay begins."""
+    if stay and not exceptions.admit(r, job):
+        return
     if job.status != "queued":
         move(r, job, "queued")
     if not job.seq:
         job.seq, job.enqueued_at = r.number(), r.now
     if stay:
         job.entered_at = r.now
+        job.fired.clear()
     events.job_queued(r, job)
     expire_selectors(r, job)
     arm_selectors(r, job)
@@ -81,6 +84,7 @@ def leave_queue(r: Router, job: Job, lost: bool = False) -> None:
     """Its offers are revoked and its selectors' clocks ring no more."""
     offers.revoke_all(r, job, lost)
     r.agenda.pop(f"selector:{job.id}", None)
+    r.agenda.pop(f"exception:{job.id}", None)
 
 
 def expire_selectors(r: Router, job: Job) -> None:
@@ -223,7 +227,7 @@ def cancel_now(r: Router, job: Job, disposition: str, note: str) -> None:
     if job.status == "queued":
         leave_queue(r, job)
     schedules.stop(r, job)
-    if job.status in ("assigned", "completed"):
+    if job.assignment and job.status in ("assigned", "completed"):
         job.closed_at = r.now
         offers.release(r, job)
     r.agenda.pop(f"close:{job.id}", None)

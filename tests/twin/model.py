@@ -226,6 +226,8 @@ class Job:
     requests: dict[str, str] = field(default_factory=dict)
     entered_at: int = 0
     """When its present stay in the queue began."""
+    fired: set[tuple[str, str]] = field(default_factory=set)
+    """Policy and id of the rules of the wait that have fired in this stay."""
     event: str = ""
     """The place of its last event."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from engine import commands as c
+from engine.exception_rules import Cancel, Change, Classify, Rule, rules_text
 from tests.twin.model import DAY, Job, Offer, Router
 from tests.twin.texts import lines
 
@@ -168,6 +169,7 @@ class Maker:
         self.selecting = d.choice([0.0, 0.2, 0.7])
         self.labelling = d.choice([0.0, 0.5, 1.0])
         self.expiring = d.choice([0.0, 0.0, 0.5])
+        self.excepting = d.choice([0.0, 0.3, 0.9])
         self.asking_id = d.choice([0.15, 0.6])
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
@@ -198,6 +200,7 @@ class Maker:
         self.most_offers, self.maxima, self.limits = d.choice([1, 2]), [None], [0]
         self.capacities, self.costs = d.choice([[2], [3], [5]]), d.choice([[1], [1, 2], [1, 2, 3]])
         self.offer_ms, self.delays, self.vary = [60_000], [0, 1, 100], 0.0
+        self.excepting = 0.0
         self.batch, self.worker_offers = 100, 1_000
         self.weights |= {"accept": 22, "complete": 16, "close": 16, "decline": d.choice([0, 2, 6])}
         self.weights |= {"worker": 3, "update": 1, "policy": 0, "queue": 0, "delete": 1}
@@ -305,6 +308,7 @@ class Maker:
         """Settings, policies, queues and some workers to begin with."""
         steps = [self.settings()]
         steps += [self.policy(p) for p in self.policies]
+        steps += [self.exception_policy(p) for p in ("e1", "e2")]
         steps += [self.queue(q) for q in self.queues]
         steps += [self.worker(w, 0.9) for w in self.workers if self.dice.random() < 0.8]
         return steps
@@ -343,7 +347,7 @@ class Maker:
 
     def policy(self, policy_id: str = "") -> Step:
         d = self.dice
-        if not policy_id and d.random() < 0.4:
+        if not policy_id and d.random() < 0.5:
             return self.other_policy()
         most = d.randint(1, self.most_offers)
         return Step(
@@ -364,14 +368,36 @@ class Maker:
 
     def other_policy(self) -> Step:
         d = self.dice
-        if d.random() < 0.5:
+        if d.random() < 0.3:
             fallback = d.choice(["", *self.queues])
             return Step(c.PolicyUpsert(kind="classification", id="c1", doc=PRESENT, fallback=fallback))
-        uses = ["c1"] if d.random() < 0.3 else []
+        return self.exception_policy(d.choice(["e1", "e2"]))
+
+    def exception_policy(self, policy_id: str) -> Step:
+        d = self.dice
+        rules = [self.rule(f"r{i}") for i in d.sample(range(4), d.choice([0, 1, 1, 2, 3]))]
+        uses = ["c1"] if d.random() < 0.1 else []
         return Step(
-            c.PolicyUpsert(
-                kind="exception", id=d.choice(["e1", "e2"]), doc=PRESENT, rules=d.choice([0, 0, 1]), uses=uses
-            )
+            c.PolicyUpsert(kind="exception", id=policy_id, doc=PRESENT, rules=rules_text(rules), uses=uses)
+        )
+
+    def rule(self, rule_id: str) -> Rule:
+        d = self.dice
+        actions = [self.action() for _ in range(d.choice([0, 1, 1, 1, 2]))]
+        if d.random() < 0.4:
+            return Rule(rule_id, "length", d.choice([1, 2, 3, 8]), actions)
+        return Rule(rule_id, "wait", d.choice([1, 500, 1_000, 3_000, 20_000]), actions)
+
+    def action(self) -> Cancel | Change | Classify:
+        d = self.dice
+        if d.random() < 0.2:
+            return Cancel(self.note(), d.choice(["", "late"]))
+        if d.random() < 0.02:
+            return Classify("", self.labels(0.5))
+        return Change(
+            d.choice(["", *self.queues, "nobody"]),
+            d.choice([None, None, 1, 7, -100, 100]),
+            self.selectors() if d.random() < 0.4 else "",
         )
 
     def queue(self, queue_id: str = "") -> Step:
@@ -384,7 +410,7 @@ class Maker:
                 distribution=d.choice(
                     self.policies if queue_id or d.random() < 0.9 else ["d9", "nobody", ""]
                 ),
-                exception="" if queue_id or d.random() < 0.7 else d.choice(["e1", "e2"]),
+                exception=d.choice(["e1", "e2"]) if d.random() < self.excepting else "",
                 labels=self.labels(0.3),
             )
         )

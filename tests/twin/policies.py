@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from engine import commands as c
 from engine.errors import Refused
+from tests.twin import exceptions
 from tests.twin.model import Job, Policy, Queue, Reply, Router
 
 MODES = ("roundRobin", "longestIdle", "bestWorker")
@@ -30,7 +32,14 @@ def not_acting(r: Router, distribution: str, exception: str) -> bool:
     """Would these policies need what does not act yet?"""
     if r.policies["distribution", distribution].fields["scoring"]:
         return True
-    return exception != "" and int(str(r.policies["exception", exception].fields["rules"])) > 0
+    return exception != "" and classifies(str(r.policies["exception", exception].fields["rules"]))
+
+
+def classifies(rules: str) -> bool:
+    """Does any of these exception rules classify jobs again?"""
+    return any(
+        action["kind"] == "classify" for rule in json.loads(rules or "[]") for action in rule["actions"]
+    )
 
 
 def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
@@ -49,7 +58,7 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
     if a.kind == "classification" and a.fallback and a.fallback not in r.queues:
         raise Refused("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
     users = [q for q in r.queues.values() if getattr(q, a.kind, None) == a.id]
-    if (a.scoring or a.rules) and any(unfinished(r, q.id) for q in users):
+    if (a.scoring or classifies(a.rules)) and any(unfinished(r, q.id) for q in users):
         raise Refused("UNSUPPORTED", "")
     outcome = "updated" if policy else "created"
     if not policy:
@@ -78,9 +87,13 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
 
 
 def plan(policy: Policy) -> list[object]:
-    """What of a distribution policy matters to waiting jobs (nothing of a new one)."""
-    names = ("mode", "expires_ms", "max_offers", "bypass", "descending")
-    return [policy.fields[name] for name in names] if policy.kind == "distribution" and policy.fields else []
+    """What of a policy matters to waiting jobs (nothing of a new one)."""
+    names = {
+        "distribution": ("mode", "expires_ms", "max_offers", "bypass", "descending"),
+        "exception": ("rules",),
+        "classification": (),
+    }
+    return [policy.fields[name] for name in names[policy.kind]] if policy.fields else []
 
 
 def count(r: Router, record: Any) -> None:
@@ -114,9 +127,10 @@ def review_due(r: Router, queue_id: str) -> None:
 
 
 def take_policy(r: Router, job: Job) -> None:
-    """The job counts with its queue's policy as it is now."""
+    """The job counts with its queue's policies as they are now."""
     policy = r.distribution(job.queue)
     job.max_offers, job.bypass = int(str(policy["max_offers"])), bool(policy["bypass"])
+    exceptions.arm(r, job)
 
 
 def policy_record(policy: Policy) -> Reply:
@@ -166,7 +180,7 @@ def queue_upsert(r: Router, a: c.QueueUpsert) -> Reply:
     outcome = "updated" if queue else "created"
     if not queue:
         queue = r.queues[a.id] = Queue(a.id, doc=0, rev=0, created=number)
-    moved = outcome == "updated" and queue.distribution != a.distribution
+    moved = outcome == "updated" and (queue.distribution, queue.exception) != (a.distribution, a.exception)
     queue.name, queue.labels = a.name, a.labels
     queue.distribution, queue.exception = a.distribution, a.exception
     count(r, queue)

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import jobs, offers, policies, schedules, workers
+from tests.twin import exceptions, jobs, offers, policies, schedules, workers
 from tests.twin.matching import settle
 from tests.twin.model import Reply, Router
 
@@ -107,6 +107,7 @@ def do_row(r: Router, kind: str, rest: str) -> None:
             offers.close_now(r, job)
     else:
         rows = {
+            "exception": exceptions.due,
             "idle": workers.idle_due,
             "life": jobs.life_due,
             "selector": jobs.selector_due,

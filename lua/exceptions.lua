@@ -1,0 +1,174 @@
+-- Exceptions: what the rules of a queue's exception policy do to jobs that would join a long queue, or have waited long in it.
+--
+-- Rules of the length are looked at before a job joins. Of the rules of the wait the next one stands on the agenda, one row a
+-- job, for as long as the job is in the queue. A rule of the wait fires once in a stay; a rule of the length once on a way in,
+-- however often queues send the job on.
+
+-- ---- actions ----------------------------------------------------------------------------------------------------
+
+-- a job is not sent where it could not be created either
+local function can_take(queue_id)
+  local queue = queues.load(queue_id)
+  return queue and not policies.not_acting(queue.distribution, queue.exception)
+end
+
+local function cancel(job, action)
+  jobs.cancel(job, action.disposition or "", action.note or "")
+end
+
+local function change(job, action)
+  local moves = action.queue and action.queue ~= job.queue and can_take(action.queue)
+  local wanted = action.selectors and action.selectors ~= "" and job_selectors.started(job, action.selectors)
+  -- offers of a changed job are revoked before the change; another priority alone leaves them
+  if job.status == "queued" and (moves or (wanted and wanted ~= (job.selectors or ""))) then
+    jobs.dequeue(job)
+  end
+  if moves then
+    jobs.change_queue(job, action.queue)
+  end
+  if wanted then
+    jobs.set(job, "selectors", wanted)
+  end
+  if action.priority then
+    jobs.set(job, "priority", action.priority ~= 1 and action.priority or nil)
+  end
+  jobs.rewrite(job)
+  jobs.revise(job)
+end
+
+local ACTIONS = { cancel = cancel, change = change }
+
+-- does what a rule says, in the order of its actions; false when that has ended the job
+local function fire(job, rule)
+  events.job_exception_triggered(job, rule.id)
+  for _, action in ipairs(rule.actions) do
+    ACTIONS[action.kind](job, action)
+    if jobs.FINISHED[job.status] then
+      return false
+    end
+  end
+  return true
+end
+
+-- one rule of one policy, as a line
+local function name_of(queue, rule)
+  return texts.json(queue.exception) .. "\t" .. texts.json(rule.id)
+end
+
+-- ---- the length of a queue ----------------------------------------------------------------------------------------
+
+-- the first rule that the length of a queue meets, of those that have not fired on this way in
+local function next_length_rule(job, queue, fired)
+  local rules = exception_rules.of_queue(queue)
+  if not rules or not rules.length[1] then
+    return nil
+  end
+  -- one that leaves the queue for another still stands in its order
+  local length = redis.call("ZCARD", keys.queue_order(queue.id)) - (job.in_queue == queue.id and 1 or 0)
+  for _, rule in ipairs(rules.length) do
+    if length < rule.threshold then
+      return nil
+    end
+    local name = name_of(queue, rule)
+    if not fired[name] then
+      fired[name] = true
+      return rule
+    end
+  end
+  return nil
+end
+
+--- What happens to a job before it joins its queue: it may be changed, sent to another queue, or cancelled.
+---@return boolean joins false when it was cancelled
+function exceptions.admit(job)
+  local fired = {}
+  local rule = next_length_rule(job, queues.load(job.queue), fired)
+  while rule do
+    if not fire(job, rule) then
+      return false
+    end
+    rule = next_length_rule(job, queues.load(job.queue), fired)
+  end
+  return true
+end
+
+-- ---- the wait in a queue --------------------------------------------------------------------------------------------
+
+local function has_fired(job, name)
+  return job.fired ~= nil and string.find("\n" .. job.fired .. "\n", "\n" .. name .. "\n", 1, true) ~= nil
+end
+
+local function entered_at(job)
+  return job.entered_at or job.enqueued_at
+end
+
+--- When the next rule fires on a waiting job: epoch ms, or nil.
+function exceptions.next_due(job)
+  local queue = queues.load(job.queue)
+  local rules = exception_rules.of_queue(queue)
+  for _, rule in ipairs(rules and rules.wait or {}) do
+    if not has_fired(job, name_of(queue, rule)) then
+      return entered_at(job) + rule.threshold
+    end
+  end
+  return nil
+end
+
+--- Puts the next rule of a waiting job on the agenda, as its queue's policy is now.
+function exceptions.arm(job)
+  if not job.exception_at and not queues.load(job.queue).exception then
+    return
+  end
+  local due = exceptions.next_due(job)
+  if due and due ~= job.exception_at then
+    agenda.add("exception:" .. job.id, due)
+  elseif not due and job.exception_at then
+    agenda.remove("exception:" .. job.id)
+  end
+  jobs.set(job, "exception_at", due)
+end
+
+--- A job leaves its queue: no rule fires any more.
+function exceptions.disarm(job)
+  if job.exception_at then
+    agenda.remove("exception:" .. job.id)
+    jobs.set(job, "exception_at", nil)
+  end
+end
+
+-- fires a rule of the wait; false when the job is not in its old stay any more
+local function fire_in_queue(job, rule, queue)
+  if not fire(job, rule) then
+    return false
+  end
+  local moved = job.queue ~= queue.id
+  if rule.requeues then
+    jobs.enqueue(job, moved)
+  end
+  return not moved
+end
+
+--- A due row: a job has waited so long that a rule fires, perhaps several.
+function exceptions.due(id)
+  local job = jobs.load(id)
+  if not job or job.status ~= "queued" then
+    return
+  end
+  op.number()
+  jobs.set(job, "exception_at", nil)
+  match.touch_job(job)
+  local queue = queues.load(job.queue)
+  local rules = exception_rules.of_queue(queue)
+  for _, rule in ipairs(rules and rules.wait or {}) do
+    if entered_at(job) + rule.threshold > clock.now then
+      return
+    end
+    local name = name_of(queue, rule)
+    if not has_fired(job, name) then
+      jobs.set(job, "fired", job.fired and job.fired .. "\n" .. name or name)
+      if not fire_in_queue(job, rule, queue) then
+        return
+      end
+    end
+  end
+end

@@ -1,0 +1,109 @@
+"""Exception policies: the rules that fire before a job joins its queue and while it waits (semantics 9)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tests.twin import events, jobs, selectors
+from tests.twin.model import Job, Router
+from tests.twin.policies import not_acting
+
+
+@dataclass
+class Rule:
+    policy: str
+    id: str
+    trigger: str
+    threshold: int
+    actions: list[dict[str, Any]]
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return (self.policy, self.id)
+
+
+def rules_of(r: Router, queue_id: str, trigger: str) -> list[Rule]:
+    """The rules of a queue with this trigger: by threshold, then as they stand in its policy."""
+    policy = r.queues[queue_id].exception
+    text = str(r.policies["exception", policy].fields["rules"]) if policy else ""
+    rules = [Rule(policy, **row) for row in json.loads(text or "[]")]
+    return sorted((rule for rule in rules if rule.trigger == trigger), key=lambda rule: rule.threshold)
+
+
+def admit(r: Router, job: Job) -> bool:
+    """What happens before a job joins: each rule that the length meets fires once on the way in (C1)."""
+    fired = set()
+
+    def meets(rule: Rule) -> bool:
+        ahead = sum(j is not job for j in r.queued_in(job.queue))
+        return ahead >= rule.threshold and rule.name not in fired
+
+    while rule := next((x for x in rules_of(r, job.queue, "length") if meets(x)), None):
+        fired.add(rule.name)
+        fire(r, job, rule)
+        if job.finished:
+            return False
+    return True
+
+
+def arm(r: Router, job: Job) -> None:
+    """The next rule of a waiting job stands on the agenda."""
+    r.agenda.pop(f"exception:{job.id}", None)
+    if job.status == "queued":
+        left = [rule for rule in rules_of(r, job.queue, "wait") if rule.name not in job.fired]
+        if left:
+            r.agenda[f"exception:{job.id}"] = job.entered_at + left[0].threshold
+
+
+def due(r: Router, job_id: str) -> None:
+    """It has waited so long that a rule fires, perhaps several; those of its old queue stop when it moves."""
+    job = r.jobs.get(job_id)
+    if not job or job.status != "queued":
+        return
+    r.number()
+    queue = job.queue
+    for rule in rules_of(r, queue, "wait"):
+        if rule.name in job.fired or job.entered_at + rule.threshold > r.now:
+            continue
+        job.fired.add(rule.name)
+        fire(r, job, rule)
+        if job.finished:
+            return
+        moved = job.queue != queue
+        if any(action["kind"] == "change" for action in rule.actions):
+            jobs.enqueue(r, job, stay=moved)
+        if moved:
+            return
+    jobs.take_policy(r, job)
+
+
+def fire(r: Router, job: Job, rule: Rule) -> None:
+    """Its actions in their order, until one ends the job."""
+    events.job_exception_triggered(r, job, rule.id)
+    for action in rule.actions:
+        if job.finished:
+            return
+        if action["kind"] == "cancel":
+            disposition = action.get("disposition") or "Cancelled"
+            jobs.cancel_now(r, job, disposition, action.get("note", ""))
+        else:
+            change(r, job, action)
+
+
+def change(r: Router, job: Job, action: dict[str, Any]) -> None:
+    """Sets what is given (C2); another priority alone leaves the offers."""
+    queue = r.queues.get(action.get("queue", ""))
+    if not queue or not_acting(r, queue.distribution, queue.exception):
+        queue = r.queues[job.queue]
+    chosen = job.selectors
+    if given := selectors.parse(action.get("selectors", "")):
+        added_at = r.now if job.seq else None
+        chosen = selectors.text_of(selectors.merged(job.selector_list, given, added_at))
+    if job.status == "queued" and (queue.id, chosen) != (job.queue, job.selectors):
+        jobs.leave_queue(r, job)
+    job.queue, job.selectors = queue.id, chosen
+    job.priority = action.get("priority", job.priority)
+    job.doc += 1
+    jobs.revise(r, job)
