@@ -3,7 +3,7 @@
 -- bounds its steps.
 
 local MANY = 1000
-local memo = { size = 0, of = {}, most = 128 }
+local memo = { size = 0, of = {} }
 
 -- the value of a closure; nil and the reason when the expression fails
 local function attempt(run, given)

@@ -44,7 +44,9 @@ NUMBER: /([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?/
 TEXT: /"(?:[^"]|"")*"/
 NAME: /[^\W\d]\w*|'(?:[^']|'')+'/
 
-%ignore /\s+/
-%ignore %COMMENT%
-""".replace("%COMMENT%", r"/\/\/[^\r\n]*|\/\*(?s:.)*?\*\//")
-"""In lark's notation. A comment is that of C: to the end of its line, or between its marks."""
+COMMENT: /\/\/[^\r\n]*|\/\*(?s:.)*?\*\//
+SPACE: /\s+/
+%ignore COMMENT
+%ignore SPACE
+"""
+"""In lark's notation."""
