@@ -62,8 +62,7 @@ local function ranked_classes(job, wanted, active, descending)
     return known.groups
   end
   local asked, rows = document.members(job.labels or ""), {}
-  for _, hash in ipairs(redis.call("SMEMBERS", keys.queue_classes(wanted.queue))) do
-    local class = classes.get(hash)
+  for _, class in ipairs(supply.candidates(wanted)) do
     if class.channels[wanted.channel] and selectors.class_fits(wanted.selectors, class.labels) then
       local score, raw = scores.of(asked, active, class.labels, nil)
       rows[#rows + 1] = { class = class, score = score, raw = raw }
@@ -86,8 +85,7 @@ end
 -- where the score can see the worker's own Id, every ready worker is scored
 local function best_by_worker(job, wanted, active, descending)
   local asked, best = document.members(job.labels or ""), nil
-  for _, hash in ipairs(redis.call("SMEMBERS", keys.queue_classes(wanted.queue))) do
-    local class = classes.get(hash)
+  for _, class in ipairs(supply.candidates(wanted)) do
     local lane, channel = supply.lane(class, wanted.channel)
     if lane and selectors.class_fits(wanted.selectors, class.labels) then
       local top = supply.top(class, channel)

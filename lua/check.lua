@@ -224,6 +224,7 @@ local function check_worker(id)
   if worker.class then
     local class = classes.get(worker.class)
     expect(tonumber(redis.call("HGET", keys.class(class.hash), "size")) > 0, name, "has a class without members")
+    expect(label_index.has(class), name, "has a class whose labels are not indexed")
     for _, lane in ipairs(class.lanes) do
       check_lane(worker, class, lane, name)
     end

@@ -75,6 +75,10 @@ function keys.class_ready(lane)
   return prefix .. "class.ready:" .. lane
 end
 
+function keys.class_labels()
+  return prefix .. "class.labels"
+end
+
 function keys.demand()
   return prefix .. "demand"
 end

@@ -34,6 +34,12 @@ limits.NUMERAL = 256
 limits.DIRECT_LANES = 16
 --- Classes of a queue up to which compatible lanes are remembered.
 limits.REMEMBERED_CLASSES = 512
+--- Bytes of a text that the label index holds.
+limits.INDEXED_BYTES = 64
+--- Classes that are taken from the label index at a time.
+limits.INDEXED_CLASSES = 512
+--- So many classes of the label index cost about as much as one lane of a walk.
+limits.CLASSES_PER_LANE = 4
 
 --- The defaults by name, as specification of control fields.
 function limits.defaults()

@@ -40,7 +40,8 @@ end
 local memo = { size = 0, of = {} }
 
 -- the lanes of a queue that fit a demand class, or nil where they are too many to look at each;
--- kept under the version of the queue's set of classes, which names its whole history
+-- kept under the version of the queue's set of classes, which names its whole history.
+-- In a queue with many classes instead where the label index has those that may fit.
 local function fitting_lanes(wanted)
   local version = redis.call("GET", keys.queue_version(wanted.queue)) or ""
   local known = memo.of[wanted.name]
@@ -48,7 +49,7 @@ local function fitting_lanes(wanted)
     return known.lanes
   end
   if redis.call("SCARD", keys.queue_classes(wanted.queue)) > limits.REMEMBERED_CLASSES then
-    return nil
+    return nil, label_index.narrowest(wanted.selectors)
   end
   local lanes = {}
   for _, hash in ipairs(redis.call("SMEMBERS", keys.queue_classes(wanted.queue))) do
@@ -64,39 +65,7 @@ local function fitting_lanes(wanted)
   return lanes
 end
 
--- the best worker of a few lanes
-local function best_of(job, wanted, lanes)
-  if #lanes == 0 then
-    return nil
-  end
-  local bounds = redis.call("ZMSCORE", keys.queue_supply(wanted.queue), unpack(lanes))
-  local listed = {}
-  for i, lane in ipairs(lanes) do
-    if bounds[i] then
-      listed[#listed + 1] = { lane = lane, bound = tonumber(bounds[i]) }
-    end
-  end
-  table.sort(listed, function(a, b)
-    return a.bound < b.bound
-  end)
-  local best
-  for _, row in ipairs(listed) do
-    if best and row.bound >= best.score then
-      best.next_bound = row.bound
-      break
-    end
-    local class = supply.class_of_lane(row.lane)
-    local channel = class.channels[wanted.channel]
-    if row.bound <= supply.top(class, channel) then
-      local pick, first = first_of(job, wanted, row.lane, class, channel, best and best.score)
-      note_bound(wanted.queue, row.lane, row.bound, first)
-      best = pick or best
-    end
-  end
-  return best
-end
-
--- looks into one lane of the walk; the better of it and the best so far
+-- looks into one lane; the better of its first worker that may be asked and of the best so far
 local function look(job, wanted, lane, bound, best)
   local class = supply.class_of_lane(lane)
   local own, channel = supply.lane(class, wanted.channel)
@@ -111,11 +80,54 @@ local function look(job, wanted, lane, bound, best)
   return pick or best
 end
 
+-- those of some lanes that have ready workers in the queue, below a score, in the order of their bounds
+local function listed(queue, lanes, below)
+  local list = {}
+  if #lanes == 0 then
+    return list
+  end
+  for i, bound in ipairs(redis.call("ZMSCORE", keys.queue_supply(queue), unpack(lanes))) do
+    bound = tonumber(bound)
+    if bound and not (below and bound >= below) then
+      list[#list + 1] = { lane = lanes[i], bound = bound }
+    end
+  end
+  table.sort(list, function(a, b)
+    return a.bound < b.bound
+  end)
+  return list
+end
+
+-- the better of the best worker of some lanes and of the best so far
+local function best_of(job, wanted, lanes, best)
+  for _, row in ipairs(listed(wanted.queue, lanes, best and best.score)) do
+    if best and row.bound >= best.score then
+      best.next_bound = row.bound
+      break
+    end
+    best = look(job, wanted, row.lane, row.bound, best)
+  end
+  return best
+end
+
+-- the better of the best worker of a range of the label index and of the best so far
+local function best_of_range(job, wanted, range, best)
+  label_index.each_portion(range, function(hashes)
+    local lanes = {}
+    for _, hash in ipairs(hashes) do
+      lanes[#lanes + 1] = hash
+      lanes[#lanes + 1] = hash .. ":" .. wanted.channel
+    end
+    best = best_of(job, wanted, lanes, best)
+  end)
+  return best
+end
+
 --- The ready worker with the least load, of equal ones the longest available.
 ---@param wanted table the job's demand class
 ---@param alone boolean whether nothing else has changed since the router was at rest (then a waiting twin proves there is none)
 function longest_idle.pick(job, wanted, alone)
-  local best, from, count = nil, 0, 2
+  local best, from, count, range = nil, 0, 2, nil
   while true do
     local rows = redis.call("ZRANGE", keys.queue_supply(wanted.queue), from, from + count - 1, "WITHSCORES")
     for i = 1, #rows, 2 do
@@ -133,11 +145,17 @@ function longest_idle.pick(job, wanted, alone)
       if alone and demand.is_stuck(wanted.name, job.id) then
         return nil
       end
-      local lanes = #wanted.selectors > 0 and fitting_lanes(wanted)
+      local lanes
+      if #wanted.selectors > 0 then
+        lanes, range = fitting_lanes(wanted)
+      end
       if lanes then
         supply.corrections = nil
         return best_of(job, wanted, lanes)
       end
+    end
+    if range and range.count <= (from + count) * limits.CLASSES_PER_LANE then
+      return best_of_range(job, wanted, range, best)
     end
     from, count = from + count, math.min(count * 2, 256)
   end

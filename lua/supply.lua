@@ -62,6 +62,7 @@ function supply.join(worker)
   local class = classes.remember(hash, text)
   if redis.call("HINCRBY", keys.class(hash), "size", 1) == 1 then
     redis.call("HSET", keys.class(hash), "text", text)
+    label_index.enter(class)
     for _, queue in ipairs(class.queues) do
       change_classes(queue, hash, "+")
     end
@@ -86,6 +87,7 @@ function supply.leave(worker)
   end
   if redis.call("HINCRBY", keys.class(class.hash), "size", -1) == 0 then
     redis.call("DEL", keys.class(class.hash))
+    label_index.leave(class)
     for _, queue in ipairs(class.queues) do
       change_classes(queue, class.hash, "-")
       for _, lane in ipairs(class.lanes) do
@@ -95,6 +97,28 @@ function supply.leave(worker)
   end
   workers.set(worker, "class", nil)
   capacity.forget(worker, class)
+end
+
+--- The classes of a queue that may fit a demand class: with many, those that the label index gives for a selector.
+---@param wanted table demand class
+function supply.candidates(wanted)
+  local key, list = keys.queue_classes(wanted.queue), {}
+  local range = #wanted.selectors > 0
+    and redis.call("SCARD", key) > limits.REMEMBERED_CLASSES
+    and label_index.narrowest(wanted.selectors)
+  if not range then
+    for i, hash in ipairs(redis.call("SMEMBERS", key)) do
+      list[i] = classes.get(hash)
+    end
+    return list
+  end
+  label_index.each_portion(range, function(hashes)
+    for _, hash in ipairs(hashes) do
+      local class = classes.get(hash)
+      list[#list + 1] = class.serves[wanted.queue] and class or nil
+    end
+  end)
+  return list
 end
 
 -- ---- lanes -------------------------------------------------------------------------------------------------------
@@ -217,15 +241,9 @@ end
 function supply.correct()
   local list = supply.corrections
   if list then
-    if #list.raise > 0 then
-      redis.call("ZADD", keys.queue_supply(list.queue), unpack(list.raise))
-    end
-    if #list.drop > 0 then
-      redis.call("ZREM", keys.queue_supply(list.queue), unpack(list.drop))
-    end
-    if #list.idle > 0 then
-      redis.call("ZREM", keys.queue_turn(list.queue), unpack(list.idle))
-    end
+    portions.call("ZADD", keys.queue_supply(list.queue), list.raise)
+    portions.call("ZREM", keys.queue_supply(list.queue), list.drop)
+    portions.call("ZREM", keys.queue_turn(list.queue), list.idle)
     supply.corrections = nil
   end
 end

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from bench.entities import job, policy, queue, region_and_skill, worker
+from bench.entities import equal, job, policy, queue, region_and_skill, worker
 from bench.site import Offer, Site
 from engine import commands as c
+from engine.model import selectors_text
 
 Scenario = Callable[[Site], c.Command]
 
@@ -91,6 +92,17 @@ def closed(here: Site) -> str:
 def job_create(here: Site) -> c.Command:
     """The job is offered at once."""
     return new_job(here, staffed(here))
+
+
+@scenario
+def job_create__narrow(here: Site) -> c.Command:
+    """One of so many label classes fits that the label index is asked."""
+    name = fresh(here, "queue")
+    here.run(queue(name))
+    here.build(worker(n, {"name": f"person-{n}"}, queues=[name]) for n in here.take_serials(600))
+    return msgspec.structs.replace(
+        new_job(here, name), selectors=selectors_text(equal({"name": f"person-{here.serial - 2}"}))
+    )
 
 
 @scenario

@@ -113,6 +113,7 @@ def twin_state(r: Router) -> dict[str, Any]:
             }
             for j in r.jobs.values()
         },
+        "labels of no class": [],
     }
 
 
@@ -163,7 +164,14 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
         "queues": queues,
         "workers": workers,
         "jobs": jobs,
+        "labels of no class": strays(redis, root),
     }
+
+
+def strays(redis: Any, root: str) -> list[str]:
+    """Members of the label index whose class has no member any more."""
+    found = redis.zrange(f"{root}:class.labels", 0, -1)
+    return [member for member in found if not redis.exists(f"{root}:class:{member[-40:]}")]
 
 
 def bars(redis: Any, root: str, worker_id: str) -> list[str]:

@@ -19,7 +19,10 @@ from tests.twin.texts import lines
 
 PRESENT = -1
 """Placeholder of a document counter: the present one."""
-VALUES = ["1", "2", "1.0", "3.5", "-2", "0", '"x"', '"y"', '"1"', '""', "true", "false", '"é\\n\\"q"']
+VALUES = [
+    *("1", "2", "1.0", "3.5", "-2", "-0.5", "0", "-0", "true", "false"),
+    *('"x"', '"y"', '"xy"', '"x\\u0000\\u0001"', '"1"', '""', '"é\\n\\"q"'),
+]
 KEYS = ['"skill"', '"site"', '"a\\tb"']
 OPERATORS = ["=", "!=", "<", "<=", ">", ">="]
 JOB_FIELDS = [
