@@ -2,14 +2,14 @@
 --
 -- Rules of the length are looked at before a job joins. Of the rules of the wait the next one stands on the agenda, one row a
 -- job, for as long as the job is in the queue. A rule of the wait fires once in a stay; a rule of the length once on a way in,
--- however often queues send the job on.
+-- however often queues send the job on, and after a bounded number of them the job joins where it is.
 
 -- ---- actions ----------------------------------------------------------------------------------------------------
 
 -- a job is not sent where it could not be created either
 local function can_take(queue_id)
   local queue = queues.load(queue_id)
-  return queue and not policies.not_acting(queue.distribution, queue.exception)
+  return queue and not policies.not_acting(queue.distribution, exception_rules.of_queue(queue))
 end
 
 local function cancel(job, action)
@@ -82,12 +82,13 @@ end
 ---@return boolean joins false when it was cancelled
 function exceptions.admit(job)
   local fired = {}
-  local rule = next_length_rule(job, queues.load(job.queue), fired)
-  while rule do
-    if not fire(job, rule) then
+  for _ = 1, limits.RULES_ON_THE_WAY do
+    local rule = next_length_rule(job, queues.load(job.queue), fired)
+    if not rule then
+      return true
+    elseif not fire(job, rule) then
       return false
     end
-    rule = next_length_rule(job, queues.load(job.queue), fired)
   end
   return true
 end

@@ -57,7 +57,7 @@ end
 --- Refuses a queue whose policies ask for what does not act yet.
 function job_fields.check_queue(given)
   local queue = queues.load(given.queue)
-  local missing = policies.not_acting(queue.distribution, queue.exception)
+  local missing = policies.not_acting(queue.distribution, exception_rules.of_queue(queue))
   if missing then
     refuse.unsupported("queue '" .. given.queue .. "': " .. missing)
   end

@@ -23,6 +23,8 @@ limits.LISTED_ROWS = 1000
 limits.REMEMBERED_OFFERS = 16
 --- Jobs that a worker declines between two clearings of its bars; each looks at twice as many of them.
 limits.DECLINES_PER_CLEARING = 32
+--- Exception rules that fire on one way into a queue; a job that queues send on for longer joins where it is.
+limits.RULES_ON_THE_WAY = 100
 --- Entries that a memo of decoded texts holds before it starts anew. Small: all that is remembered makes each collection of
 --- Lua's garbage dearer, and with it every call.
 limits.MEMO = 256

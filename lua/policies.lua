@@ -34,13 +34,14 @@ function policies.need(kind, id)
 end
 
 --- What a queue's policies need that does not act yet, as text; nil when all of it acts.
-function policies.not_acting(distribution, exception)
+---@param distribution string
+---@param rules table|nil those of its exception policy
+function policies.not_acting(distribution, rules)
   if queues.plan_of(distribution).scoring then
     return "the scoringRule of distribution policy '" .. distribution .. "' does not act yet"
   end
-  local rules = exception and exception_rules.of_policy(exception)
   if rules and rules.classifies then
-    return "the reclassify action of exception policy '" .. exception .. "' does not act yet"
+    return "the reclassify action of its exception policy does not act yet"
   end
   return nil
 end

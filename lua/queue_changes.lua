@@ -26,7 +26,7 @@ local function verify(given, queue)
   if not queue or (queue.distribution == given.distribution and queue.exception == exception) then
     return
   end
-  local missing = policies.not_acting(given.distribution, exception)
+  local missing = policies.not_acting(given.distribution, exception and exception_rules.of_policy(exception))
   if missing and policies.has_waiting(given.id) then
     refuse.unsupported("jobs wait in queue '" .. given.id .. "': " .. missing)
   end

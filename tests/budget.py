@@ -7,6 +7,7 @@ scenarios stand in tests/lua/scenarios.py.
 CALLS = {
     "agenda_due": 10,
     "agenda_due__close": 29,
+    "agenda_due__exception": 29,
     "assignment_close": 14,
     "assignment_close__next": 24,
     "assignment_complete": 5,
@@ -17,8 +18,10 @@ CALLS = {
     "job_cancel": 14,
     "job_cancel__offered": 17,
     "job_create": 18,
+    "job_create__excepted": 19,
     "job_create__exists": 3,
     "job_create__narrow": 23,
+    "job_create__scheduled": 11,
     "job_create__waiting": 15,
     "job_delete": 9,
     "job_list": 3,

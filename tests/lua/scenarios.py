@@ -9,6 +9,7 @@ import msgspec
 from bench.entities import equal, job, policy, queue, region_and_skill, worker
 from bench.site import Offer, Site
 from engine import commands as c
+from engine.exception_rules import Cancel, Change, Rule, rules_text
 from engine.model import selectors_text
 
 Scenario = Callable[[Site], c.Command]
@@ -49,6 +50,15 @@ def staffed(here: Site) -> str:
     name = fresh(here, "queue")
     here.run(queue(name))
     here.build(worker(n, region_and_skill(n), queues=[name]) for n in here.take_serials(WORKERS))
+    return name
+
+
+def excepted(here: Site) -> str:
+    """A new queue without workers whose jobs are raised after a second; a hundred of them are too many."""
+    name = fresh(here, "queue")
+    rules = [Rule("long", "length", 100, [Cancel()]), Rule("late", "wait", 1_000, [Change(priority=9)])]
+    here.run(c.PolicyUpsert(kind="exception", id=name, document="{}", rules=rules_text(rules)))
+    here.run(msgspec.structs.replace(queue(name), exception=name))
     return name
 
 
@@ -109,6 +119,19 @@ def job_create__narrow(here: Site) -> c.Command:
 def job_create__waiting(here: Site) -> c.Command:
     """Nobody is there."""
     return new_job(here, "empty")
+
+
+@scenario
+def job_create__excepted(here: Site) -> c.Command:
+    """Nobody is there, and the queue has rules of its length and of the wait in it."""
+    return new_job(here, excepted(here))
+
+
+@scenario
+def job_create__scheduled(here: Site) -> c.Command:
+    """It is not to be activated before an hour from now."""
+    at = here.now + 3_600_000
+    return msgspec.structs.replace(new_job(here, "empty"), mode="scheduleAndSuspend", schedule_at=at)
 
 
 @scenario
@@ -359,6 +382,15 @@ def agenda_due__close(here: Site) -> c.Command:
     """A job is to be closed now."""
     here.run(c.AgendaDue())
     here.run(c.AssignmentClose(*completed(here), close_at=here.now + 1_000))
+    here.now += 1_000
+    return c.AgendaDue()
+
+
+@scenario
+def agenda_due__exception(here: Site) -> c.Command:
+    """A rule raises a job that has waited."""
+    here.run(c.AgendaDue())
+    here.run(new_job(here, excepted(here)))
     here.now += 1_000
     return c.AgendaDue()
 

@@ -158,6 +158,15 @@ def test_queues_that_send_a_job_in_a_circle(router: Router) -> None:
     assert router.order() == ["q-0", "j1"]
 
 
+def test_a_job_is_not_sent_on_for_ever(router: Router) -> None:
+    """After a hundred rules it joins where it is."""
+    excepts(router, [length(1, id=str(n)) for n in range(101)])
+    fill(router, 1)
+    router.job("j1")
+    assert router.told().count("JobExceptionTriggered j1") == 100
+    assert router.order() == ["q-0", "j1"]
+
+
 def test_every_way_into_a_queue_is_looked_at(router: Router) -> None:
     """Activation, unassignment and a move; not a change of a job that waits there already."""
     router.worker("w1", capacity=9)

@@ -10,6 +10,8 @@ from tests.twin import events, jobs, selectors
 from tests.twin.model import Job, Router
 from tests.twin.policies import not_acting
 
+RULES_ON_THE_WAY = 100
+
 
 @dataclass
 class Rule:
@@ -40,7 +42,9 @@ def admit(r: Router, job: Job) -> bool:
         ahead = sum(j is not job for j in r.queued_in(job.queue))
         return ahead >= rule.threshold and rule.name not in fired
 
-    while rule := next((x for x in rules_of(r, job.queue, "length") if meets(x)), None):
+    while len(fired) < RULES_ON_THE_WAY and (
+        rule := next((x for x in rules_of(r, job.queue, "length") if meets(x)), None)
+    ):
         fired.add(rule.name)
         fire(r, job, rule)
         if job.finished:
