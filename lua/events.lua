@@ -13,9 +13,12 @@ local OPERATORS = {
   [">="] = "GreaterThanOrEqual",
 }
 
+local function has_expired(selector, job)
+  return not selectors.is_active(selector, job.enqueued_at, job.expired_to or 0)
+end
+
 local function selector_json(selector, job)
-  local expires = selectors.expires_at(selector, job.enqueued_at)
-  local expired = expires and expires <= (job.expired_to or 0)
+  local expires, expired = selectors.expires_at(selector, job.enqueued_at), has_expired(selector, job)
   return '{"key":'
     .. selector.key
     .. ',"labelOperator":"'
@@ -105,12 +108,29 @@ function events.job_queued(job)
   job_event("RouterJobQueued", job, "/queue/" .. job.queue, waiting_selectors(job))
 end
 
+-- of a job's selectors those that have run out
+local function expired_json(text, job)
+  local expired = {}
+  for _, selector in ipairs(selectors.list(text)) do
+    if has_expired(selector, job) then
+      expired[#expired + 1] = selector
+    end
+  end
+  return selectors_json(expired, job)
+end
+
 function events.job_waiting_for_activation(job)
   job_event(
     "RouterJobWaitingForActivation",
     job,
     "",
-    waiting_selectors(job) .. scheduled_on(job) .. ',"unavailableForMatching":true'
+    waiting_selectors(job)
+      .. ',"expiredRequestedWorkerSelectors":'
+      .. expired_json(job.selectors or "", job)
+      .. ',"expiredAttachedWorkerSelectors":'
+      .. expired_json(job.attached or "", job)
+      .. scheduled_on(job)
+      .. ',"unavailableForMatching":true'
   )
 end
 

@@ -209,6 +209,20 @@ def test_clocks_of_selectors_start_when_it_is_queued(router: Router) -> None:
     assert router.told() == ["JobWorkerSelectorsExpired j1"]
 
 
+def test_what_is_told_of_selectors_when_it_waits(router: Router) -> None:
+    """All of them, and once more those that have run out."""
+    kept = wants("b", "=", 1)
+    router.job("j1", selectors=[wants("a", "=", 1, seconds=60), kept])
+    router.at(60_000)
+    router.events()
+    schedule(router, 60_000)
+    (waiting,) = router.events()
+    told = [selector["key"] for selector in waiting["data"]["requestedWorkerSelectors"]]
+    expired = [selector["key"] for selector in waiting["data"]["expiredRequestedWorkerSelectors"]]
+    assert (told, expired) == (["a", "b"], ["a"])
+    assert waiting["data"]["expiredAttachedWorkerSelectors"] == []
+
+
 def test_lists_by_status_and_time(router: Router) -> None:
     """By the time set while it is scheduled, then by the time at which it came due; both inclusive."""
     schedule(router, HOUR)

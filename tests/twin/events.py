@@ -82,8 +82,12 @@ def job_queued(r: Router, job: Job) -> None:
 
 
 def job_waiting_for_activation(r: Router, job: Job) -> None:
-    more = scheduled_on(job)
-    job_event(r, "WaitingForActivation", job, "", **waiting(job), **more, unavailableForMatching=True)
+    data = waiting(job) | scheduled_on(job)
+    active = job.active_selectors()
+    expired = [selector(job, s) for s in job.selector_list if s not in active]
+    data["expiredRequestedWorkerSelectors"] = expired
+    data["expiredAttachedWorkerSelectors"] = []
+    job_event(r, "WaitingForActivation", job, "", **data, unavailableForMatching=True)
 
 
 def scheduled_on(job: Job) -> Reply:
