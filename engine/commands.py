@@ -55,12 +55,12 @@ class PolicyUpsert(Command, frozen=True):
     distribution: expires_ms, mode, min_offers, max_offers, bypass, descending, scoring (kind of scoringRule).
     exception: rules as engine.exception_rules cuts them; uses = ids of the classification policies
     that its actions name.
-    classification: fallback = fallbackQueueId.
+    classification: fallback = fallbackQueueId; pipeline as engine.pipelines cuts it.
     """
 
     function = "jr_policy_upsert"
     creates = True
-    documents = ("document", "secret", "rules")
+    documents = ("document", "secret", "rules", "pipeline")
 
     kind: str
     id: str
@@ -78,6 +78,7 @@ class PolicyUpsert(Command, frozen=True):
     document: str = ""
     secret: str = ""
     rules: str = ""
+    pipeline: str = ""
 
     def when_full(self) -> Command | None:
         return PolicyUpdate(**_fields(self)) if self.doc else None

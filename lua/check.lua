@@ -110,6 +110,25 @@ local function check_assignment(job, name)
   )
 end
 
+-- jobs that may be without a queue: their policy has found none yet, or never did
+local UNQUEUED = {
+  pendingClassification = true,
+  classificationFailed = true,
+  scheduled = true,
+  waitingForActivation = true,
+  cancelled = true,
+}
+
+local function check_policy(job, name)
+  if job.classification and not jobs.FINISHED[job.status] then
+    local active = redis.call("HGET", keys.policy("classification", job.classification), "active")
+    expect(tonumber(active or 0) > 0, name, "is not counted by its classification policy")
+  end
+  expect(job.classification or not job.attached, name, "has attached selectors without a policy")
+  local aside = job.classification and (jobs.ASIDE[job.status] or jobs.FINISHED[job.status])
+  expect(not job.unclassified or aside, name, "waits for a classification although it is", job.status)
+end
+
 local function check_job(id)
   local job, name = jobs.load(id), "job " .. id
   if not job then
@@ -120,11 +139,14 @@ local function check_job(id)
     return
   end
   expect(jobs.TRANSITIONS[job.status], name, "has an unknown status")
-  expect(jobs.FINISHED[job.status] or queues.load(job.queue), name, "has a queue that does not exist")
+  expect(jobs.FINISHED[job.status] or not job.queue or queues.load(job.queue), name, "has a queue that does not exist")
+  expect(job.queue or UNQUEUED[job.status], name, "has no queue although it is", job.status)
   expect(score_in(keys.listing("jobs"), id) == tonumber(job.created), name, "is listed wrongly")
-  expect(score_in(keys.queue_jobs(job.queue), id) == tonumber(job.created), name, "is listed wrongly in its queue")
-  local order = job.status == "queued" and queues.score(job) or nil
-  expect(score_in(keys.queue_order(job.queue), id) == order, name, "stands wrongly in the order of its queue")
+  if job.queue then
+    expect(score_in(keys.queue_jobs(job.queue), id) == tonumber(job.created), name, "is listed wrongly in its queue")
+    local order = job.status == "queued" and queues.score(job) or nil
+    expect(score_in(keys.queue_order(job.queue), id) == order, name, "stands wrongly in the order of its queue")
+  end
   if job.status == "queued" then
     check_demand(job, name)
   end
@@ -132,6 +154,7 @@ local function check_job(id)
   check_selectors(job, name)
   check_schedule(job, name)
   check_exceptions(job, name)
+  check_policy(job, name)
   check_assignment(job, name)
   local finished = jobs.FINISHED[job.status] or false
   expect((score_in(keys.listing("finished"), id) ~= nil) == finished, name, "is wrongly among the finished")
@@ -233,6 +256,19 @@ end
 
 -- ---- queues and rest ---------------------------------------------------------------------------------------------------------
 
+local function check_label_set(queue, name)
+  local hash = redis.sha1hex(queue.labels or "")
+  expect(queue.label_set == hash, name, "has the label set of other labels")
+  expect(redis.call("HGET", keys.label_sets(), hash) == (queue.labels or ""), name, "has an unknown label set")
+  local length = score_in(keys.label_set(hash), queue.id)
+  expect(length, name, "is missing in its label set")
+  expect(
+    op.selecting == 0 or length == redis.call("ZCARD", keys.queue_order(queue.id)),
+    name,
+    "has another length in its label set"
+  )
+end
+
 local function check_queue(id)
   local queue, name = queues.whole(id), "queue " .. id
   if not queue then
@@ -242,6 +278,7 @@ local function check_queue(id)
   expect(score_in(keys.listing("queues"), id) == queue.created, name, "is listed wrongly")
   local used = redis.call("SISMEMBER", keys.policy_queues("distribution", queue.distribution), id)
   expect(used == 1, name, "is not known to its distribution policy")
+  check_label_set(queue, name)
   local unfinished = 0
   for _, job_id in ipairs(redis.call("ZRANGE", keys.queue_jobs(id), 0, limits.LISTED_ROWS - 1)) do
     if not jobs.FINISHED[redis.call("HGET", keys.job(job_id), "status")] then

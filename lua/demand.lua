@@ -171,11 +171,16 @@ end
 function demand.place(job)
   local queue, place, class = wanted(job)
   local moved = job.in_place ~= place
-  if job.in_queue and job.in_queue ~= queue then
+  local elsewhere = job.in_queue ~= queue
+  if elsewhere and job.in_queue then
     redis.call("ZREM", keys.queue_order(job.in_queue), job.id)
+    label_sets.count(job.in_queue, -1)
   end
-  if queue and (job.in_queue ~= queue or moved) then
+  if queue and (elsewhere or moved) then
     redis.call("ZADD", keys.queue_order(queue), place, job.id)
+  end
+  if queue and elsewhere then
+    label_sets.count(queue, 1)
   end
   if job.in_class and job.in_class ~= class then
     leave(job.in_class, job)

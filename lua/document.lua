@@ -37,6 +37,19 @@ local function split(line)
   end
 end
 
+--- Iterates over the members of a document, in its order: key text (with its quotes) and value text.
+---@param text string
+function document.each(text)
+  local next_line = texts.lines(text)
+  return function()
+    local line = next_line()
+    if line then
+      return split(line)
+    end
+    return nil
+  end
+end
+
 --- The members of a document: key text (with its quotes) to value.
 ---@param text string
 ---@return table
@@ -46,8 +59,7 @@ function document.members(text)
     return members
   end
   members = {}
-  for line in texts.lines(text) do
-    local key, value = split(line)
+  for key, value in document.each(text) do
     members[key] = document.value(value)
   end
   return memos.put(memo, text, members)

@@ -46,25 +46,32 @@ local function selectors_json(given, job)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
--- members that every job event has; kept while the call does not change them
+-- members that every job event has
+local function make_base(job, queue)
+  return '"jobId":'
+    .. json(job.id)
+    .. (job.reference and ',"channelReference":' .. json(job.reference) or "")
+    .. ',"channelId":'
+    .. json(job.channel)
+    .. (queue and ',"queueId":' .. json(queue) or "")
+    .. ',"labels":'
+    .. document.object(job.labels or "")
+    .. ',"tags":'
+    .. document.object(job.tags or "")
+end
+
+-- kept while the call does not change them
 local function job_base(job)
-  if not job.base then
-    job.base = '"jobId":'
-      .. json(job.id)
-      .. (job.reference and ',"channelReference":' .. json(job.reference) or "")
-      .. ',"channelId":'
-      .. json(job.channel)
-      .. (job.queue and ',"queueId":' .. json(job.queue) or "")
-      .. ',"labels":'
-      .. document.object(job.labels or "")
-      .. ',"tags":'
-      .. document.object(job.tags or "")
-  end
+  job.base = job.base or make_base(job, job.queue)
   return job.base
 end
 
+local function subject_of(job, rest)
+  return cjson.encode("job/" .. job.id .. "/channel/" .. job.channel .. rest)
+end
+
 local function job_event(kind, job, subject, data)
-  outbox.add(kind, cjson.encode("job/" .. job.id .. "/channel/" .. job.channel .. subject), job_base(job) .. data, job)
+  outbox.add(kind, subject_of(job, subject), job_base(job) .. data, job)
 end
 
 local function waiting_selectors(job)
@@ -79,28 +86,89 @@ end
 -- where a job that was just received goes
 local RECEIVED = {
   created = "Queued",
+  pendingClassification = "PendingClassification",
   pendingSchedule = "PendingSchedule",
   waitingForActivation = "WaitingForActivation",
 }
+
+local UNAVAILABLE = { pendingSchedule = true, waitingForActivation = true }
 
 local function scheduled_on(job)
   return job.schedule_at and ',"scheduledOn":"' .. clock.iso(job.schedule_at) .. '"' or ""
 end
 
 function events.job_received(job)
+  -- with a policy, the priority is not known yet
+  local policy = job.classification
   job_event(
     "RouterJobReceived",
     job,
     "",
     ',"jobStatus":"'
       .. RECEIVED[job.status]
-      .. '","priority":'
-      .. (job.priority or "1")
+      .. '"'
+      .. (policy and ',"classificationPolicyId":' .. json(policy) or ',"priority":' .. (job.priority or "1"))
       .. ',"requestedWorkerSelectors":'
       .. selectors_json(selectors.list(job.selectors or ""), job)
       .. scheduled_on(job)
       .. ',"unavailableForMatching":'
-      .. (job.status ~= "created" and "true" or "false")
+      .. (UNAVAILABLE[job.status] and "true" or "false")
+  )
+end
+
+local function queue_details(id)
+  local name, labels = queues.details(id)
+  return '{"id":'
+    .. json(id)
+    .. (name and ',"name":' .. json(name) or "")
+    .. ',"labels":'
+    .. document.object(labels, id)
+    .. "}"
+end
+
+--- The policy of a job was applied. The queue and the priority are told where the policy has found them.
+---@param outcome table of classification.decide
+function events.job_classified(job, outcome)
+  outbox.add(
+    "RouterJobClassified",
+    subject_of(job, "/queue/" .. job.queue),
+    make_base(job, outcome.selected)
+      .. (outcome.selected and ',"queueDetails":' .. queue_details(outcome.selected) or "")
+      .. ',"classificationPolicyId":'
+      .. json(job.classification)
+      .. (outcome.priority and ',"priority":' .. outcome.priority or "")
+      .. ',"attachedWorkerSelectors":'
+      .. selectors_json(selectors.list(job.attached or ""), job),
+    job
+  )
+end
+
+local FAILURES = { rule = "RuleFailed", queue = "QueueNotFound", gone = "ClassificationPolicyNotFound" }
+
+local ATTACHMENTS = { worker = "workerSelectorAttachments", queue = "queueSelectorAttachments" }
+
+-- the place of a rule in its policy
+local function rule_target(place)
+  local list, index = string.match(place, "^(%a+)%.(%d+)$")
+  return list and ATTACHMENTS[list] .. "[" .. index .. "]" or "prioritizationRule"
+end
+
+--- The policy of a job could not be applied.
+---@param failed table code, message, and place of the rule that failed, if one has
+function events.job_classification_failed(job, failed)
+  outbox.add(
+    "RouterJobClassificationFailed",
+    subject_of(job, "/classificationpolicy/" .. job.classification),
+    make_base(job)
+      .. ',"classificationPolicyId":'
+      .. json(job.classification)
+      .. ',"errors":[{"code":"'
+      .. FAILURES[failed.code]
+      .. '","message":'
+      .. json(failed.message)
+      .. (failed.place and ',"target":"' .. rule_target(failed.place) .. '"' or "")
+      .. "}]",
+    job
   )
 end
 

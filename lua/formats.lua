@@ -74,7 +74,8 @@ function formats.notes(text)
   end
 end
 
-local function is_value(text)
+--- Is a text JSON of one value? (empty = absent)
+function formats.is_value(text)
   if text == "" or string.find(text, '^"[^"\\%c]*"$') then
     return true
   end
@@ -88,7 +89,7 @@ local function is_selector(line)
   return key
     and is_text(key)
     and selectors.OPERATORS[operator]
-    and is_value(value)
+    and formats.is_value(value)
     and (seconds == "" or string.find(seconds, "^%d") and tonumber(seconds))
     and added
     and expedite

@@ -26,9 +26,6 @@ function job_fields.check(given, labels, tags, note_lines, wanted)
   formats.members(tags)
   formats.notes(note_lines)
   formats.selectors(wanted)
-  if given.classification ~= "" then
-    refuse.unsupported("classificationPolicyId: classification does not act yet")
-  end
   if not MODES[given.mode] then
     refuse.bad_call("mode must be queueAndMatch, suspend or scheduleAndSuspend")
   end
@@ -41,25 +38,41 @@ function job_fields.check(given, labels, tags, note_lines, wanted)
   if given.priority < -100 or given.priority > 100 then
     refuse.invalid("priority must be between -100 and 100")
   end
-  job_fields.need_queue(given)
-end
-
---- Refuses a queue that does not exist.
-function job_fields.need_queue(given)
-  if given.queue == "" then
+  if given.queue == "" and given.classification == "" then
     refuse.invalid("queueId is missing")
   end
-  if not queues.load(given.queue) then
+  if given.queue ~= "" and not queues.load(given.queue) then
     refuse.invalid("queueId: queue '" .. given.queue .. "' does not exist")
   end
 end
 
 --- Refuses a queue whose policies ask for what does not act yet.
-function job_fields.check_queue(given)
-  local queue = queues.load(given.queue)
+function job_fields.check_queue(queue_id)
+  local queue = queues.load(queue_id)
   local missing = policies.not_acting(queue.distribution, exception_rules.of_queue(queue))
   if missing then
-    refuse.unsupported("queue '" .. given.queue .. "': " .. missing)
+    refuse.unsupported("queue '" .. queue_id .. "': " .. missing)
+  end
+end
+
+--- Refuses a classification policy that does not exist, or asks for what does not act yet.
+---@return table policy as policies.pipeline gives it
+function job_fields.check_policy(id)
+  local policy = policies.pipeline(id)
+  if not policy then
+    refuse.invalid("classificationPolicyId: classification policy '" .. id .. "' does not exist")
+  end
+  local remote = pipelines.of_text(policy.text).remote
+  if remote then
+    refuse.unsupported("classification policy '" .. id .. "': its " .. remote .. " rule does not act yet")
+  end
+  return policy
+end
+
+--- Refuses an outcome of a classification whose queue asks for what does not act yet.
+function job_fields.check_outcome(decided)
+  if decided.queue then
+    job_fields.check_queue(decided.queue)
   end
 end
 
@@ -89,6 +102,7 @@ function job_fields.write(job, given, labels, tags, note_lines, wanted)
   if job.schedule_at ~= schedule_at then
     jobs.set(job, "schedule_at", schedule_at)
   end
+  write_text(job, "classification", given.classification)
   write_text(job, "reference", given.reference)
   write_text(job, "disposition", given.disposition)
   write_text(job, "labels", labels)

@@ -2,12 +2,26 @@
 
 --- From each status to those that may follow ("" = no job yet, or a new life).
 jobs.TRANSITIONS = {
-  [""] = { created = true, pendingSchedule = true, waitingForActivation = true },
+  [""] = { created = true, pendingClassification = true, pendingSchedule = true, waitingForActivation = true },
   created = { queued = true, cancelled = true },
+  pendingClassification = { queued = true, classificationFailed = true, cancelled = true },
+  classificationFailed = {
+    pendingClassification = true,
+    queued = true,
+    scheduled = true,
+    waitingForActivation = true,
+    cancelled = true,
+  },
   pendingSchedule = { scheduled = true },
-  scheduled = { waitingForActivation = true, queued = true, cancelled = true },
-  waitingForActivation = { queued = true, scheduled = true, cancelled = true },
-  queued = { assigned = true, scheduled = true, waitingForActivation = true, cancelled = true },
+  scheduled = { waitingForActivation = true, pendingClassification = true, queued = true, cancelled = true },
+  waitingForActivation = { pendingClassification = true, queued = true, scheduled = true, cancelled = true },
+  queued = {
+    pendingClassification = true,
+    assigned = true,
+    scheduled = true,
+    waitingForActivation = true,
+    cancelled = true,
+  },
   assigned = { completed = true, queued = true, waitingForActivation = true, cancelled = true },
   completed = { closed = true, cancelled = true },
   closed = {},
@@ -16,6 +30,9 @@ jobs.TRANSITIONS = {
 
 --- Statuses in which nothing more happens to a job.
 jobs.FINISHED = { closed = true, cancelled = true }
+
+--- Statuses of jobs outside the order of their queue that a client may activate.
+jobs.ASIDE = { scheduled = true, waitingForActivation = true }
 
 -- fields that are compared as numbers; those that are only shown, passed on or reckoned with stay as they are stored
 local NUMERIC = {
@@ -107,15 +124,13 @@ end
 --- A job that is not stored yet, with what the router gives it.
 ---@param id string
 ---@param number number op number of its creation
----@param queue_id string
+---@param queue_id string|nil nil until it is classified
 ---@param channel_id string
 function jobs.new(id, number, queue_id, channel_id)
   local job, now = blank(id, false), clock.now
   job.queue, job.channel, job.created, job.created_at, job.modified_at = queue_id, channel_id, number, now, now
   job.doc = 1
   job.row = {
-    "queue",
-    queue_id,
     "channel",
     channel_id,
     "created",
@@ -126,6 +141,8 @@ function jobs.new(id, number, queue_id, channel_id)
     now,
     "doc",
     1,
+    queue_id and "queue",
+    queue_id,
   }
   loaded[id] = job
   return job
@@ -253,9 +270,15 @@ function jobs.dequeue(job, lost)
   end
 end
 
+--- A job counts no more as an active one of its queue and its classification policy.
+function jobs.uncount(job)
+  queues.count_active(job.queue, -1)
+  policies.count_active(job.classification, -1)
+end
+
 --- Ends a job's life in the router: it is kept for a while, then removed.
 function jobs.finish(job)
-  queues.count_active(job.queue, -1)
+  jobs.uncount(job)
   redis.call("ZADD", keys.listing("finished"), clock.now, job.id)
 end
 

@@ -55,6 +55,15 @@ function keys.queue_version(id)
   return prefix .. "queue.version:" .. id
 end
 
+--- Queues with equal labels: SHA-1 of the labels to the labels, and the version of all of this.
+function keys.label_sets()
+  return prefix .. "label_sets"
+end
+
+function keys.label_set(hash)
+  return prefix .. "label_set:" .. hash
+end
+
 function keys.policy(kind, id)
   return prefix .. "policy." .. kind .. ":" .. id
 end

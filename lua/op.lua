@@ -78,6 +78,7 @@ local function read_state(state)
   local values = rest_memo.of[rest] or memos.put(rest_memo, rest, parse_rest(rest))
   op.round_robin, op.worker_offers, op.batch, op.void =
     values.round_robin, values.worker_offers, values.batch, values.void
+  op.selecting = values.selecting or 0
   if values.data > op.DATA_VERSION then
     refuse.version("the data of this router were written by a newer version")
   end
@@ -96,7 +97,7 @@ local function begin(KEYS, ARGV)
     read_state(op.state)
   else
     op.last, op.text, op.event, op.alarm, op.alarm_text = 0, "0", "0", 0, "0"
-    op.round_robin, op.void = 0, 0
+    op.round_robin, op.void, op.selecting = 0, 0, 0
     op.worker_offers, op.batch = limits.setting("worker_offers"), limits.setting("batch")
     op.rest = nil
   end
@@ -132,6 +133,11 @@ function op.number()
   return op.current
 end
 
+--- The number that this call (or due item) has, or will have once it takes one.
+function op.upcoming()
+  return op.current or op.last + 1
+end
+
 --- A GUID for an offer or an assignment of this call.
 ---@param kind string "offer" or "assignment"
 function op.guid(kind)
@@ -159,11 +165,12 @@ end
 local function write_state()
   op.rest = op.rest
     or string.format(
-      " round_robin=%d worker_offers=%d batch=%d void=%d data=%d",
+      " round_robin=%d worker_offers=%d batch=%d void=%d selecting=%d data=%d",
       op.round_robin,
       op.worker_offers,
       op.batch,
       op.void,
+      op.selecting,
       op.DATA_VERSION
     )
   local state = "op=" .. op.text .. " event=" .. op.event .. " alarm=" .. op.alarm_text .. op.rest

@@ -3,7 +3,7 @@
 --- Words for the kinds.
 policies.KINDS = { classification = true, distribution = true, exception = true }
 
-local NUMERIC = { doc = true, rev = true, created = true }
+local NUMERIC = { doc = true, rev = true, created = true, active = true }
 
 --- Refuses a word that is no kind.
 function policies.check_kind(kind)
@@ -52,4 +52,24 @@ function policies.has_waiting(queue_id)
     return true
   end
   return tonumber(redis.call("HGET", keys.queue(queue_id), "active") or 0) > 0
+end
+
+--- What a classification policy finds, as text, and its fallback queue; nil when there is no such policy.
+function policies.pipeline(id)
+  local row = redis.call("HMGET", keys.policy("classification", id), "doc", "pipeline", "fallback")
+  return row[1] and { text = row[2] or "", fallback = row[3] or nil } or nil
+end
+
+--- Has a classification policy attachments of queues?
+---@param policy table its record
+function policies.asks_for_queues(policy)
+  return #pipelines.of_text(policy.pipeline or "").queues > 0
+end
+
+--- Counts the active jobs of a classification policy (the guard of its deletion).
+---@param id string|nil nil when the job has none
+function policies.count_active(id, by)
+  if id then
+    redis.call("HINCRBY", keys.policy("classification", id), "active", by)
+  end
 end

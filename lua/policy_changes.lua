@@ -25,7 +25,17 @@ local function check_waiting(given, rules)
   end)
 end
 
-local function verify(given, rules)
+local function check_pipeline(given, policy, pipeline)
+  pipelines.check(pipeline)
+  local remote = pipelines.of_text(pipeline).remote
+  if remote and policy and (policy.active or 0) > 0 then
+    refuse.unsupported(
+      "jobs use classification policy '" .. given.id .. "', and its " .. remote .. " rule does not act yet"
+    )
+  end
+end
+
+local function verify(given, policy, rules, pipeline)
   if given.kind == "distribution" then
     check_distribution(given)
   elseif given.kind == "exception" then
@@ -35,8 +45,11 @@ local function verify(given, rules)
         refuse.invalid("Provided ClassificationPolicyId: " .. id .. " for ReclassifyExceptionAction does not exist")
       end
     end
-  elseif given.fallback ~= "" and not queues.load(given.fallback) then
-    refuse.invalid("fallbackQueueId: queue '" .. given.fallback .. "' does not exist")
+  else
+    if given.fallback ~= "" and not queues.load(given.fallback) then
+      refuse.invalid("fallbackQueueId: queue '" .. given.fallback .. "' does not exist")
+    end
+    check_pipeline(given, policy, pipeline)
   end
   check_waiting(given, rules)
 end
@@ -70,6 +83,15 @@ local function write_fallback(policy, given)
   end
 end
 
+local function write_pipeline(policy, pipeline)
+  local before = policies.asks_for_queues(policy)
+  records.set(policy, "pipeline", pipeline ~= "" and pipeline or nil)
+  local after = policies.asks_for_queues(policy)
+  if before ~= after then
+    label_sets.change_asking(after and 1 or -1)
+  end
+end
+
 --- Control fields of both operations.
 function policy_changes.specification()
   return {
@@ -90,7 +112,7 @@ function policy_changes.specification()
 end
 
 --- The body of both operations.
-function policy_changes.apply(given, document_text, secret, rules)
+function policy_changes.apply(given, document_text, secret, rules, pipeline)
   -- read
   local policy = policies.load(given.kind, given.id)
   -- check
@@ -98,7 +120,8 @@ function policy_changes.apply(given, document_text, secret, rules)
     return policies.with_secret(upsert.reply("exists", policy), given.kind, given.id)
   end
   rules = given.kind == "exception" and rules or ""
-  verify(given, rules)
+  pipeline = given.kind == "classification" and pipeline or ""
+  verify(given, policy, rules, pipeline)
   -- write
   local outcome = policy and "updated" or "created"
   if not policy then
@@ -116,6 +139,7 @@ function policy_changes.apply(given, document_text, secret, rules)
     records.set(policy, "rules", rules ~= "" and rules or nil)
   else
     write_fallback(policy, given)
+    write_pipeline(policy, pipeline)
   end
   if secret and secret ~= "" then
     redis.call("SET", keys.secret(given.kind, given.id), secret)

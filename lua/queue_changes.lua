@@ -69,6 +69,7 @@ function queue_changes.apply(given, labels)
   change_policy(queue, "exception", "exception", given.exception ~= "" and given.exception or nil)
   records.set(queue, "name", given.name ~= "" and given.name or nil)
   records.set(queue, "labels", labels ~= "" and labels or nil)
+  label_sets.join(queue, labels or "")
   local reply = upsert.reply(outcome, queue)
   records.save(queue)
   if before ~= given.distribution then

@@ -24,11 +24,23 @@ function queues.load(id)
   local queue = loaded[id]
   if queue == nil then
     local key = keys.queue(id)
-    local row = redis.call("HMGET", key, "distribution", "exception")
-    queue = row[1] and { id = id, key = key, distribution = row[1], exception = row[2] or nil }
+    local row
+    if op.selecting > 0 then
+      row = redis.call("HMGET", key, "distribution", "exception", "label_set")
+    else
+      row = redis.call("HMGET", key, "distribution", "exception")
+    end
+    queue = row[1]
+      and { id = id, key = key, distribution = row[1], exception = row[2] or nil, label_set = row[3] or nil }
     loaded[id] = queue
   end
   return queue or nil
+end
+
+--- Name (nil = none) and labels of a queue, as events show it.
+function queues.details(id)
+  local row = redis.call("HMGET", keys.queue(id), "name", "labels")
+  return row[1] or nil, row[2] or ""
 end
 
 --- The whole queue of this id, or nil.

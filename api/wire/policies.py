@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.errors import BadRequest
 from api.wire.options import note_text
+from api.wire.pipelines import pipeline_of
 from api.wire.rules import QueueAttachment, Rule, WorkerAttachment, WorkerSelectors
 from api.wire.values import (
     MAX_ENTRIES,
@@ -25,6 +26,7 @@ from api.wire.values import (
 )
 from engine import exception_rules, model
 from engine.commands import PolicyUpsert
+from engine.pipelines import pipeline_text
 
 Expiry = Annotated[int, Meta(ge=1, le=MAX_SECONDS)] | Annotated[float, Meta(ge=1, le=MAX_SECONDS)]
 ScoringParameter = Literal["jobLabels", "workerSelectors"]
@@ -136,8 +138,11 @@ class ClassificationPolicy(PolicyBody, kw_only=True):
         self.fallback_queue_id = self.fallback_queue_id or UNSET
 
     def control(self) -> dict[str, Any]:
-        """The queue that it refers to."""
-        return {"fallback": self.fallback_queue_id or ""}
+        """What it finds, in the router's own terms, and the queue that it refers to."""
+        pipeline = pipeline_of(
+            self.prioritization_rule, self.worker_selector_attachments, self.queue_selector_attachments
+        )
+        return {"fallback": self.fallback_queue_id or "", "pipeline": pipeline_text(pipeline)}
 
 
 # ---- exception ---------------------------------------------------------------------------------------------

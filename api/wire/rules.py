@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.wire.values import MAX_ENTRIES, Key, LabelOperator, Seconds, Uri, check_value, stored_selector
 from engine import model
+from engine.expressions import compile_expression
 
 Secret = Annotated[str, Meta(max_length=4096)]
 Expression = Annotated[str, Meta(min_length=1)]
@@ -53,6 +54,9 @@ class ExpressionRule(_Kind, tag="expression", kw_only=True):
     language: Literal["powerFx"] = "powerFx"
     expression: Expression
 
+    def __post_init__(self) -> None:
+        compile_expression(self.expression)
+
 
 class FunctionRule(_Kind, tag="function"):
     """What a function answers."""
@@ -84,6 +88,10 @@ class QueueSelector(msgspec.Struct, rename="camel"):
 
     def __post_init__(self) -> None:
         check_value(self.value)
+
+    def stored(self) -> model.Selector:
+        """As the router tests it: like a selector of workers that does not run out."""
+        return stored_selector(self.key, self.label_operator, self.value, UNSET, False)
 
 
 class WorkerSelector(msgspec.Struct, rename="camel", kw_only=True):

@@ -22,7 +22,7 @@ op.write("jr_assignment_unassign", {
   if (job.unassigned_life or 0) >= limits.setting("unassign_limit") then
     refuse.limit("The job was unassigned " .. job.unassigned_life .. " times, which is the most a job can be.")
   end
-  job_fields.check_queue(job)
+  job_fields.check_queue(job.queue)
   -- write
   op.number()
   local count = assignments.unassign(job, given.suspend)

@@ -1,10 +1,13 @@
 --- Create a job (doc = 0), or give a closed or cancelled one a new life (doc = its counter).
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, doc, rev, channel, queue, classification, priority, reference, disposition,
 ---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
---- Replies: outcome (created, updated, exists), op, the record as it is before its enqueue; of a new job only what the router has
----   made: status, created_at, notes (where some were given); doc and rev are 1, created is op, modified_at is created_at
---- Refuses: CHANGED, INVALID (no queue, or an unknown one), UNSUPPORTED (what does not act yet), BAD_CALL
---- Events: JobReceived, then (JobExceptionTriggered, each rule) JobQueued, or JobWaitingForActivation of a schedule in the past
+--- Replies: outcome (created, updated, exists), op, the record as it is before classification and enqueue; of a new job only what
+---   the router has made: status, created_at, notes (where some were given); doc and rev are 1, created is op, modified_at is
+---   created_at
+--- Refuses: CHANGED, INVALID (neither queue nor classification policy, or an unknown one), UNSUPPORTED (what does not act yet),
+---   BAD_CALL
+--- Events: JobReceived, then JobClassified or JobClassificationFailed (with a policy), JobExceptionTriggered (each rule),
+---   JobQueued; or JobWaitingForActivation of a schedule in the past
 
 local FIRST_STATUS = {
   queueAndMatch = "created",
@@ -20,6 +23,7 @@ local FORMER = {
   "expired_to",
   "fired",
   "attached",
+  "unclassified",
   "assignment",
   "worker",
   "assigned_at",
@@ -31,6 +35,7 @@ local FORMER = {
   "close_request",
   "cancel_request",
   "unassign_request",
+  "reclassify_request",
   "unassigned_life",
   "declined",
 }
@@ -40,9 +45,31 @@ local function forget_former_life(job)
     jobs.set(job, field, nil)
   end
   redis.call("ZREM", keys.listing("finished"), job.id)
-  redis.call("ZREM", keys.queue_jobs(job.queue), job.id)
-  jobs.set(job, "queue", nil)
+  if job.queue then
+    redis.call("ZREM", keys.queue_jobs(job.queue), job.id)
+  end
   job.status = nil
+end
+
+-- what its policy finds for a job that is matched at once; nil when it has none, or is to be activated first
+local function decide(given, labels)
+  if given.classification ~= "" then
+    local policy = job_fields.check_policy(given.classification)
+    if given.mode ~= "queueAndMatch" then
+      return nil
+    end
+    local decided = classification.decide({
+      id = given.id,
+      classification = given.classification,
+      policy = policy,
+      labels = labels or "",
+      queue = given.queue ~= "" and given.queue or nil,
+    })
+    job_fields.check_outcome(decided)
+    return decided
+  end
+  job_fields.check_queue(given.queue)
+  return nil
 end
 
 op.write("jr_job_create", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
@@ -56,27 +83,30 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
     refuse.changed("it has changed since it was read")
   end
   job_fields.check(given, labels, tags, note_lines, wanted)
-  job_fields.check_queue(given)
+  local decided = decide(given, labels)
   note_lines = note_lines and note_lines ~= "" and notes.dated(note_lines)
   -- write
   local outcome = job and "updated" or "created"
-  local number = op.number()
+  local number, queue = op.number(), given.queue ~= "" and given.queue or nil
   if job then
     forget_former_life(job)
     jobs.set(job, "created", number)
     jobs.set(job, "created_at", clock.now)
-    jobs.set(job, "queue", given.queue)
+    jobs.set(job, "queue", queue)
     jobs.set(job, "channel", given.channel)
     jobs.rewrite(job)
   else
-    job = jobs.new(given.id, number, given.queue, given.channel)
+    job = jobs.new(given.id, number, queue, given.channel)
   end
   listings.add("jobs", job.id, number)
-  redis.call("ZADD", keys.queue_jobs(given.queue), number, job.id)
-  queues.count_active(given.queue, 1)
+  if queue then
+    redis.call("ZADD", keys.queue_jobs(queue), number, job.id)
+    queues.count_active(queue, 1)
+  end
   job_fields.write(job, given, labels, tags, note_lines, wanted)
+  policies.count_active(job.classification, 1)
   agenda.add("life:" .. job.id, clock.now + limits.LIFETIME_MS)
-  jobs.move(job, FIRST_STATUS[given.mode])
+  jobs.move(job, decided and "pendingClassification" or FIRST_STATUS[given.mode])
   events.job_received(job)
   local reply
   if outcome == "created" then
@@ -87,7 +117,12 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   else
     reply = upsert.reply(outcome, job)
   end
-  if job.status == "created" then
+  if not decided and job.classification then
+    jobs.set(job, "unclassified", "1")
+  end
+  if decided then
+    classification.finish(job, decided, true)
+  elseif job.status == "created" then
     jobs.enqueue(job, true)
   elseif job.status == "pendingSchedule" then
     schedules.start(job)

@@ -1,7 +1,7 @@
---- Delete a closed or cancelled job.
+--- Delete a closed or cancelled job, or one whose classification has failed.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id }
 --- Replies: outcome (deleted, absent), op
---- Refuses: IN_USE (active: neither closed nor cancelled)
+--- Refuses: IN_USE (active: neither closed nor cancelled, nor failed)
 --- Events: JobDeleted
 op.write("jr_job_delete", { id = op.TEXT }, function(given)
   -- read
@@ -10,11 +10,15 @@ op.write("jr_job_delete", { id = op.TEXT }, function(given)
     return { "outcome", "absent", "op", op.last }
   end
   -- check
-  if not jobs.FINISHED[job.status] then
+  local failed = job.status == "classificationFailed"
+  if not jobs.FINISHED[job.status] and not failed then
     refuse.in_use("active")
   end
   -- write
   op.number()
+  if failed then
+    jobs.uncount(job)
+  end
   events.job_deleted(job)
   jobs.remove(job)
   return { "outcome", "deleted", "op", op.number() }

@@ -1,12 +1,16 @@
 --- Replace all client-written fields of an unfinished job; what changes decides what follows.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, doc, rev, channel, queue, classification, priority, reference, disposition,
 ---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
---- Replies: outcome (updated, exists), op, the record as it is before any match
+--- Replies: outcome (updated, exists), op, the record as it is before its classification and any match
 --- Refuses: CHANGED (also when the job is closed or cancelled), INVALID, UNSUPPORTED, BAD_CALL
---- Events: OfferRevoked (each), JobQueued or JobWaitingForActivation (none when it is scheduled)
+--- Events: OfferRevoked (each), then JobClassified or JobClassificationFailed (when its policy is applied again), JobQueued; or
+---   JobWaitingForActivation (none when it is scheduled)
 
 -- fields whose change sends a waiting job back into its queue
 local REQUEUES = { "labels", "queue", "channel", "selectors" }
+
+-- jobs that wait for a worker, or would if they could be classified
+local WAITING = { queued = true, classificationFailed = true }
 
 local function changes(job, after)
   for _, field in ipairs(REQUEUES) do
@@ -14,32 +18,66 @@ local function changes(job, after)
       return true
     end
   end
-  return false
+  return job.classification ~= nil and not after.classification
 end
 
--- jobs outside the order of their queue that a client may activate
-local ASIDE = { scheduled = true, waitingForActivation = true }
-
--- does it wait, or will it: then its queue's policies must act
-local function will_wait(job, given)
-  return ASIDE[job.status] or (job.status == "queued" and job.queue ~= given.queue)
+-- does the change ask for a classification?
+local function reclassifies(job, after)
+  local policy = after.classification
+  return policy ~= nil and (policy ~= job.classification or after.labels ~= (job.labels or ""))
 end
 
--- what the change means for a job that waits: nil, "activate", "schedule", "suspend" or "requeue"
+-- what the change means for a job that waits: nil, "classify", "activate", "schedule", "suspend" or "requeue"
 local function meaning_of(job, given, after)
-  local aside = ASIDE[job.status]
-  if not aside and job.status ~= "queued" then
+  local aside, anew = jobs.ASIDE[job.status], reclassifies(job, after)
+  if not aside and not WAITING[job.status] then
     return nil
   elseif aside and given.mode == "queueAndMatch" then
-    return "activate"
+    return (anew or (after.classification and job.unclassified)) and "classify" or "activate"
   end
   local remoded = given.mode ~= (job.mode or "queueAndMatch") or given.schedule_at ~= (job.schedule_at or 0)
   if remoded and given.mode == "scheduleAndSuspend" then
     return "schedule"
   elseif remoded and given.mode == "suspend" and job.status ~= "waitingForActivation" then
     return "suspend"
+  elseif aside then
+    return nil
+  elseif anew then
+    return "classify"
+  elseif job.status == "classificationFailed" then
+    -- a queue of its own is what it lacked, or it has no policy any more
+    return (after.queue ~= (job.queue or "") or not after.classification) and "requeue" or nil
   end
-  return not aside and changes(job, after) and "requeue" or nil
+  return changes(job, after) and "requeue" or nil
+end
+
+-- refuses what does not act yet, where the job waits from now on or will; what its policy finds when it is classified now
+local function decide(job, meaning, after)
+  if after.classification and after.classification ~= job.classification then
+    after.policy = job_fields.check_policy(after.classification)
+  end
+  if meaning == "classify" then
+    local decided = classification.decide_job(job, after)
+    job_fields.check_outcome(decided)
+    return decided
+  end
+  local moves = WAITING[job.status] and after.queue ~= (job.queue or "")
+  if after.queue ~= "" and (moves or jobs.ASIDE[job.status]) then
+    job_fields.check_queue(after.queue)
+  end
+  return nil
+end
+
+-- another policy, or none: then nothing is attached any more
+local function change_policy(job, policy)
+  if policy ~= job.classification then
+    policies.count_active(job.classification, -1)
+    policies.count_active(policy, 1)
+    if not policy then
+      jobs.set(job, "attached", nil)
+      jobs.set(job, "unclassified", nil)
+    end
+  end
 end
 
 op.write("jr_job_update", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
@@ -53,39 +91,49 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
     refuse.changed("it has changed since it was read")
   end
   job_fields.check(given, labels, tags, note_lines, wanted)
-  if given.queue ~= job.queue then
-    job_fields.need_queue(given)
-  end
-  if will_wait(job, given) then
-    job_fields.check_queue(given)
-  end
+  local after = {
+    labels = labels or "",
+    -- a job with a policy keeps the queue that it has
+    queue = given.queue ~= "" and given.queue or job.queue or "",
+    channel = given.channel,
+    selectors = job_selectors.started(job, wanted or ""),
+    classification = given.classification ~= "" and given.classification or nil,
+  }
+  local meaning = meaning_of(job, given, after)
+  local decided = decide(job, meaning, after)
   note_lines = notes.dated(note_lines or "")
   -- write
   op.number()
-  local after = {
-    labels = labels or "",
-    queue = given.queue,
-    channel = given.channel,
-    selectors = job_selectors.started(job, wanted or ""),
-  }
-  local meaning, moves = meaning_of(job, given, after), job.queue ~= given.queue
-  if meaning and job.status == "queued" then
+  local before, moves = job.status, (job.queue or "") ~= after.queue
+  local unclassified = reclassifies(job, after) or before == "classificationFailed"
+  if meaning and before == "queued" then
     jobs.dequeue(job)
   elseif meaning then
     schedules.stop(job)
   end
-  jobs.change_queue(job, given.queue)
+  change_policy(job, after.classification)
+  if moves then
+    jobs.change_queue(job, after.queue)
+  end
   job_fields.write(job, given, labels, tags, note_lines, after.selectors)
   jobs.rewrite(job)
   jobs.revise(job)
-  if meaning == "suspend" then
+  match.touch_job(job)
+  if decided then
+    classification.start(job)
+    local reply = upsert.reply("updated", job)
+    classification.finish(job, decided, before ~= "queued")
+    return reply
+  elseif meaning == "suspend" then
     jobs.move(job, "waitingForActivation")
     events.job_waiting_for_activation(job)
   elseif meaning == "schedule" then
     schedules.start(job)
   elseif meaning then
-    jobs.enqueue(job, meaning == "activate" or moves)
+    jobs.enqueue(job, meaning == "activate" or before ~= "queued" or moves)
   end
-  match.touch_job(job)
+  if after.classification and unclassified and jobs.ASIDE[job.status] then
+    jobs.set(job, "unclassified", "1")
+  end
   return upsert.reply("updated", job)
 end)

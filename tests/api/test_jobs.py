@@ -418,10 +418,12 @@ def test_patch_of_a_finished_job_gives_it_a_new_life(
 
 
 def test_what_does_not_act_yet(client: Any, store: Any) -> None:
-    store.on(JobCreate, Refused("UNSUPPORTED", "classificationPolicyId: classification does not act yet"))
+    store.on(
+        JobCreate, Refused("UNSUPPORTED", "classification policy 'cp': its function rule does not act yet")
+    )
     response = client("PATCH", "/routing/jobs/x", {"channelId": "c", "classificationPolicyId": "cp"})
     assert response.status == 501
-    assert "classificationPolicyId" in response.error["message"]
+    assert "function rule" in response.error["message"]
 
 
 def test_request_id_goes_along(client: Any, store: Any, make_record: Any) -> None:

@@ -76,7 +76,7 @@ REFUSED: list[tuple[str, str, bytes | None, int]] = [
     ("PATCH", "jobs/u-j", b'{"priority":"1"}', 400),
     ("PATCH", "jobs/u-j", b'{"queueId":"nope"}', 400),
     ("PATCH", "jobs/u-j", b'{"channelId":null}', 400),
-    ("PATCH", "jobs/u-j", b'{"classificationPolicyId":"u-cp"}', 501),
+    ("PATCH", "jobs/u-j", b'{"classificationPolicyId":"nope"}', 400),
     ("PATCH", "jobs/u-j", b'{"matchingMode":{"kind":"scheduleAndSuspend"}}', 400),
     ("PATCH", "jobs/u-j", b'{"matchingMode":{"kind":"scheduleAndSuspend","scheduleAt":"soon"}}', 400),
     ("PATCH", "jobs/u-j", b" " * 262_145, 413),

@@ -9,7 +9,9 @@ import msgspec
 from bench.entities import equal, job, policy, queue, region_and_skill, worker
 from bench.site import Offer, Site
 from engine import commands as c
+from engine import pipelines
 from engine.exception_rules import Cancel, Change, Rule, rules_text
+from engine.expressions import compile_expression
 from engine.model import selectors_text
 
 Scenario = Callable[[Site], c.Command]
@@ -132,6 +134,38 @@ def job_create__scheduled(here: Site) -> c.Command:
     """It is not to be activated before an hour from now."""
     at = here.now + 3_600_000
     return msgspec.structs.replace(new_job(here, "empty"), mode="scheduleAndSuspend", schedule_at=at)
+
+
+def classified(here: Site, name: str) -> c.JobCreate:
+    """A job that a policy puts into a queue of its own, with a priority and a selector."""
+    here.run(msgspec.structs.replace(queue(name), labels=f'"Team":"{name}"'))
+    pipeline = pipelines.Pipeline(
+        pipelines.Rule("expression", compile_expression('If(job.Tier = "vip", 10, 1)').text),
+        [pipelines.Label('"Region"', "=")],
+        [
+            pipelines.Label('"Team"', "="),
+            pipelines.When(pipelines.Rule("value", "true"), f'"Team"\t=\t"{name}"\t\t0\t'),
+        ],
+    )
+    policy_id = fresh(here, "policy")
+    text = pipelines.pipeline_text(pipeline)
+    here.run(c.PolicyUpsert("classification", policy_id, document="{}", pipeline=text))
+    labels = f'"Region":"r"\n"Team":"{name}"\n"Tier":"vip"'
+    return msgspec.structs.replace(new_job(here, ""), classification=policy_id, labels=labels)
+
+
+@scenario
+def job_create__classified(here: Site) -> c.Command:
+    """Priority, a selector and one of several queues are found; nobody is there."""
+    return classified(here, fresh(here, "queue"))
+
+
+@scenario
+def job_reclassify(here: Site) -> c.Command:
+    """A waiting job stays in its queue."""
+    created = classified(here, fresh(here, "queue"))
+    here.run(created)
+    return c.JobReclassify(created.id)
 
 
 @scenario

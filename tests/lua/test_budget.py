@@ -17,9 +17,6 @@ from tests.tree.sources import OPERATIONS
 
 START = 1_000_000_000
 
-# It acts only on jobs with a classification policy, which are refused so far.
-WITHOUT = {"job_reclassify"}
-
 
 @pytest.fixture(name="own", scope="module")
 def _own(server_program: Path) -> Iterator[Site]:
@@ -47,7 +44,7 @@ def test_calls(here: Site, name: str) -> None:
 
 
 def test_every_operation_has_a_budget() -> None:
-    assert set(OPERATIONS) == {name.partition("__")[0] for name in SCENARIOS} | WITHOUT
+    assert set(OPERATIONS) == {name.partition("__")[0] for name in SCENARIOS}
     assert set(SCENARIOS) == set(CALLS)
 
 

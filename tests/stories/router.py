@@ -34,6 +34,7 @@ from engine.model import (
     strings_text,
     undated_selectors,
 )
+from engine.pipelines import Attachment, Pipeline, Rule, pipeline_text
 from tests.twin.driver import START, Pair
 
 __all__ = ["START", "Router", "wants"]
@@ -149,6 +150,19 @@ class Router:
         doc = found.doc if found else 0
         return self.run(c.PolicyUpsert(kind=kind, id=policy_id, doc=doc, document="{}", **given))
 
+    def classification(
+        self,
+        policy_id: str = "c",
+        *,
+        priority: Rule | None = None,
+        workers: Sequence[Attachment] = (),
+        queues: Sequence[Attachment] = (),
+        fallback: str = "",
+    ) -> Reply:
+        """A classification policy."""
+        text = pipeline_text(Pipeline(priority, workers, queues))
+        return self.policy_of("classification", policy_id, pipeline=text, fallback=fallback)
+
     def queue(self, queue_id: str = "q", **given: Any) -> Reply:
         """A queue; its policy is ``p`` unless it says otherwise."""
         old = self.found(QueueRecord, c.QueueRead(queue_id))
@@ -245,13 +259,14 @@ class Router:
         selectors: Sequence[Selector] | None = None,
         **given: Any,
     ) -> Reply:
-        """A job: created (queue ``q``, channel voice), patched, or when it has finished given a new life."""
+        """A job: created (channel voice, queue ``q`` or what its policy finds), patched, or revived."""
         old = self.found(JobRecord, c.JobRead(job_id))
-        fields: dict[str, Any] = {"queue": "q", "channel": VOICE}
+        fields: dict[str, Any] = {"queue": "" if given.get("classification") else "q", "channel": VOICE}
         if old:
             kept = (
                 "channel",
                 "queue",
+                "classification",
                 "priority",
                 "reference",
                 "disposition",
@@ -291,6 +306,9 @@ class Router:
         """The jobs of a queue, first to last."""
         jobs: list[str] = self.redis.zrange(f"{self.root}:queue.order:{queue_id}", 0, -1)
         return jobs
+
+    def reclassify(self, job_id: str, **more: Any) -> Reply:
+        return self.run(c.JobReclassify(job_id, **more))
 
     def position(self, job_id: str) -> Reply:
         return self.run(c.JobPosition(job_id))

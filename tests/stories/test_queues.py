@@ -207,7 +207,6 @@ def test_jobs_that_need_what_does_not_act_are_refused(router: Router) -> None:
     router.queue("q2", exception="rules")
     router.queue("q3", distribution="scored")
     refused: list[dict[str, Any]] = [
-        {"classification": "cp"},
         {"queue": "q2"},
         {"queue": "q3"},
     ]

@@ -79,7 +79,7 @@ class Pair:
     def touched(self, command: c.Command, entries: list[Any]) -> list[str]:
         """What this step speaks of, as ids for jr_check."""
         found = set()
-        if isinstance(command, c.JobCreate | c.JobUpdate | c.JobCancel | c.JobDelete):
+        if isinstance(command, c.JobCreate | c.JobUpdate | c.JobCancel | c.JobDelete | c.JobReclassify):
             found.add(f"job:{command.id}")
         if isinstance(command, c.WorkerUpsert | c.WorkerDelete):
             found.add(f"worker:{command.id}")

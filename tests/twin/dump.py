@@ -88,6 +88,11 @@ def twin_state(r: Router) -> dict[str, Any]:
         "agenda": r.agenda,
         "finished": r.finished,
         "void": {o.id: "lost" if o.lost else "revoked" for o in void_offers(r)},
+        "classification": {
+            policy.id: sum(j.classification == policy.id and not j.finished for j in r.jobs.values())
+            for (kind, _), policy in r.policies.items()
+            if kind == "classification"
+        },
         "queues": {
             q.id: {
                 "order": [[j.id, j.place[0] * RANK + j.place[1]] for j in r.queued_in(q.id)],
@@ -108,6 +113,7 @@ def twin_state(r: Router) -> dict[str, Any]:
             j.id: texts(j.record())
             | {
                 "entered_at": j.entered_at,
+                "unclassified": j.unclassified,
                 "life": j.unassigned_life,
                 "offers": [o.id for o in r.open_offers(j)],
             }
@@ -133,6 +139,7 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
         names = r.jobs[job_id].record() if job_id in r.jobs else row
         jobs[job_id] = texts(store.run(c.JobRead(job_id), r.now), names) | {
             "entered_at": int(row.get("entered_at", row.get("enqueued_at", 0))),
+            "unclassified": "unclassified" in row,
             "life": int(row.get("unassigned_life", 0)),
             "offers": offer_ids(row.get("offers", "")),
         }
@@ -156,11 +163,16 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
             "gap_ms": number(row.get("gap_ms")),
             "active": int(row.get("active", 0)),
         }
+    active = {
+        policy_id: int(redis.hget(f"{root}:policy.classification:{policy_id}", "active") or 0)
+        for policy_id in redis.zrange(f"{root}:policies.classification", 0, -1)
+    }
     return {
         "op": store.run(c.RouterStatus(), r.now)["op"],
         "agenda": {row: int(due) for row, due in redis.zrange(f"{root}:agenda", 0, -1, withscores=True)},
         "finished": {i: int(at) for i, at in redis.zrange(f"{root}:finished", 0, -1, withscores=True)},
         "void": {i: mark.split()[0] for i, mark in redis.hgetall(f"{root}:void").items()},
+        "classification": active,
         "queues": queues,
         "workers": workers,
         "jobs": jobs,

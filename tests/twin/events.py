@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.twin.model import Job, Offer, Reply, Router, Worker
-from tests.twin.selectors import Selector
+from tests.twin.selectors import Selector, parse
 from tests.twin.texts import as_object, iso
 
 OPERATORS = {
@@ -38,28 +38,32 @@ def selector(job: Job, s: Selector) -> Reply:
     return shown
 
 
-def base(job: Job) -> Reply:
+def base(job: Job, queue: str) -> Reply:
     """The set J of semantics 13.2."""
     shown: Reply = {"jobId": job.id, "channelId": job.channel}
     if job.reference:
         shown["channelReference"] = job.reference
-    if job.queue:
-        shown["queueId"] = job.queue
+    if queue:
+        shown["queueId"] = queue
     shown["labels"] = as_object(job.labels)
     shown["tags"] = as_object(job.tags)
     return shown
 
 
 def job_event(r: Router, kind: str, job: Job, subject: str = "", **data: object) -> None:
-    r.tell(f"RouterJob{kind}", f"job/{job.id}/channel/{job.channel}{subject}", base(job) | data, job, None)
+    tell(r, kind, job, subject, base(job, job.queue) | data)
+
+
+def tell(r: Router, kind: str, job: Job, subject: str, data: Reply) -> None:
+    r.tell(f"RouterJob{kind}", f"job/{job.id}/channel/{job.channel}{subject}", data, job, None)
 
 
 def waiting(job: Job) -> Reply:
     """Priority and selectors of a waiting job."""
     return {
         "priority": job.priority,
-        "requestedWorkerSelectors": [selector(job, s) for s in job.selector_list],
-        "attachedWorkerSelectors": [],
+        "requestedWorkerSelectors": [selector(job, s) for s in parse(job.selectors)],
+        "attachedWorkerSelectors": [selector(job, s) for s in parse(job.attached)],
     }
 
 
@@ -69,12 +73,35 @@ def job_received(r: Router, job: Job) -> None:
     # C6: the status in this event tells where the job is going
     told = {
         "created": "Queued",
+        "pendingClassification": "PendingClassification",
         "pendingSchedule": "PendingSchedule",
         "waitingForActivation": "WaitingForActivation",
     }
     data["jobStatus"] = told[job.status]
-    aside = job.status != "created"
+    aside = job.status in ("pendingSchedule", "waitingForActivation")
+    if job.classification:
+        # with a policy, the priority is not known yet
+        del data["priority"]
+        data["classificationPolicyId"] = job.classification
     job_event(r, "Received", job, "", **data, **scheduled_on(job), unavailableForMatching=aside)
+
+
+def job_classified(r: Router, job: Job, selected: str, priority: int | None) -> None:
+    """Queue and priority are told where the policy has found them."""
+    data = base(job, selected)
+    data["classificationPolicyId"] = job.classification
+    data["attachedWorkerSelectors"] = waiting(job)["attachedWorkerSelectors"]
+    if selected:
+        data["queueDetails"] = queue_assignment(r, selected)
+    if priority is not None:
+        data["priority"] = priority
+    tell(r, "Classified", job, f"/queue/{job.queue}", data)
+
+
+def job_classification_failed(r: Router, job: Job, code: str, message: str, target: str) -> None:
+    error = {"code": code, "message": message} | ({"target": target} if target else {})
+    data = base(job, "") | {"classificationPolicyId": job.classification, "errors": [error]}
+    tell(r, "ClassificationFailed", job, f"/classificationpolicy/{job.classification}", data)
 
 
 def job_queued(r: Router, job: Job) -> None:
@@ -95,16 +122,18 @@ def scheduled_on(job: Job) -> Reply:
 
 
 def job_selectors_expired(r: Router, job: Job, expired: list[Selector]) -> None:
-    shown = [selector(job, s) for s in expired]
+    requested, attached = parse(job.selectors), parse(job.attached)
+    first = [selector(job, s) for s in requested if s in expired]
+    second = [selector(job, s) for s in attached if s in expired]
     job_event(
         r,
         "WorkerSelectorsExpired",
         job,
         f"/queue/{job.queue}",
-        requestedWorkerSelectorsExpired=shown,
-        attachedWorkerSelectorsExpired=[],
-        expiredRequestedWorkerSelectors=shown,
-        expiredAttachedWorkerSelectors=[],
+        requestedWorkerSelectorsExpired=first,
+        attachedWorkerSelectorsExpired=second,
+        expiredRequestedWorkerSelectors=first,
+        expiredAttachedWorkerSelectors=second,
     )
 
 

@@ -104,7 +104,7 @@ def change(r: Router, job: Job, action: dict[str, Any]) -> None:
     chosen = job.selectors
     if given := selectors.parse(action.get("selectors", "")):
         added_at = r.now if job.seq else None
-        chosen = selectors.text_of(selectors.merged(job.selector_list, given, added_at))
+        chosen = selectors.text_of(selectors.merged(selectors.parse(job.selectors), given, added_at))
     if job.status == "queued" and (queue.id, chosen) != (job.queue, job.selectors):
         jobs.leave_queue(r, job)
     job.queue, job.selectors = queue.id, chosen

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import events, exceptions, offers, schedules, selectors
+from tests.twin import classification, events, exceptions, offers, schedules, selectors
 from tests.twin.model import LIFETIME, Job, Reply, Router
 from tests.twin.policies import (
     check_counters,
+    is_remote,
     listed,
     not_acting,
     page,
@@ -16,9 +17,11 @@ from tests.twin.policies import (
 )
 from tests.twin.texts import lines
 
-ACTIVE = ("queued", "assigned", "completed", "scheduled", "waitingForActivation")
+ACTIVE = ("queued", "assigned", "completed", "scheduled", "waitingForActivation", "classificationFailed")
 ASIDE = ("scheduled", "waitingForActivation")
 """Jobs outside the order of their queue that a client may activate."""
+WAITING = ("queued", "classificationFailed")
+"""Jobs that wait for a worker, or would if they could be classified."""
 FIRST_STATUS = {
     "queueAndMatch": "created",
     "suspend": "waitingForActivation",
@@ -112,21 +115,39 @@ def selector_due(r: Router, job_id: str) -> None:
         take_policy(r, job)
 
 
-def check_supported(r: Router, a: c.JobCreate | c.JobUpdate, waits: bool) -> None:
-    """Refuses what does not exist, and what does not act yet."""
-    if a.classification:
-        raise Refused("UNSUPPORTED", "")
+def check_given(r: Router, a: c.JobCreate | c.JobUpdate) -> None:
+    """Refuses what does not exist or does not fit."""
     if a.mode not in FIRST_STATUS or (a.mode == "scheduleAndSuspend") != (a.schedule_at > 0):
         raise Refused("BAD_CALL", "")
-    if not a.queue or not a.channel:
+    if not a.channel or not (a.queue or a.classification):
         raise Refused("INVALID", "")
-    if a.queue not in r.queues:
+    if a.queue and a.queue not in r.queues:
         raise Refused("INVALID", f"queue '{a.queue}' does not exist")
     if not -100 <= a.priority <= 100:
         raise Refused("INVALID", "")
-    queue = r.queues[a.queue]
-    if waits and not_acting(r, queue.distribution, queue.exception):
+
+
+def check_acting(r: Router, queue_id: str) -> None:
+    """Refuses a queue whose policies need what does not act yet."""
+    queue = r.queues[queue_id]
+    if not_acting(r, queue.distribution, queue.exception):
         raise Refused("UNSUPPORTED", "")
+
+
+def check_policy(r: Router, policy_id: str) -> None:
+    """Refuses a classification policy that does not exist, or asks others."""
+    if ("classification", policy_id) not in r.policies:
+        raise Refused("INVALID", "")
+    if is_remote(str(r.policies["classification", policy_id].fields["pipeline"])):
+        raise Refused("UNSUPPORTED", "")
+
+
+def decide(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> classification.Outcome:
+    """What a policy finds for a job as it will be; refused where that would need what does not act yet."""
+    decided = classification.decide(r, job, policy_id, labels, queue_id)
+    if isinstance(decided, classification.Found):
+        check_acting(r, decided.queue)
+    return decided
 
 
 def create(r: Router, a: c.JobCreate) -> Reply:
@@ -138,7 +159,14 @@ def create(r: Router, a: c.JobCreate) -> Reply:
     if old and not old.finished:
         raise Refused("CHANGED", "")
     job = Job(a.id)
-    check_supported(r, a, waits=True)
+    check_given(r, a)
+    decided = None
+    if not a.classification:
+        check_acting(r, a.queue)
+    else:
+        check_policy(r, a.classification)
+        if a.mode == "queueAndMatch":
+            decided = decide(r, job, a.classification, a.labels, a.queue)
     number = r.number()
     job.created = number
     if old:
@@ -152,11 +180,14 @@ def create(r: Router, a: c.JobCreate) -> Reply:
     job.notes = dated_notes(r, a.notes)
     job.created_at = r.now
     job.doc += 1
-    move(r, job, FIRST_STATUS[a.mode])
+    move(r, job, "pendingClassification" if decided else FIRST_STATUS[a.mode])
     r.agenda[f"life:{job.id}"] = r.now + LIFETIME
     reply = {"outcome": "updated" if old else "created", "op": number, **job.record()}
     events.job_received(r, job)
-    if job.status == "created":
+    job.unclassified = a.classification != "" and not decided
+    if decided:
+        classification.finish(r, job, decided, new_stay=True)
+    elif job.status == "created":
         enqueue(r, job)
     elif job.status == "pendingSchedule":
         schedules.start(r, job)
@@ -171,14 +202,16 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
         return {"outcome": "exists", "op": r.op, **job.record()}
     if not job or job.finished:
         raise Refused("CHANGED", "")
-    # an assigned job may name such a queue: it does not wait there (and is not unassigned into it)
-    check_supported(r, a, waits=job.status in ("queued", *ASIDE))
-    number = r.number()
+    check_given(r, a)
     before = job.status
     notes = dated_notes(r, a.notes)
     added_at = r.now if job.seq else None
-    chosen = selectors.text_of(selectors.merged(job.selector_list, selectors.parse(a.selectors), added_at))
+    chosen = selectors.text_of(
+        selectors.merged(selectors.parse(job.selectors), selectors.parse(a.selectors), added_at)
+    )
     given = {name: getattr(a, name) for name in GIVEN} | {
+        # a job with a policy keeps the queue that it has
+        "queue": a.queue or job.queue,
         "labels": a.labels,
         "tags": a.tags,
         "notes": notes,
@@ -186,28 +219,56 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
     }
     changed = {name for name, value in given.items() if getattr(job, name) != value}
     requeued = bool(changed & {"labels", "queue", "channel", "selectors"})
+    requeued = requeued or ("classification" in changed and not a.classification)
+    anew = a.classification != "" and bool(changed & {"labels", "classification"})
     # only a real change counts: a job queued again by an unassign may still say suspend
     remoded = bool(changed & {"mode", "schedule_at"})
-    suspends = remoded and a.mode == "suspend" and before in ("queued", "scheduled")
-    scheduled = remoded and a.mode == "scheduleAndSuspend" and before in ("queued", *ASIDE)
-    if before == "queued" and (requeued or suspends or scheduled):
+    suspends = remoded and a.mode == "suspend" and before in (*WAITING, "scheduled")
+    scheduled = remoded and a.mode == "scheduleAndSuspend" and before in (*WAITING, *ASIDE)
+    activated = before in ASIDE and a.mode == "queueAndMatch"
+    if before == "classificationFailed":
+        requeued = "queue" in changed or not a.classification
+    if suspends or scheduled or before not in (*WAITING, *ASIDE):
+        classifies = False
+    elif before in ASIDE:
+        classifies = activated and (anew or (a.classification != "" and job.unclassified))
+    else:
+        classifies = anew
+    if a.classification and "classification" in changed:
+        check_policy(r, a.classification)
+    decided = decide(r, job, a.classification, a.labels, given["queue"]) if classifies else None
+    # an assigned job may name such a queue: it does not wait there (and is not unassigned into it)
+    if given["queue"] and not decided and (before in ASIDE or (before in WAITING and "queue" in changed)):
+        check_acting(r, given["queue"])
+    number = r.number()
+    if before == "queued" and (decided or requeued or suspends or scheduled):
         # its offers are revoked as they were made: their events tell of the job before the change
         leave_queue(r, job)
+    if not a.classification and job.classification:
+        job.attached, job.unclassified = "", False
     for name, value in given.items():
         setattr(job, name, value)
     job.doc += 1
     revise(r, job)
+    if decided:
+        schedules.stop(r, job)
+        move(r, job, "pendingClassification")
+        reply = {"outcome": "updated", "op": number, **job.record()}
+        classification.finish(r, job, decided, new_stay=before != "queued")
+        return reply
     if scheduled:
         schedules.start(r, job)
     elif suspends:
         schedules.stop(r, job)
         move(r, job, "waitingForActivation")
         events.job_waiting_for_activation(r, job)
-    elif (before in ASIDE and a.mode == "queueAndMatch") or (before == "queued" and requeued):
+    elif activated or (before in WAITING and requeued):
         schedules.stop(r, job)
         enqueue(r, job, stay=before != "queued" or "queue" in changed)
     elif before == "queued":
         take_policy(r, job)
+    if a.classification and job.status in ASIDE and (anew or before == "classificationFailed"):
+        job.unclassified = True
     return {"outcome": "updated", "op": number, **job.record()}
 
 
@@ -249,7 +310,7 @@ def finish(r: Router, job: Job) -> None:
 
 def remove(r: Router, job: Job) -> None:
     """Takes a finished job out of the store, without a trace."""
-    del r.finished[job.id]
+    r.finished.pop(job.id, None)
     r.agenda.pop(f"life:{job.id}", None)
     del r.jobs[job.id]
 
@@ -266,7 +327,7 @@ def delete(r: Router, a: c.JobDelete) -> Reply:
     job = r.jobs.get(a.id)
     if not job:
         return {"outcome": "absent", "op": r.op}
-    if not job.finished:
+    if not job.finished and job.status != "classificationFailed":
         raise Refused("IN_USE", "active")
     events.job_deleted(r, job)
     remove(r, job)
@@ -274,10 +335,26 @@ def delete(r: Router, a: c.JobDelete) -> Reply:
 
 
 def reclassify(r: Router, a: c.JobReclassify) -> Reply:
-    """No job has a classification policy yet."""
-    if find(r, a.id).status not in ("queued", *ASIDE):
+    """Its policy is applied again; to a job that is to be activated first, then."""
+    job = find(r, a.id)
+    if a.request_id and job.requests.get("reclassify") == a.request_id:
+        return {"op": r.op}
+    if job.status not in (*WAITING, *ASIDE):
         raise Refused("CONFLICT", "")
-    raise Refused("INVALID", "")
+    if not job.classification:
+        raise Refused("INVALID", "")
+    if job.status in ASIDE:
+        job.unclassified = True
+    else:
+        decided = decide(r, job, job.classification, job.labels, job.queue)
+        was_queued = job.status == "queued"
+        r.number()
+        if was_queued:
+            leave_queue(r, job)
+        move(r, job, "pendingClassification")
+        classification.finish(r, job, decided, new_stay=not was_queued)
+    remember(r, job, "reclassify", a.request_id)
+    return {"op": r.number()}
 
 
 def read(r: Router, a: c.JobRead) -> Reply:

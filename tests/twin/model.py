@@ -200,6 +200,10 @@ class Job:
     tags: str = ""
     notes: str = ""
     selectors: str = ""
+    attached: str = ""
+    """Selectors that its classification policy has given it."""
+    unclassified: bool = False
+    """To be classified when it is activated."""
     doc: int = 0
     rev: int = 0
     modified_at: int = 0
@@ -237,7 +241,8 @@ class Job:
 
     @property
     def selector_list(self) -> list[Selector]:
-        return parse(self.selectors)
+        """Requested before attached."""
+        return [*parse(self.selectors), *parse(self.attached)]
 
     def active_selectors(self) -> list[Selector]:
         def expired(selector: Selector) -> bool:
@@ -274,6 +279,7 @@ class Job:
             "tags": self.tags,
             "notes": self.notes,
             "selectors": self.selectors,
+            "attached": self.attached,
             "created_at": self.created_at,
             "enqueued_at": self.enqueued_at or 0,
             # stored only where it is not the number of the creation

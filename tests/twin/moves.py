@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 import msgspec
 
 from engine import commands as c
+from engine import pipelines
 from engine.exception_rules import Cancel, Change, Classify, Rule, rules_text
+from engine.expressions import compile_expression
 from tests.twin.model import DAY, Job, Offer, Router
 from tests.twin.texts import lines
 
@@ -28,6 +30,7 @@ OPERATORS = ["=", "!=", "<", "<=", ">", ">="]
 JOB_FIELDS = [
     "channel",
     "queue",
+    "classification",
     "priority",
     "reference",
     "disposition",
@@ -36,6 +39,16 @@ JOB_FIELDS = [
     "tags",
     "notes",
     "selectors",
+]
+EXPRESSIONS = [
+    "If(job.skill = 1, 10, -5)",
+    "job.skill",
+    "job.skill * 1.5 + 3",
+    "1 / job.site",
+    'job.site = "x"',
+    "job.skill > 1 And Not(IsBlank(job.site))",
+    "Blank()",
+    "-1000.5",
 ]
 NOTES = ['"hello"', '"second\\nline"']
 
@@ -173,6 +186,7 @@ class Maker:
         self.labelling = d.choice([0.0, 0.5, 1.0])
         self.expiring = d.choice([0.0, 0.0, 0.5])
         self.excepting = d.choice([0.0, 0.3, 0.9])
+        self.classifying = d.choice([0.0, 0.3, 0.9])
         self.asking_id = d.choice([0.15, 0.6])
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
@@ -206,7 +220,7 @@ class Maker:
         self.excepting = 0.0
         self.batch, self.worker_offers = 100, 1_000
         self.weights |= {"accept": 22, "complete": 16, "close": 16, "decline": d.choice([0, 2, 6])}
-        self.weights |= {"worker": 3, "update": 1, "policy": 0, "queue": 0, "delete": 1}
+        self.weights |= {"worker": 3, "update": 1, "policy": 0, "queue": 0, "delete": 1, "reclassify": 0}
         return d.choice([1, 1, 2])
 
     def be_crowded(self) -> int:
@@ -237,6 +251,7 @@ class Maker:
             "update": 7,
             "cancel": 3,
             "unassign": 4,
+            "reclassify": 5,
             "delete": 2,
             "policy": 1.5,
             "queue": 1.5,
@@ -249,6 +264,7 @@ class Maker:
             "update",
             "cancel",
             "unassign",
+            "reclassify",
             "policy",
             "queue",
             "close",
@@ -268,16 +284,21 @@ class Maker:
         return "\n".join(members)
 
     def selectors(self) -> str:
-        d, found = self.dice, []
-        for _ in range(d.choice([0, 1, 1, 2, 3])):
-            key, value = d.choice(KEYS), d.choice([*VALUES, '{"a":[1]}', "null", ""])
-            if d.random() < self.asking_id:
-                key, value = '"Id"', f'"{d.choice([w for w in self.workers if w.isalnum()] or ["w1"])}"'
-            seconds = d.choice(["1", "0.5", "20", "60.25", "0"]) if d.random() < self.expiring else ""
-            expedite = int(d.random() < (0.4 if seconds else 0.1))
-            operator = d.choice(["=", "=", "=", *OPERATORS])
-            found.append("\t".join([key, operator, value, seconds, str(expedite), ""]))
+        d = self.dice
+        found = [self.selector(self.workers) for _ in range(d.choice([0, 1, 1, 2, 3]))]
         return "\n".join(found) if d.random() < self.selecting else ""
+
+    def selector(self, ids: list[str], of_queues: bool = False) -> str:
+        d = self.dice
+        key, value = d.choice(KEYS), d.choice([*VALUES, '{"a":[1]}', "null", ""])
+        if d.random() < self.asking_id:
+            key, value = '"Id"', f'"{d.choice([i for i in ids if i.isalnum()] or ["w1"])}"'
+        seconds = d.choice(["1", "0.5", "20", "60.25", "0"]) if d.random() < self.expiring else ""
+        expedite = int(d.random() < (0.4 if seconds else 0.1))
+        operator = d.choice(["=", "=", "=", *OPERATORS])
+        if of_queues:
+            return "\t".join([key, operator, value, "", "0", ""])
+        return "\t".join([key, operator, value, seconds, str(expedite), ""])
 
     def notes(self) -> str:
         d = self.dice
@@ -313,6 +334,7 @@ class Maker:
         steps += [self.policy(p) for p in self.policies]
         steps += [self.exception_policy(p) for p in ("e1", "e2")]
         steps += [self.queue(q) for q in self.queues]
+        steps += [self.classification_policy(p) for p in ("c1", "c2")]
         steps += [self.worker(w, 0.9) for w in self.workers if self.dice.random() < 0.8]
         return steps
 
@@ -371,9 +393,8 @@ class Maker:
 
     def other_policy(self) -> Step:
         d = self.dice
-        if d.random() < 0.3:
-            fallback = d.choice(["", *self.queues])
-            return Step(c.PolicyUpsert(kind="classification", id="c1", doc=PRESENT, fallback=fallback))
+        if d.random() < 0.4:
+            return self.classification_policy(d.choice(["c1", "c2", "c3"]))
         return self.exception_policy(d.choice(["e1", "e2"]))
 
     def exception_policy(self, policy_id: str) -> Step:
@@ -401,6 +422,56 @@ class Maker:
             d.choice(["", *self.queues, "nobody"]),
             d.choice([None, None, 1, 7, -100, 100]),
             self.selectors() if d.random() < 0.4 else "",
+        )
+
+    def classification_policy(self, policy_id: str) -> Step:
+        d = self.dice
+        pipeline = pipelines.Pipeline(
+            self.found_rule(EXPRESSIONS[:4], ["10", "3.9", "-250.5", "1"]) if d.random() < 0.5 else None,
+            [self.attachment(self.workers, of_queues=False) for _ in range(d.choice([0, 0, 1, 2, 3]))],
+            [self.attachment(self.queues, of_queues=True) for _ in range(d.choice([0, 1, 1, 2]))],
+        )
+        return Step(
+            c.PolicyUpsert(
+                kind="classification",
+                id=policy_id,
+                doc=PRESENT,
+                fallback=d.choice(["", *self.queues, *self.queues]),
+                pipeline=pipelines.pipeline_text(pipeline),
+                document="{}",
+            )
+        )
+
+    def found_rule(self, sources: list[str], values: list[str]) -> pipelines.Rule:
+        d = self.dice
+        if d.random() < 0.01:
+            return pipelines.Rule("function")
+        if d.random() < 0.1:
+            sources, values = EXPRESSIONS, [*VALUES, "null", "[1]"]
+        if d.random() < 0.5:
+            return pipelines.Rule("expression", compile_expression(d.choice(sources)).text)
+        return pipelines.Rule("value", d.choice(values)) if d.random() < 0.9 else pipelines.Rule("labels")
+
+    def attachment(self, ids: list[str], of_queues: bool) -> pipelines.Attachment:
+        d = self.dice
+
+        def some() -> str:
+            return "\n".join(self.selector(ids, of_queues) for _ in range(d.choice([0, 1, 1, 1, 2])))
+
+        kind = d.randrange(5)
+        if kind == 0:
+            return pipelines.Always(self.selector(ids, of_queues))
+        if kind == 1:
+            return pipelines.When(self.found_rule(EXPRESSIONS[4:6], ["true", "true", "false"]), some())
+        if kind == 2:
+            seconds = d.choice(["1", "20"]) if not of_queues and d.random() < self.expiring else ""
+            return pipelines.Label(d.choice(KEYS), d.choice(["=", *OPERATORS]), seconds)
+        if kind == 3:
+            blank = compile_expression("Blank()").text
+            rule = pipelines.Rule("labels") if d.random() < 0.6 else pipelines.Rule("expression", blank)
+            return pipelines.Answer(rule if d.random() < 0.9 else self.found_rule(EXPRESSIONS, VALUES))
+        return pipelines.Draw(
+            [pipelines.Share(d.choice([0.3, 0.7, 1, 2.5]), some()) for _ in range(d.choice([1, 2, 3]))]
         )
 
     def queue(self, queue_id: str = "") -> Step:
@@ -438,12 +509,17 @@ class Maker:
     def job(self) -> dict[str, object]:
         d = self.dice
         mode = d.choices(["queueAndMatch", "suspend", "scheduleAndSuspend"], [84, 9, 7])[0]
+        queue = d.choice(self.queues if d.random() < 0.97 else ["q9", "nobody", ""])
+        policy = ""
+        if d.random() < self.classifying:
+            policy = d.choice(["c1", "c1", "c2"] if d.random() < 0.95 else ["c3", "nobody"])
+            queue = queue if d.random() < 0.3 else ""
         return {
             "id": d.choice(self.jobs),
             "doc": PRESENT if d.random() < 0.95 else d.choice([0, 1, 77]),
             "channel": d.choice(self.channels),
-            "queue": d.choice(self.queues if d.random() < 0.97 else ["q9", "nobody", ""]),
-            "classification": "c1" if d.random() < 0.01 else "",
+            "queue": queue,
+            "classification": policy,
             "priority": d.choice([1, 1, 1, 1, 5, -3, 100, -100]),
             "reference": d.choice(["", "", "ref"]),
             "disposition": d.choice(["", "", "", "told"]),
@@ -504,6 +580,9 @@ class Maker:
             )
         )
 
+    def reclassify(self) -> Step:
+        return Step(c.JobReclassify(self.dice.choice(self.jobs), self.request()))
+
     def delete(self) -> Step:
         d = self.dice
         return Step(
@@ -515,7 +594,7 @@ class Maker:
                     c.QueueDelete(d.choice([*self.queues, "q9"])),
                     c.PolicyDelete("distribution", d.choice([*self.policies, "d9"])),
                     c.PolicyDelete("exception", "e1"),
-                    c.PolicyDelete("classification", "c1"),
+                    c.PolicyDelete("classification", d.choice(["c1", "c2", "c3"])),
                 ]
             )
         )
@@ -531,7 +610,7 @@ class Maker:
         status = d.choice(
             [
                 *["", "active", "queued", "assigned", "completed", "closed", "cancelled"],
-                *["scheduled", "waitingForActivation"],
+                *["scheduled", "waitingForActivation", "classificationFailed"],
             ]
         )
         limit, cursor = d.choice([1, 2, 100]), d.choice([0, 0, 5, 50])
@@ -548,7 +627,6 @@ class Maker:
                     c.QueueStatistics(queue),
                     c.JobPosition(job),
                     c.JobPosition(job),
-                    c.JobReclassify(job),
                     c.QueueList(limit, cursor),
                     c.PolicyList(d.choice(["distribution", "exception", "classification"]), limit, cursor),
                     c.JobList(
@@ -557,6 +635,7 @@ class Maker:
                         status,
                         d.choice(["", *self.queues]),
                         d.choice(["", *self.channels]),
+                        d.choice(["", "", "c1"]),
                         scheduled_before=before,
                         scheduled_after=after,
                     ),

@@ -57,6 +57,7 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
                 raise Refused("INVALID", text)
     if a.kind == "classification" and a.fallback and a.fallback not in r.queues:
         raise Refused("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
+    check_pipeline(r, a)
     users = [q for q in r.queues.values() if getattr(q, a.kind, None) == a.id]
     if (a.scoring or classifies(a.rules)) and any(unfinished(r, q.id) for q in users):
         raise Refused("UNSUPPORTED", "")
@@ -76,6 +77,7 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
             "scoring",
             "rules",
             "fallback",
+            "pipeline",
         )
     } | {"document": a.document}
     count(r, policy)
@@ -84,6 +86,25 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
             end_review(r, queue)
             review(r, queue)
     return {"outcome": outcome, "op": number, **policy_record(policy)}
+
+
+def check_pipeline(r: Router, a: c.PolicyUpsert) -> None:
+    """A policy that active jobs use must act at once."""
+    if a.kind == "classification" and is_remote(a.pipeline) and users_of(r, a.id):
+        raise Refused("UNSUPPORTED", "")
+
+
+def is_remote(text: str) -> bool:
+    """Is any rule of a pipeline answered by others?"""
+    pipeline = json.loads(text or "{}")
+    attachments = [*pipeline.get("workers", []), *pipeline.get("queues", [])]
+    rules = [pipeline.get("priority", {})] + [attachment.get("rule", {}) for attachment in attachments]
+    return any(rule.get("kind") in ("function", "webhook") for rule in rules)
+
+
+def users_of(r: Router, policy_id: str) -> list[Job]:
+    """The unfinished jobs of a classification policy."""
+    return [j for j in r.jobs.values() if j.classification == policy_id and not j.finished]
 
 
 def plan(policy: Policy) -> list[object]:
@@ -153,7 +174,8 @@ def policy_read(r: Router, a: c.PolicyRead) -> Reply:
 def policy_delete(r: Router, a: c.PolicyDelete) -> Reply:
     if (a.kind, a.id) not in r.policies:
         return {"outcome": "absent", "op": r.op}
-    if any(getattr(q, a.kind, None) == a.id for q in r.queues.values()):
+    used = any(getattr(q, a.kind, None) == a.id for q in r.queues.values())
+    if used or (a.kind == "classification" and users_of(r, a.id)):
         raise Refused("IN_USE", a.kind)
     del r.policies[a.kind, a.id]
     return {"outcome": "deleted", "op": r.number()}

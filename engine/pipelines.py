@@ -1,0 +1,84 @@
+"""Classification policies as the router acts on them: a JSON text, made when a policy is written.
+
+Documents stand in it as the texts in which they are stored, so that the router never decodes a user's values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a value is found.
+
+    ``text`` is the JSON text of a ``value``, or the tree of an ``expression``; ``labels`` are the job's own.
+    A ``function`` or a ``webhook`` is asked outside of the router.
+    """
+
+    kind: Literal["value", "labels", "expression", "function", "webhook"]
+    text: str = ""
+
+
+class _Kind(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True):
+    pass
+
+
+class Always(_Kind, frozen=True, tag="always"):
+    """Attaches selectors."""
+
+    selectors: str
+
+
+class When(_Kind, frozen=True, tag="when"):
+    """Attaches selectors when a rule gives true."""
+
+    rule: Rule
+    selectors: str
+
+
+class Label(_Kind, frozen=True, tag="label"):
+    """Attaches a selector for the job's own value of a label. ``key`` and ``seconds`` are JSON texts."""
+
+    key: str
+    operator: str
+    seconds: str = ""
+
+
+class Answer(_Kind, frozen=True, tag="answer"):
+    """Attaches the selectors that a rule gives."""
+
+    rule: Rule
+
+
+class Share(msgspec.Struct, frozen=True):
+    """One of several lists of selectors, and how often it is drawn."""
+
+    weight: float
+    selectors: str
+
+
+class Draw(_Kind, frozen=True, tag="draw"):
+    """Attaches the selectors of one share, drawn by weight."""
+
+    shares: Sequence[Share]
+
+
+Attachment = Always | When | Label | Answer | Draw
+
+
+class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a classification policy finds: a priority, selectors of workers, selectors of queues."""
+
+    priority: Rule | None = None
+    workers: Sequence[Attachment] = ()
+    queues: Sequence[Attachment] = ()
+
+
+def pipeline_text(pipeline: Pipeline) -> str:
+    """A pipeline as text; empty when there is nothing to find."""
+    return _encode(pipeline).decode() if pipeline != Pipeline() else ""

@@ -1,0 +1,124 @@
+-- Classification: a job's policy finds its priority, the selectors that are attached to it, and its queue.
+--
+-- First it is decided, which only reads; then the outcome is written. So an operation may still refuse in between.
+
+-- numbers from 0 to below 1 that the same job gets in the same call again
+local function dice(job_id, number)
+  local drawn = 0
+  return function()
+    drawn = drawn + 1
+    local name = table.concat({ keys.root, "draw", job_id, string.format("%.0f", number), drawn }, "\0")
+    return tonumber(string.sub(redis.sha1hex(name), 1, 13), 16) / 2 ^ 52
+  end
+end
+
+local function failure(code, message, place)
+  return { failed = { code = code, message = message, place = place } }
+end
+
+-- without its fraction, and within the range of priorities
+local function whole_priority(number)
+  local whole = number < 0 and math.ceil(number) or math.floor(number)
+  return math.max(-100, math.min(100, whole)) + 0
+end
+
+-- the queue of a job: what the policy selects goes before the job's own, and that before the fallback
+local function choose_queue(outcome, subject, wanted, fallback)
+  local found = wanted ~= "" and label_sets.find(wanted, subject.stands_in) or nil
+  if not found and not subject.queue then
+    found = fallback
+  end
+  outcome.selected = found
+  outcome.queue = found or subject.queue
+end
+
+--- What the policy of a job finds. Reads only.
+---@param subject table id, classification, policy (when it was read already), labels, queue (nil = none), stands_in (the queue in
+---whose order it is, or nil)
+---@return table outcome priority (nil = none is set), attached (lines), queue, selected (the queue, when the policy found it); or
+---failed: code, message, place (of the rule: priority, worker.<n>, queue.<n>)
+function classification.decide(subject)
+  local policy = subject.policy or policies.pipeline(subject.classification)
+  if not policy then
+    return failure("gone", "the classification policy '" .. subject.classification .. "' does not exist")
+  end
+  local pipeline, outcome = pipelines.of_text(policy.text), {}
+  local wanted, reason, place
+  local draw = dice(subject.id, op.upcoming())
+  if pipeline.priority then
+    outcome.priority, reason = rule_values.number(pipeline.priority, subject.labels)
+    if reason then
+      return failure("rule", reason, "priority")
+    end
+    outcome.priority = whole_priority(outcome.priority)
+  end
+  outcome.attached, reason, place = attachments.selectors(pipeline.workers, subject.labels, draw)
+  if reason then
+    return failure("rule", reason, "worker." .. place)
+  end
+  wanted, reason, place = attachments.selectors(pipeline.queues, subject.labels, draw)
+  if reason then
+    return failure("rule", reason, "queue." .. place)
+  end
+  choose_queue(outcome, subject, wanted, policy.fallback)
+  if not outcome.queue then
+    return failure("queue", "no queue fits, the job has none, and the policy has no fallback queue")
+  end
+  return outcome
+end
+
+--- The same of a stored job, with what is about to be changed of it.
+---@param changed table|nil classification (and policy, when it was read already), labels, queue: each instead of the job's own
+function classification.decide_job(job, changed)
+  changed = changed or {}
+  local queue = changed.queue or job.queue
+  return classification.decide({
+    id = job.id,
+    classification = changed.classification or job.classification,
+    policy = changed.policy,
+    labels = changed.labels or job.labels or "",
+    queue = queue ~= "" and queue or nil,
+    stands_in = job.in_queue,
+  })
+end
+
+--- A job waits for its classification: it leaves its queue, and its offers are revoked.
+function classification.start(job)
+  if job.status == "queued" then
+    jobs.dequeue(job)
+  end
+  jobs.move(job, "pendingClassification")
+  match.touch_job(job)
+end
+
+-- selectors of a job that was in a queue before run from now on, those of another from its enqueue
+local function started(job, lines)
+  if not job.enqueued_at then
+    return lines
+  end
+  local list = {}
+  for line in texts.lines(lines) do
+    list[#list + 1] = line .. clock.now
+  end
+  return table.concat(list, "\n")
+end
+
+--- Does to a job that waits for it what was decided: it is put into its queue, or its classification has failed.
+---@param new_stay boolean|nil whether a new stay begins even in the queue that it is in
+function classification.finish(job, outcome, new_stay)
+  jobs.set(job, "unclassified", nil)
+  if outcome.failed then
+    jobs.move(job, "classificationFailed")
+    events.job_classification_failed(job, outcome.failed)
+    return
+  end
+  local moves, priority = outcome.queue ~= job.queue, outcome.priority or job.priority or 1
+  if moves or priority ~= (job.priority or 1) then
+    jobs.rewrite(job)
+  end
+  jobs.set(job, "priority", priority ~= 1 and priority or nil)
+  jobs.set(job, "attached", outcome.attached ~= "" and started(job, outcome.attached) or nil)
+  jobs.change_queue(job, outcome.queue)
+  events.job_classified(job, outcome)
+  jobs.enqueue(job, new_stay or moves)
+end

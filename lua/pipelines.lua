@@ -1,0 +1,134 @@
+-- What classification policies find, as Python cuts it: a JSON text { priority, workers, queues }.
+--
+-- priority is a rule: { kind, text }. workers and queues are attachments: { kind: "always", selectors }, { kind: "when", rule,
+-- selectors }, { kind: "label", key, operator, seconds }, { kind: "answer", rule } or { kind: "draw", shares: [{ weight,
+-- selectors }] }. Documents are texts inside of texts, so that nothing of the user's is decoded here.
+
+local REMOTE = { ["function"] = true, webhook = true }
+
+-- ---- what comes in ----------------------------------------------------------------------------------------------
+
+local function expect(holds)
+  if not holds then
+    refuse.bad_call("pipeline is { priority, workers, queues }, with rules and attachments of known kinds")
+  end
+end
+
+local function check_members(given, members)
+  expect(type(given) == "table")
+  for name, value in pairs(given) do
+    expect(type(value) == members[name])
+    expect(type(value) ~= "string" or not string.find(value, "\0", 1, true))
+  end
+end
+
+local RULE = { kind = "string", text = "string" }
+
+local function check_rule(rule)
+  check_members(rule, RULE)
+  if rule.kind == "value" then
+    expect(rule.text and rule.text ~= "" and formats.is_value(rule.text))
+  elseif rule.kind == "expression" then
+    expect(rule.text and expressions.is_tree(rule.text))
+  else
+    expect(rule.kind == "labels" or REMOTE[rule.kind])
+  end
+end
+
+local function check_selectors(text)
+  expect(type(text) == "string")
+  formats.selectors(text)
+end
+
+local CHECKS = {
+  always = function(attachment)
+    check_selectors(attachment.selectors)
+  end,
+  when = function(attachment)
+    check_rule(attachment.rule)
+    check_selectors(attachment.selectors)
+  end,
+  label = function(attachment)
+    expect(attachment.key and attachment.operator)
+    check_selectors(attachments.line(attachment, "0"))
+  end,
+  answer = function(attachment)
+    check_rule(attachment.rule)
+  end,
+  draw = function(attachment)
+    expect(attachment.shares and #attachment.shares > 0)
+    for _, share in pairs(attachment.shares) do
+      check_members(share, { weight = "number", selectors = "string" })
+      expect(share.weight and share.weight > 0 and share.weight < math.huge)
+      check_selectors(share.selectors)
+    end
+  end,
+}
+
+local ATTACHMENT = {
+  kind = "string",
+  rule = "table",
+  selectors = "string",
+  key = "string",
+  operator = "string",
+  seconds = "string",
+  shares = "table",
+}
+
+local function check_attachments(list)
+  for place, attachment in pairs(list or {}) do
+    expect(type(place) == "number")
+    check_members(attachment, ATTACHMENT)
+    expect(CHECKS[attachment.kind])
+    CHECKS[attachment.kind](attachment)
+  end
+end
+
+--- Refuses what is not a pipeline (empty = nothing to find).
+---@param text string|nil
+function pipelines.check(text)
+  if not text or text == "" then
+    return
+  end
+  local decoded, given = pcall(cjson.decode, text)
+  expect(decoded)
+  check_members(given, { priority = "table", workers = "table", queues = "table" })
+  if given.priority then
+    check_rule(given.priority)
+  end
+  check_attachments(given.workers)
+  check_attachments(given.queues)
+end
+
+-- ---- what is stored ---------------------------------------------------------------------------------------------
+
+local memo = { size = 0, of = {}, most = 64 }
+
+-- the first kind of rule that is asked outside
+local function remote_kind(pipeline)
+  local all = { pipeline.priority }
+  for _, list in ipairs({ pipeline.workers, pipeline.queues }) do
+    for _, attachment in ipairs(list) do
+      all[#all + 1] = attachment.rule
+    end
+  end
+  for _, rule in ipairs(all) do
+    if REMOTE[rule.kind] then
+      return rule.kind
+    end
+  end
+  return nil
+end
+
+local function parse(text)
+  local pipeline = text == "" and {} or cjson.decode(text)
+  pipeline.workers, pipeline.queues = pipeline.workers or {}, pipeline.queues or {}
+  pipeline.remote = remote_kind(pipeline)
+  return pipeline
+end
+
+--- A pipeline by its text: priority, workers, queues, and remote: the kind of a rule that is not answered here, or nil.
+---@param text string
+function pipelines.of_text(text)
+  return memo.of[text] or memos.put(memo, text, parse(text))
+end

@@ -1,0 +1,187 @@
+"""Classification policies: what they find for a job, step by step (semantics 8.4, 8.5; C17 to C20, C24)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.expressions import twin as expressions
+from tests.expressions.evaluator import Error
+from tests.twin import events, jobs, selectors
+from tests.twin.model import Job, Router
+from tests.twin.selectors import Selector
+from tests.twin.texts import members, scalar, scalars
+
+NO_NUMBER = "the rule does not give a number"
+NO_SELECTORS = "the rule does not give a list of selectors"
+NO_QUEUE = "no queue fits, the job has none, and the policy has no fallback queue"
+
+
+@dataclass
+class Found:
+    """What a policy finds: a priority perhaps, attached selectors, a queue, which it may have selected."""
+
+    priority: int | None
+    attached: list[Selector]
+    queue: str
+    selected: str
+
+
+@dataclass
+class Failed(Exception):
+    code: str
+    message: str
+    target: str = ""
+
+
+Outcome = Found | Failed
+
+
+# ---- rules -------------------------------------------------------------------------------------------------
+
+
+def tree_of(node: Any) -> expressions.Tree:
+    """A compiled expression as the naive evaluator takes it."""
+    if not isinstance(node, list):
+        whole = isinstance(node, int) and not isinstance(node, bool)
+        return expressions.Literal(float(node) if whole else node)
+    if node[0] == ".":
+        return expressions.Label(node[1], json.loads(node[2]))
+    return expressions.Apply(node[0], tuple(tree_of(part) for part in node[1:]))
+
+
+def value_of(rule: dict[str, str], labels: str) -> Any:
+    """A number, text, boolean or None; raises Failed."""
+    if rule["kind"] == "value":
+        found = scalar(rule["text"])
+        return found[1] if found else None
+    given = {json.loads(key): json.loads(value) for key, value in members(labels).items()}
+    value = expressions.value_of(tree_of(json.loads(rule["text"])), {"job": given})
+    if isinstance(value, Error):
+        raise Failed("RuleFailed", value.reason)
+    return value
+
+
+def number(rule: dict[str, str], labels: str) -> float:
+    value = None if rule["kind"] == "labels" else value_of(rule, labels)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Failed("RuleFailed", NO_NUMBER)
+    return value
+
+
+def holds(rule: dict[str, str], labels: str) -> bool:
+    return labels != "" if rule["kind"] == "labels" else value_of(rule, labels) is True
+
+
+# ---- attachments -------------------------------------------------------------------------------------------
+
+
+def attached(attachment: dict[str, Any], labels: str, dice: Iterator[float]) -> str:
+    """The selectors of one attachment, as their document."""
+    kind = attachment["kind"]
+    if kind == "always":
+        return str(attachment["selectors"])
+    if kind == "when":
+        return str(attachment["selectors"]) if holds(attachment["rule"], labels) else ""
+    if kind == "label":
+        value = members(labels).get(attachment["key"])
+        seconds = attachment.get("seconds", "")
+        return f"{attachment['key']}\t{attachment['operator']}\t{value}\t{seconds}\t0\t" if value else ""
+    if kind == "answer":
+        rule = attachment["rule"]
+        if rule["kind"] == "labels":
+            return "\n".join(f"{key}\t=\t{value}\t\t0\t" for key, value in members(labels).items())
+        if rule["kind"] == "expression" and value_of(rule, labels) is None:
+            return ""
+        raise Failed("RuleFailed", NO_SELECTORS)
+    point = next(dice) * sum(share["weight"] for share in attachment["shares"])
+    sums = 0.0
+    for share in attachment["shares"]:
+        sums += share["weight"]
+        if point < sums:
+            break
+    return str(share["selectors"])
+
+
+def all_attached(
+    attachments: list[dict[str, Any]], labels: str, dice: Iterator[float], name: str
+) -> list[Selector]:
+    found = []
+    for i, attachment in enumerate(attachments):
+        try:
+            found += selectors.parse(attached(attachment, labels, dice))
+        except Failed as failed:
+            raise replace(failed, target=f"{name}SelectorAttachments[{i}]") from None
+    return found
+
+
+def dice_of(r: Router, job: Job) -> Iterator[float]:
+    """The same numbers for the same job in the same call."""
+    number, drawn = r.current or r.op + 1, 0
+    while True:
+        drawn += 1
+        digits = hashlib.sha1(f"{r.root}\0draw\0{job.id}\0{number}\0{drawn}".encode()).hexdigest()[:13]
+        yield int(digits, 16) / 2**52
+
+
+# ---- the whole ---------------------------------------------------------------------------------------------
+
+
+def decide(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> Outcome:
+    """What a policy finds for a job with these labels and this queue (or none)."""
+    try:
+        return find(r, job, policy_id, labels, queue_id)
+    except Failed as failed:
+        return failed
+
+
+def find(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> Found:
+    policy = r.policies["classification", policy_id].fields
+    pipeline = json.loads(str(policy["pipeline"]) or "{}")
+    dice = dice_of(r, job)
+    priority = None
+    if "priority" in pipeline:
+        try:
+            priority = max(-100, min(100, math.trunc(number(pipeline["priority"], labels))))
+        except Failed as failed:
+            raise replace(failed, target="prioritizationRule") from None
+    workers = all_attached(pipeline.get("workers", []), labels, dice, "worker")
+    wanted = all_attached(pipeline.get("queues", []), labels, dice, "queue")
+    selected = best_queue(r, job, wanted) if wanted else ""
+    if not selected and not queue_id:
+        selected = str(policy["fallback"])
+    if not selected and not queue_id:
+        raise Failed("QueueNotFound", NO_QUEUE)
+    return Found(priority, workers, selected or queue_id, selected)
+
+
+def best_queue(r: Router, job: Job, wanted: list[Selector]) -> str:
+    """C18: of those that fit the shortest, not counting the job itself, then the first by id."""
+    fitting = [
+        (sum(j.id != job.id for j in r.queued_in(q.id)), q.id.encode(), q.id)
+        for q in r.queues.values()
+        if all(s.holds({**scalars(q.labels), '"Id"': ("string", q.id)}) for s in wanted)
+    ]
+    return min(fitting)[2] if fitting else ""
+
+
+def finish(r: Router, job: Job, outcome: Outcome, new_stay: bool) -> None:
+    """The job is put into its queue, or its classification has failed."""
+    job.unclassified = False
+    if isinstance(outcome, Failed):
+        jobs.move(r, job, "classificationFailed")
+        events.job_classification_failed(r, job, outcome.code, outcome.message, outcome.target)
+        return
+    priority = job.priority if outcome.priority is None else outcome.priority
+    moves = job.queue != outcome.queue
+    if moves or job.priority != priority:
+        job.doc += 1
+    job.priority, job.queue = priority, outcome.queue
+    added_at = r.now if job.enqueued_at is not None else None
+    job.attached = selectors.text_of([replace(s, added=added_at) for s in outcome.attached])
+    events.job_classified(r, job, outcome.selected, outcome.priority)
+    jobs.enqueue(r, job, stay=new_stay or moves)
