@@ -15,6 +15,16 @@ SLICE = 50
 
 KINDS = ("job", "worker", "queue")
 
+ABOUT = {
+    "close": "job",
+    "exception": "job",
+    "idle": "worker",
+    "life": "job",
+    "schedule": "job",
+    "selector": "job",
+}
+"""Kinds of rows on the agenda that speak of one entity, by its id."""
+
 
 async def problems(url: str, tenant: str) -> AsyncIterator[tuple[int, list[str]]]:
     """For each slice the number of its entities and the problems found. Raises Unavailable, RedisError."""
@@ -31,12 +41,38 @@ async def problems(url: str, tenant: str) -> AsyncIterator[tuple[int, list[str]]
 async def _slices(client: Redis, root: str) -> AsyncIterator[list[str]]:
     """All entities as ``<kind>:<id>``, some at a time; each at least once."""
     ids: list[str] = []
-    for kind in KINDS:
-        prefix = f"{root}:{kind}:"
-        async for key in client.scan_iter(match=f"{prefix}*", count=1000):
-            ids.append(f"{kind}:{key[len(prefix) :]}")
+    for found in (_entities(client, root), _left_behind(client, root)):
+        async for entity in found:
+            ids.append(entity)
             if len(ids) == SLICE:
                 yield ids
                 ids = []
     if ids:
         yield ids
+
+
+async def _entities(client: Redis, root: str) -> AsyncIterator[str]:
+    for kind in KINDS:
+        prefix = f"{root}:{kind}:"
+        async for key in client.scan_iter(match=f"{prefix}*", count=1000):
+            yield f"{kind}:{key[len(prefix) :]}"
+
+
+async def _left_behind(client: Redis, root: str) -> AsyncIterator[str]:
+    """Entities that are gone though the agenda speaks of them."""
+    cursor = 0
+    while True:
+        cursor, rows = await client.zscan(f"{root}:agenda", cursor, count=500)
+        spoken_of = []
+        for row, _ in rows:
+            about, _, entity_id = str(row).partition(":")
+            if about in ABOUT:
+                spoken_of.append((ABOUT[about], entity_id))
+        asked = client.pipeline(transaction=False)
+        for kind, entity_id in spoken_of:
+            asked.exists(f"{root}:{kind}:{entity_id}")
+        for (kind, entity_id), is_there in zip(spoken_of, await asked.execute(), strict=True):
+            if not is_there:
+                yield f"{kind}:{entity_id}"
+        if cursor == 0:
+            return

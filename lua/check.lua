@@ -132,8 +132,8 @@ end
 local function check_job(id)
   local job, name = jobs.load(id), "job " .. id
   if not job then
-    for _, kind in ipairs({ "life:", "schedule:", "selector:", "exception:", "close:" }) do
-      expect(not agenda_at(kind .. id), name, "is gone but on the agenda for", kind)
+    for _, kind in ipairs({ "life", "schedule", "selector", "exception", "close" }) do
+      expect(not agenda_at(kind .. ":" .. id), name, "is gone but on the agenda:", kind)
     end
     expect(not score_in(keys.listing("jobs"), id), name, "is gone but listed")
     return
