@@ -42,6 +42,10 @@ limits.INDEXED_BYTES = 64
 limits.INDEXED_CLASSES = 512
 --- So many classes of the label index cost about as much as one lane of a walk.
 limits.CLASSES_PER_LANE = 4
+--- Turns of a round-robin queue that a search walks before it asks the label index who fits at all.
+limits.TURNS_FIRST = 64
+--- Classes, and workers in them, that are then looked at each.
+limits.FEW_TURNS = 256
 
 --- The defaults by name, as specification of control fields.
 function limits.defaults()

@@ -1,23 +1,24 @@
 -- Round robin: the next ready worker by id after the one that got the queue's last offer, around the circle.
 
 -- what a search needs to know of a class, or false where it does not fit
-local function suit(wanted, hash)
-  local class = classes.get(hash)
-  local lane, channel = supply.lane(class, wanted.channel)
-  if not lane or not selectors.class_fits(wanted.selectors, class.labels) then
-    return false
+local function suit(wanted, hash, search)
+  local found = search.suits[hash]
+  if found == nil then
+    local class = classes.get(hash)
+    local lane, channel = supply.lane(class, wanted.channel)
+    found = lane
+      and class.serves[wanted.queue]
+      and selectors.class_fits(wanted.selectors, class.labels)
+      and { class = class, lane = lane, channel = channel, top = supply.top(class, channel) }
+    search.suits[hash] = found or false
   end
-  return { class = class, lane = lane, channel = channel, top = supply.top(class, channel) }
+  return found
 end
 
 -- the worker of a turn, when it may be asked; notes a turn whose worker has no room at all
 local function taken_turn(job, wanted, member, search)
   local id, hash = string.sub(member, 1, -42), string.sub(member, -40)
-  local found = search.suits[hash]
-  if found == nil then
-    found = suit(wanted, hash)
-    search.suits[hash] = found
-  end
+  local found = suit(wanted, hash, search)
   if not found then
     return nil
   end
@@ -40,8 +41,47 @@ local function taken_turn(job, wanted, member, search)
   return nil
 end
 
+-- the ready workers of the classes that fit, each with its class, or nil where the label index does not tell or they are many
+local function few_that_fit(wanted, search)
+  local range, few = label_index.narrowest(wanted.selectors), {}
+  if not range or range.count > limits.FEW_TURNS then
+    return nil
+  end
+  label_index.each_portion(range, function(hashes)
+    for _, hash in ipairs(hashes) do
+      local found, left = suit(wanted, hash, search), limits.FEW_TURNS + 1 - #few
+      local ids = found
+          and redis.call("ZRANGEBYSCORE", keys.class_ready(found.lane), "-inf", found.top, "LIMIT", 0, left)
+        or {}
+      for _, id in ipairs(ids) do
+        few[#few + 1] = { id = id, class = found.class, channel = found.channel }
+      end
+    end
+  end)
+  return #few <= limits.FEW_TURNS and few or nil
+end
+
+-- the next of a few workers around the circle
+local function next_of(job, wanted, few, cursor)
+  local best
+  for _, one in ipairs(few) do
+    one.around = cursor and not texts.before(cursor, one.id) or false
+    local sooner = not best
+    if best and one.around ~= best.around then
+      sooner = best.around
+    elseif best then
+      sooner = texts.before(one.id, best.id)
+    end
+    if sooner and modes.may_ask(job, wanted, one.class, one.channel, one.id) then
+      best = one
+    end
+  end
+  return best and { worker = best.id }
+end
+
+-- the first turn of a range that may be taken; false where it is certain that none of the whole circle may
 local function walk_turns(job, wanted, from, to, search)
-  local turns, count, asked = keys.queue_turn(wanted.queue), 4, 0
+  local turns, count = keys.queue_turn(wanted.queue), 4
   while true do
     local members = redis.call("ZRANGEBYLEX", turns, from, to, "LIMIT", 0, count)
     for _, member in ipairs(members) do
@@ -53,9 +93,15 @@ local function walk_turns(job, wanted, from, to, search)
     if #members < count then
       return nil
     end
-    asked = asked + count
-    if asked > 64 and asked - count <= 64 and not longest_idle.pick(job, wanted, false) then
-      return nil
+    search.walked = search.walked + count
+    if search.walked > limits.TURNS_FIRST and not search.is_long then
+      search.is_long = true
+      local few = few_that_fit(wanted, search)
+      if few then
+        return next_of(job, wanted, few, search.cursor) or false
+      elseif not longest_idle.pick(job, wanted, false) then
+        return false
+      end
     end
     from, count = "(" .. members[#members], math.min(count * 2, 256)
   end
@@ -66,15 +112,13 @@ function round_robin.pick(job, wanted, alone)
   if alone and demand.is_stuck(wanted.name, job.id) then
     return nil
   end
-  local cursor, search = queues.cursor(wanted.queue), { suits = {}, idle = {} }
-  local pick
-  if cursor then
-    pick = walk_turns(job, wanted, "(" .. cursor .. "\0g", "+", search)
-      or walk_turns(job, wanted, "-", "[" .. cursor .. "\0g", search)
-  else
-    pick = walk_turns(job, wanted, "-", "+", search)
+  local cursor = queues.cursor(wanted.queue)
+  local search = { cursor = cursor, suits = {}, idle = {}, walked = 0 }
+  local pick = walk_turns(job, wanted, cursor and "(" .. cursor .. "\0g" or "-", "+", search)
+  if pick == nil and cursor then
+    pick = walk_turns(job, wanted, "-", "[" .. cursor .. "\0g", search)
   end
   supply.corrections = nil
   supply.idle_turns(wanted.queue, search.idle)
-  return pick
+  return pick or nil
 end

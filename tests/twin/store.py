@@ -26,6 +26,8 @@ SMALL_LIMITS = {
     "DECLINES_PER_CLEARING": 1,
     "INDEXED_BYTES": 1,
     "INDEXED_CLASSES": 2,
+    "TURNS_FIRST": 3,
+    "FEW_TURNS": 4,
 }
 
 
