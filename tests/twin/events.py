@@ -111,9 +111,9 @@ def job_queued(r: Router, job: Job) -> None:
 def job_waiting_for_activation(r: Router, job: Job) -> None:
     data = waiting(job) | scheduled_on(job)
     active = job.active_selectors()
-    expired = [selector(job, s) for s in job.selector_list if s not in active]
-    data["expiredRequestedWorkerSelectors"] = expired
-    data["expiredAttachedWorkerSelectors"] = []
+    for name, text in (("Requested", job.selectors), ("Attached", job.attached)):
+        expired = [selector(job, s) for s in parse(text) if s not in active]
+        data[f"expired{name}WorkerSelectors"] = expired
     job_event(r, "WaitingForActivation", job, "", **data, unavailableForMatching=True)
 
 
