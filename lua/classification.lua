@@ -39,9 +39,6 @@ end
 ---failed: code, message, place (of the rule: priority, worker.<n>, queue.<n>)
 function classification.decide(subject)
   local policy = subject.policy or policies.pipeline(subject.classification)
-  if not policy then
-    return failure("gone", "the classification policy '" .. subject.classification .. "' does not exist")
-  end
   local pipeline, outcome = pipelines.of_text(policy.text), {}
   local wanted, reason, place
   local draw = dice(subject.id, op.upcoming())
@@ -87,7 +84,9 @@ function classification.start(job)
   if job.status == "queued" then
     jobs.dequeue(job)
   end
-  jobs.move(job, "pendingClassification")
+  if job.status ~= "pendingClassification" then
+    jobs.move(job, "pendingClassification")
+  end
   match.touch_job(job)
 end
 
@@ -103,22 +102,31 @@ local function started(job, lines)
   return table.concat(list, "\n")
 end
 
---- Does to a job that waits for it what was decided: it is put into its queue, or its classification has failed.
----@param new_stay boolean|nil whether a new stay begins even in the queue that it is in
-function classification.finish(job, outcome, new_stay)
+--- Gives a job that waits for it what was decided, all but its place in the queue.
+---@return boolean found false when its classification has failed
+function classification.apply(job, outcome)
   jobs.set(job, "unclassified", nil)
   if outcome.failed then
     jobs.move(job, "classificationFailed")
     events.job_classification_failed(job, outcome.failed)
-    return
+    return false
   end
-  local moves, priority = outcome.queue ~= job.queue, outcome.priority or job.priority or 1
-  if moves or priority ~= (job.priority or 1) then
+  local priority = outcome.priority or job.priority or 1
+  if outcome.queue ~= job.queue or priority ~= (job.priority or 1) then
     jobs.rewrite(job)
   end
   jobs.set(job, "priority", priority ~= 1 and priority or nil)
   jobs.set(job, "attached", outcome.attached ~= "" and started(job, outcome.attached) or nil)
   jobs.change_queue(job, outcome.queue)
   events.job_classified(job, outcome)
-  jobs.enqueue(job, new_stay or moves)
+  return true
+end
+
+--- The same, and puts it into its queue.
+---@param new_stay boolean|nil whether a new stay begins even in the queue that it is in
+function classification.finish(job, outcome, new_stay)
+  local moves = outcome.queue ~= job.queue
+  if classification.apply(job, outcome) then
+    jobs.enqueue(job, new_stay or moves)
+  end
 end

@@ -65,6 +65,26 @@ function document.members(text)
   return memos.put(memo, text, members)
 end
 
+--- A document with the members of another laid over its own.
+function document.merged(text, more)
+  local lines, order = {}, {}
+  for _, part in ipairs({ text, more }) do
+    for key, value in document.each(part) do
+      if not lines[key] then
+        order[#order + 1] = key
+      end
+      lines[key] = key .. ":" .. value
+    end
+  end
+  table.sort(order, function(a, b)
+    return texts.before(document.value(a), document.value(b))
+  end)
+  for i, key in ipairs(order) do
+    order[i] = lines[key]
+  end
+  return table.concat(order, "\n")
+end
+
 -- the same few documents of workers are shown again and again
 local joined = { size = 0, of = {}, most = 64 }
 

@@ -143,7 +143,7 @@ function events.job_classified(job, outcome)
   )
 end
 
-local FAILURES = { rule = "RuleFailed", queue = "QueueNotFound", gone = "ClassificationPolicyNotFound" }
+local FAILURES = { rule = "RuleFailed", queue = "QueueNotFound" }
 
 local ATTACHMENTS = { worker = "workerSelectorAttachments", queue = "queueSelectorAttachments" }
 

@@ -76,7 +76,6 @@ local function parse(text)
     for _, action in ipairs(rule.actions) do
       -- a rule that changes a job sends it to its queue again
       rule.requeues = rule.requeues or action.kind ~= "cancel"
-      rules.classifies = rules.classifies or action.kind == "classify"
     end
     table.insert(rules[rule.trigger], rule)
   end
@@ -87,7 +86,7 @@ end
 
 --- Rules by their trigger, each list in the order in which its rules fire: by threshold, then as they stand in the policy.
 ---@param text string not empty
----@return table rules length, wait; classifies: does one classify jobs again?
+---@return table rules length, wait
 function exception_rules.of_text(text)
   return memo.of[text] or memos.put(memo, text, parse(text))
 end

@@ -9,11 +9,12 @@
 -- a job is not sent where it could not be created either
 local function can_take(queue_id)
   local queue = queues.load(queue_id)
-  return queue and not policies.not_acting(queue.distribution, exception_rules.of_queue(queue))
+  return queue and not policies.not_acting(queue.distribution)
 end
 
 local function cancel(job, action)
   jobs.cancel(job, action.disposition or "", action.note or "")
+  return false
 end
 
 local function change(job, action)
@@ -34,16 +35,48 @@ local function change(job, action)
   end
   jobs.rewrite(job)
   jobs.revise(job)
+  return true
 end
 
-local ACTIONS = { cancel = cancel, change = change }
+-- the policy that is to be applied: that of the action, unless it was deleted since, or asks for what does not act yet
+local function policy_for(job, action)
+  local named = action.classification and policies.pipeline(action.classification)
+  if named and not pipelines.of_text(named.text).remote then
+    return action.classification
+  end
+  return job.classification
+end
 
--- does what a rule says, in the order of its actions; false when that has ended the job
+local function classify(job, action)
+  local labels = document.merged(job.labels or "", action.labels or "")
+  local policy = policy_for(job, action)
+  if policy then
+    classification.start(job)
+  elseif job.status == "queued" and labels ~= (job.labels or "") then
+    jobs.dequeue(job)
+  end
+  jobs.set(job, "labels", labels ~= "" and labels or nil)
+  jobs.change_policy(job, policy)
+  jobs.rewrite(job)
+  jobs.revise(job)
+  if not policy then
+    return true
+  end
+  local decided = classification.decide_job(job)
+  if decided.selected and not can_take(decided.selected) then
+    decided.queue, decided.selected = job.queue, nil
+  end
+  return classification.apply(job, decided)
+end
+
+-- each tells whether the job can go on: not when it is cancelled, or its classification has failed
+local ACTIONS = { cancel = cancel, change = change, classify = classify }
+
+-- does what a rule says, in the order of its actions; false when that has ended the job, or its classification has failed
 local function fire(job, rule)
   events.job_exception_triggered(job, rule.id)
   for _, action in ipairs(rule.actions) do
-    ACTIONS[action.kind](job, action)
-    if jobs.FINISHED[job.status] then
+    if not ACTIONS[action.kind](job, action) then
       return false
     end
   end
@@ -78,8 +111,8 @@ local function next_length_rule(job, queue, fired)
   return nil
 end
 
---- What happens to a job before it joins its queue: it may be changed, sent to another queue, or cancelled.
----@return boolean joins false when it was cancelled
+--- What happens to a job before it joins its queue: it may be changed, classified, sent to another queue, or cancelled.
+---@return boolean joins false when it was cancelled, or its classification has failed
 function exceptions.admit(job)
   local fired = {}
   for _ = 1, limits.RULES_ON_THE_WAY do

@@ -49,7 +49,7 @@ end
 --- Refuses a queue whose policies ask for what does not act yet.
 function job_fields.check_queue(queue_id)
   local queue = queues.load(queue_id)
-  local missing = policies.not_acting(queue.distribution, exception_rules.of_queue(queue))
+  local missing = policies.not_acting(queue.distribution)
   if missing then
     refuse.unsupported("queue '" .. queue_id .. "': " .. missing)
   end

@@ -3,7 +3,7 @@
 --- From each status to those that may follow ("" = no job yet, or a new life).
 jobs.TRANSITIONS = {
   [""] = { created = true, pendingClassification = true, pendingSchedule = true, waitingForActivation = true },
-  created = { queued = true, cancelled = true },
+  created = { pendingClassification = true, queued = true, cancelled = true },
   pendingClassification = { queued = true, classificationFailed = true, cancelled = true },
   classificationFailed = {
     pendingClassification = true,
@@ -22,7 +22,13 @@ jobs.TRANSITIONS = {
     waitingForActivation = true,
     cancelled = true,
   },
-  assigned = { completed = true, queued = true, waitingForActivation = true, cancelled = true },
+  assigned = {
+    completed = true,
+    pendingClassification = true,
+    queued = true,
+    waitingForActivation = true,
+    cancelled = true,
+  },
   completed = { closed = true, cancelled = true },
   closed = {},
   cancelled = {},
@@ -229,6 +235,21 @@ function jobs.change_queue(job, queue_id)
   redis.call("ZADD", keys.queue_jobs(queue_id), job.created, job.id)
   if counts then
     queues.count_active(queue_id, 1)
+  end
+end
+
+--- Gives a job another classification policy, or none: then nothing is attached to it any more.
+---@param policy string|nil
+function jobs.change_policy(job, policy)
+  if policy == job.classification then
+    return
+  end
+  policies.count_active(job.classification, -1)
+  policies.count_active(policy, 1)
+  jobs.set(job, "classification", policy)
+  if not policy then
+    jobs.set(job, "attached", nil)
+    jobs.set(job, "unclassified", nil)
   end
 end
 

@@ -33,15 +33,10 @@ function policies.need(kind, id)
   end
 end
 
---- What a queue's policies need that does not act yet, as text; nil when all of it acts.
----@param distribution string
----@param rules table|nil those of its exception policy
-function policies.not_acting(distribution, rules)
+--- What a distribution policy needs that does not act yet, as text; nil when all of it acts.
+function policies.not_acting(distribution)
   if queues.plan_of(distribution).scoring then
     return "the scoringRule of distribution policy '" .. distribution .. "' does not act yet"
-  end
-  if rules and rules.classifies then
-    return "the reclassify action of its exception policy does not act yet"
   end
   return nil
 end

@@ -11,9 +11,8 @@ local function check_distribution(given)
   end
 end
 
-local function check_waiting(given, rules)
-  local acts = given.scoring == "" and not (rules ~= "" and exception_rules.of_text(rules).classifies)
-  if acts or given.doc == 0 then
+local function check_waiting(given)
+  if given.scoring == "" or given.doc == 0 then
     return
   end
   queues.each_using(given.kind, given.id, function(queue)
@@ -38,6 +37,7 @@ end
 local function verify(given, policy, rules, pipeline)
   if given.kind == "distribution" then
     check_distribution(given)
+    check_waiting(given)
   elseif given.kind == "exception" then
     exception_rules.check(rules)
     for _, id in ipairs(given.uses) do
@@ -51,7 +51,6 @@ local function verify(given, policy, rules, pipeline)
     end
     check_pipeline(given, policy, pipeline)
   end
-  check_waiting(given, rules)
 end
 
 local function write_distribution(policy, given)

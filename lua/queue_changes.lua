@@ -22,11 +22,10 @@ local function verify(given, queue)
   if given.exception ~= "" then
     policies.need("exception", given.exception)
   end
-  local exception = given.exception ~= "" and given.exception or nil
-  if not queue or (queue.distribution == given.distribution and queue.exception == exception) then
+  if not queue or queue.distribution == given.distribution then
     return
   end
-  local missing = policies.not_acting(given.distribution, exception and exception_rules.of_policy(exception))
+  local missing = policies.not_acting(given.distribution)
   if missing and policies.has_waiting(given.id) then
     refuse.unsupported("jobs wait in queue '" .. given.id .. "': " .. missing)
   end

@@ -68,18 +68,6 @@ local function decide(job, meaning, after)
   return nil
 end
 
--- another policy, or none: then nothing is attached any more
-local function change_policy(job, policy)
-  if policy ~= job.classification then
-    policies.count_active(job.classification, -1)
-    policies.count_active(policy, 1)
-    if not policy then
-      jobs.set(job, "attached", nil)
-      jobs.set(job, "unclassified", nil)
-    end
-  end
-end
-
 op.write("jr_job_update", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
   -- read
   local job = jobs.load(given.id)
@@ -111,7 +99,7 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   elseif meaning then
     schedules.stop(job)
   end
-  change_policy(job, after.classification)
+  jobs.change_policy(job, after.classification)
   if moves then
     jobs.change_queue(job, after.queue)
   end

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from azure.communication.jobrouter import models as m
-from azure.core.exceptions import HttpResponseError
 
 from tests.sdk.clients import Sdk, offers_of, register, until
 
@@ -58,14 +57,30 @@ def test_a_job_that_waits_too_long(sdk: Sdk, queue: str, backup: str, new: Calla
     assert (ended.disposition_code, [note.message for note in ended.notes]) == ("late", ["nobody came"])
 
 
-def test_a_policy_that_classifies_does_not_act_yet(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+def test_a_job_that_waits_is_escalated(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
+    """The action gives it another label, with which its policy sends it to another queue."""
     rule = m.ExceptionRule(
         id="r",
-        trigger=m.WaitTimeExceptionTrigger(threshold_seconds=1),
-        actions=[m.ReclassifyExceptionAction(labels_to_upsert={"escalated": True})],
+        trigger=m.WaitTimeExceptionTrigger(threshold_seconds=0.5),
+        actions=[m.ReclassifyExceptionAction(labels_to_upsert={"Escalated": True})],
     )
     sdk.upsert_exception_policy(new("ep"), m.ExceptionPolicy(exception_rules=[rule]))
     sdk.upsert_queue(queue, exception_policy_id=new("ep"))
-    with pytest.raises(HttpResponseError, match="does not act yet") as refused:
-        sdk.upsert_job(new("j"), channel_id="voice", queue_id=queue)
-    assert refused.value.status_code == 501
+    sdk.upsert_queue(new("xbox"), m.RouterQueue(distribution_policy_id=new("dp"), labels={"Escalated": True}))
+    passed = m.PassThroughQueueSelectorAttachment(key="Escalated", label_operator="equal")
+    policy = m.ClassificationPolicy(
+        prioritization_rule=m.ExpressionRouterRule(expression="If(job.Escalated = true, 10, 1)"),
+        queue_selector_attachments=[
+            passed,
+            m.StaticQueueSelectorAttachment(
+                queue_selector=m.RouterQueueSelector(key="Id", label_operator="notEqual", value=queue)
+            ),
+        ],
+    )
+    sdk.upsert_classification_policy(new("cp"), policy)
+    labels = {"Escalated": False}
+    sdk.upsert_job(
+        new("j"), channel_id="voice", queue_id=queue, classification_policy_id=new("cp"), labels=labels
+    )
+    job = until(lambda: sdk.get_job(new("j")), lambda job: job.queue_id == new("xbox"))
+    assert (job.status, job.priority, job.labels) == ("queued", 10, {"Escalated": True})

@@ -8,8 +8,11 @@ import pytest
 
 from engine import commands as c
 from engine.exception_rules import Action, Cancel, Change, Classify, Rule, rules_text
+from engine.expressions import compile_expression
 from engine.model import json_text, notes, selectors_text
-from tests.stories.router import START, VOICE, Router, wants
+from engine.pipelines import Label
+from engine.pipelines import Rule as ValueRule
+from tests.stories.router import START, Router, wants
 
 MINUTE = 60_000
 
@@ -534,8 +537,129 @@ def test_malformed_rules(router: Router, rules: str) -> None:
         router.run(c.PolicyRead("exception", "e"))
 
 
-def test_a_policy_that_classifies_does_not_act_yet(router: Router) -> None:
-    router.policy_of("exception", "e", rules=rules_text([wait(1, Classify())]))
-    router.queue("q2", exception="e")
-    with router.refuses("UNSUPPORTED", "reclassify"):
-        router.job("j1", queue="q2", channel=VOICE)
+# ---- classification ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def classifying(router: Router) -> Router:
+    """A router whose policy ``c`` sends vips to the queue ``vip`` with priority 10."""
+    router.queue("vip", labels={"Tier": "vip"})
+    router.classification(
+        priority=ValueRule("expression", compile_expression('If(job.Tier = "vip", 10, 1)').text),
+        workers=[Label('"Skill"', "=")],
+        queues=[Label('"Tier"', "=")],
+    )
+    return router
+
+
+def test_a_job_that_waits_is_classified_again(classifying: Router) -> None:
+    """With more labels: its offers are revoked, and it goes where its policy sends it now."""
+    router = classifying
+    router.worker("w1")
+    excepts(router, [wait(MINUTE // 2, Classify(labels='"Tier":"vip"'))])
+    router.job("j1", classification="c", queue="q", labels={"Tier": "free", "Zone": 1, "A": 1})
+    assert router.offers("w1") == ["j1"]
+    router.told()
+    router.at(MINUTE // 2)
+    job = router.read("j1")
+    assert (job.status, job.queue, job.priority) == ("queued", "vip", 10)
+    assert job.labels == '"A":1\n"Tier":"vip"\n"Zone":1'
+    assert router.told() == [
+        "JobExceptionTriggered j1",
+        "OfferRevoked w1 j1",
+        "JobClassified j1",
+        "JobQueued j1",
+    ]
+
+
+def test_a_job_gets_a_policy_by_an_exception(classifying: Router) -> None:
+    router = classifying
+    excepts(router, [wait(MINUTE, Classify("c"))])
+    router.job("j1", labels={"Tier": "vip"})
+    router.at(MINUTE)
+    job = router.read("j1")
+    assert (job.queue, job.classification) == ("vip", "c")
+    with router.refuses("IN_USE"):
+        router.run(c.PolicyDelete("classification", "c"))
+
+
+def test_a_job_without_a_policy_only_takes_the_labels(classifying: Router) -> None:
+    router = classifying
+    router.worker("w1")
+    excepts(router, [wait(MINUTE // 2, Classify("gone", '"Tier":"vip"'))])
+    router.job("j1")
+    router.told()
+    router.at(MINUTE // 2)
+    assert (router.read("j1").labels, router.read("j1").queue) == ('"Tier":"vip"', "q")
+    assert router.told() == [
+        "JobExceptionTriggered j1",
+        "OfferRevoked w1 j1",
+        "JobQueued j1",
+        "OfferIssued w1 j1",
+    ]
+
+
+def test_a_policy_that_is_gone_is_not_taken(classifying: Router) -> None:
+    """The job's own is applied instead."""
+    router = classifying
+    excepts(router, [wait(MINUTE, Classify("gone", '"Tier":"vip"'))])
+    router.job("j1", classification="c", queue="q")
+    router.at(MINUTE)
+    job = router.read("j1")
+    assert (job.queue, job.classification) == ("vip", "c")
+
+
+def test_a_failure_ends_the_rule(classifying: Router) -> None:
+    """The actions behind it, and the rules behind that, do not come to anything."""
+    router = classifying
+    router.classification("bad", priority=ValueRule("value", "true"))
+    excepts(router, [wait(MINUTE, Classify("bad"), Cancel()), wait(2 * MINUTE, Cancel(), id="later")])
+    router.job("j1")
+    router.told()
+    router.at(3 * MINUTE)
+    assert router.status("j1") == "classificationFailed"
+    assert router.told() == ["JobExceptionTriggered j1", "JobClassificationFailed j1"]
+    assert router.order() == []
+
+
+def test_a_job_is_classified_before_it_joins(classifying: Router) -> None:
+    """Also one that has just been classified into the long queue, and one that comes back."""
+    router = classifying
+    router.worker("w1")
+    excepts(router, [length(1, Classify("c", '"Tier":"vip"'))])
+    fill(router, 1)
+    assert router.job("j1")["status"] == "created"
+    router.job("j2", classification="c", queue="q")
+    assert [router.read(job).queue for job in ("j1", "j2")] == ["vip", "vip"]
+    assert router.told() == [
+        *["JobReceived j1", "JobExceptionTriggered j1", "JobClassified j1", "JobQueued j1"],
+        *[
+            "JobReceived j2",
+            "JobClassified j2",
+            "JobExceptionTriggered j2",
+            "JobClassified j2",
+            "JobQueued j2",
+        ],
+    ]
+
+
+def test_an_unassigned_job_is_classified_before_it_joins(classifying: Router) -> None:
+    router = classifying
+    router.worker("w1")
+    router.job("j1")
+    router.accept("w1", "j1")
+    fill(router, 1)
+    excepts(router, [length(1, Classify("c", '"Tier":"vip"'))])
+    router.unassign("j1")
+    assert (router.status("j1"), router.read("j1").queue) == ("queued", "vip")
+
+
+def test_a_failed_job_that_is_given_a_queue_meets_its_rules(classifying: Router) -> None:
+    router = classifying
+    router.job("j1", classification="c")
+    assert router.status("j1") == "classificationFailed"
+    fill(router, 1)
+    excepts(router, [length(1, Classify(labels='"Late":true'), Change(priority=7))])
+    router.job("j1", classification="", queue="q")
+    job = router.read("j1")
+    assert (job.status, job.labels, job.priority) == ("queued", '"Late":true', 7)

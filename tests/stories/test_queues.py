@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from engine import commands as c
-from engine.exception_rules import Classify, Rule, rules_text
 from tests.stories.router import START, Router, wants
 
 MINUTE = 60_000
@@ -197,19 +196,11 @@ def test_references_must_exist(router: Router) -> None:
 
 # ---- what does not act yet -----------------------------------------------------------------------
 
-CLASSIFIES = rules_text([Rule("r", "wait", 1, [Classify()])])
-
 
 def test_jobs_that_need_what_does_not_act_are_refused(router: Router) -> None:
-    router.policy_of("classification", "cp")
-    router.policy_of("exception", "rules", rules=CLASSIFIES)
     router.policy("scored", scoring="expression")
-    router.queue("q2", exception="rules")
     router.queue("q3", distribution="scored")
-    refused: list[dict[str, Any]] = [
-        {"queue": "q2"},
-        {"queue": "q3"},
-    ]
+    refused: list[dict[str, Any]] = [{"queue": "q3"}]
     for given in [*refused, {"queue": "q3", "mode": "suspend"}]:
         with router.refuses("UNSUPPORTED"):
             router.job("j1", **given)
@@ -221,27 +212,19 @@ def test_jobs_that_need_what_does_not_act_are_refused(router: Router) -> None:
 
 @pytest.mark.parametrize("mode", ["queueAndMatch", "suspend"])
 def test_policies_that_do_not_act_cannot_come_over_a_waiting_job(router: Router, mode: str) -> None:
-    router.policy_of("exception", "e")
-    router.policy_of("exception", "rules", rules=CLASSIFIES)
     router.policy("scored", scoring="expression")
-    router.queue(exception="e")
     router.job("j1", mode=mode)
     with router.refuses("UNSUPPORTED"):
         router.policy(scoring="expression")
     with router.refuses("UNSUPPORTED"):
-        router.policy_of("exception", "e", rules=CLASSIFIES)
-    with router.refuses("UNSUPPORTED"):
         router.queue(distribution="scored")
-    with router.refuses("UNSUPPORTED"):
-        router.queue(exception="rules")
     router.cancel("j1")
-    router.queue(exception="rules")
     router.policy(scoring="expression")
 
 
 def test_an_assigned_job_cannot_come_back_under_such_a_policy(router: Router) -> None:
-    router.policy_of("exception", "rules", rules=CLASSIFIES)
-    router.queue("q2", exception="rules")
+    router.policy("scored", scoring="expression")
+    router.queue("q2", distribution="scored")
     router.worker("w1")
     router.job("j1")
     router.accept("w1", "j1")

@@ -171,17 +171,23 @@ def best_queue(r: Router, job: Job, wanted: list[Selector]) -> str:
 
 def finish(r: Router, job: Job, outcome: Outcome, new_stay: bool) -> None:
     """The job is put into its queue, or its classification has failed."""
+    before = job.queue
+    if apply(r, job, outcome):
+        jobs.enqueue(r, job, stay=new_stay or job.queue != before)
+
+
+def apply(r: Router, job: Job, outcome: Outcome) -> bool:
+    """All but the queueing; false when its classification has failed."""
     job.unclassified = False
     if isinstance(outcome, Failed):
         jobs.move(r, job, "classificationFailed")
         events.job_classification_failed(r, job, outcome.code, outcome.message, outcome.target)
-        return
+        return False
     priority = job.priority if outcome.priority is None else outcome.priority
-    moves = job.queue != outcome.queue
-    if moves or job.priority != priority:
+    if (job.queue, job.priority) != (outcome.queue, priority):
         job.doc += 1
     job.priority, job.queue = priority, outcome.queue
     added_at = r.now if job.enqueued_at is not None else None
     job.attached = selectors.text_of([replace(s, added=added_at) for s in outcome.attached])
     events.job_classified(r, job, outcome.selected, outcome.priority)
-    jobs.enqueue(r, job, stay=new_stay or moves)
+    return True

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.twin import events, jobs, selectors
+from tests.twin import classification, events, jobs, selectors
 from tests.twin.model import Job, Router
-from tests.twin.policies import not_acting
+from tests.twin.policies import is_remote, not_acting
+from tests.twin.texts import members
 
 RULES_ON_THE_WAY = 100
 
@@ -46,8 +47,7 @@ def admit(r: Router, job: Job) -> bool:
         rule := next((x for x in rules_of(r, job.queue, "length") if meets(x)), None)
     ):
         fired.add(rule.name)
-        fire(r, job, rule)
-        if job.finished:
+        if not fire(r, job, rule):
             return False
     return True
 
@@ -72,34 +72,35 @@ def due(r: Router, job_id: str) -> None:
         if rule.name in job.fired or job.entered_at + rule.threshold > r.now:
             continue
         job.fired.add(rule.name)
-        fire(r, job, rule)
-        if job.finished:
+        if not fire(r, job, rule):
             return
         moved = job.queue != queue
-        if any(action["kind"] == "change" for action in rule.actions):
+        if any(action["kind"] != "cancel" for action in rule.actions):
             jobs.enqueue(r, job, stay=moved)
         if moved:
             return
     jobs.take_policy(r, job)
 
 
-def fire(r: Router, job: Job, rule: Rule) -> None:
-    """Its actions in their order, until one ends the job."""
+def fire(r: Router, job: Job, rule: Rule) -> bool:
+    """Its actions in their order, until one ends the job: false then, or when a classification fails."""
     events.job_exception_triggered(r, job, rule.id)
     for action in rule.actions:
-        if job.finished:
-            return
         if action["kind"] == "cancel":
             disposition = action.get("disposition") or "Cancelled"
             jobs.cancel_now(r, job, disposition, action.get("note", ""))
-        else:
+            return False
+        if action["kind"] == "change":
             change(r, job, action)
+        elif not classify(r, job, action):
+            return False
+    return True
 
 
 def change(r: Router, job: Job, action: dict[str, Any]) -> None:
     """Sets what is given (C2); another priority alone leaves the offers."""
     queue = r.queues.get(action.get("queue", ""))
-    if not queue or not_acting(r, queue.distribution, queue.exception):
+    if not queue or not_acting(r, queue.distribution):
         queue = r.queues[job.queue]
     chosen = job.selectors
     if given := selectors.parse(action.get("selectors", "")):
@@ -111,3 +112,28 @@ def change(r: Router, job: Job, action: dict[str, Any]) -> None:
     job.priority = action.get("priority", job.priority)
     job.doc += 1
     jobs.revise(r, job)
+
+
+def classify(r: Router, job: Job, action: dict[str, Any]) -> bool:
+    """Labels are added, and the policy is applied again: that of the action, unless it is gone."""
+    added = members(job.labels) | members(action.get("labels", ""))
+    labels = "\n".join(f"{key}:{added[key]}" for key in sorted(added, key=json.loads))
+    policy = action.get("classification", "")
+    found = r.policies.get(("classification", policy))
+    if not found or is_remote(str(found.fields["pipeline"])):
+        policy = job.classification
+    if job.status == "queued" and (policy or labels != job.labels):
+        jobs.leave_queue(r, job)
+    if policy and job.status != "pendingClassification":
+        jobs.move(r, job, "pendingClassification")
+    job.labels, job.classification = labels, policy
+    job.doc += 1
+    jobs.revise(r, job)
+    if not policy:
+        return True
+    decided = classification.decide(r, job, policy, labels, job.queue)
+    if isinstance(decided, classification.Found):
+        queue = r.queues[decided.queue]
+        if decided.selected and not_acting(r, queue.distribution):
+            decided.queue, decided.selected = job.queue, ""
+    return classification.apply(r, job, decided)

@@ -130,7 +130,7 @@ def check_given(r: Router, a: c.JobCreate | c.JobUpdate) -> None:
 def check_acting(r: Router, queue_id: str) -> None:
     """Refuses a queue whose policies need what does not act yet."""
     queue = r.queues[queue_id]
-    if not_acting(r, queue.distribution, queue.exception):
+    if not_acting(r, queue.distribution):
         raise Refused("UNSUPPORTED", "")
 
 

@@ -416,8 +416,8 @@ class Maker:
         d = self.dice
         if d.random() < 0.2:
             return Cancel(self.note(), d.choice(["", "late"]))
-        if d.random() < 0.02:
-            return Classify("", self.labels(0.5))
+        if d.random() < 0.3:
+            return Classify(d.choice(["", "", "c1", "c2", "c3"]), self.labels(0.5))
         return Change(
             d.choice(["", *self.queues, "nobody"]),
             d.choice([None, None, 1, 7, -100, 100]),

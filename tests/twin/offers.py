@@ -272,7 +272,7 @@ def unassign(r: Router, a: c.AssignmentUnassign) -> Reply:
     if job.unassigned_life >= r.settings["unassign_limit"]:
         raise Refused("LIMIT", "")
     queue = r.queues[job.queue]
-    if not_acting(r, queue.distribution, queue.exception):
+    if not_acting(r, queue.distribution):
         # the job would wait under a policy that does not act yet
         raise Refused("UNSUPPORTED", "")
     assignment, worker = job.assignment, job.worker

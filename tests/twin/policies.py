@@ -28,18 +28,9 @@ def unfinished(r: Router, queue_id: str) -> list[Job]:
     return [j for j in r.jobs.values() if j.queue == queue_id and not j.finished]
 
 
-def not_acting(r: Router, distribution: str, exception: str) -> bool:
-    """Would these policies need what does not act yet?"""
-    if r.policies["distribution", distribution].fields["scoring"]:
-        return True
-    return exception != "" and classifies(str(r.policies["exception", exception].fields["rules"]))
-
-
-def classifies(rules: str) -> bool:
-    """Does any of these exception rules classify jobs again?"""
-    return any(
-        action["kind"] == "classify" for rule in json.loads(rules or "[]") for action in rule["actions"]
-    )
+def not_acting(r: Router, distribution: str) -> bool:
+    """Would this policy need what does not act yet?"""
+    return r.policies["distribution", distribution].fields["scoring"] != ""
 
 
 def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
@@ -59,7 +50,7 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
         raise Refused("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
     check_pipeline(r, a)
     users = [q for q in r.queues.values() if getattr(q, a.kind, None) == a.id]
-    if (a.scoring or classifies(a.rules)) and any(unfinished(r, q.id) for q in users):
+    if a.kind == "distribution" and a.scoring and any(unfinished(r, q.id) for q in users):
         raise Refused("UNSUPPORTED", "")
     outcome = "updated" if policy else "created"
     if not policy:
@@ -196,7 +187,8 @@ def queue_upsert(r: Router, a: c.QueueUpsert) -> Reply:
             raise Refused("INVALID", f"{kind} policy '{policy_id}' does not exist")
     if not a.distribution:
         raise Refused("INVALID", "")
-    if queue and not_acting(r, a.distribution, a.exception) and unfinished(r, a.id):
+    changed = queue is not None and queue.distribution != a.distribution
+    if changed and not_acting(r, a.distribution) and unfinished(r, a.id):
         raise Refused("UNSUPPORTED", "")
     number = r.number()
     outcome = "updated" if queue else "created"
