@@ -81,4 +81,5 @@ class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def pipeline_text(pipeline: Pipeline) -> str:
     """A pipeline as text; empty when there is nothing to find."""
-    return _encode(pipeline).decode() if pipeline != Pipeline() else ""
+    found = Pipeline(pipeline.priority, tuple(pipeline.workers), tuple(pipeline.queues))
+    return _encode(found).decode() if found != Pipeline() else ""
