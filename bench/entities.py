@@ -18,6 +18,7 @@ from engine.model import (
     selectors_text,
     strings_text,
 )
+from engine.scoring import by_expression, scoring_text
 
 BODY_BYTES = 540
 QUEUE = "support"
@@ -27,10 +28,13 @@ OFFER_MS = 3_600_000
 Labels = Mapping[str, Scalar]
 
 
-def policy(name: str = "longestIdle", mode: str = "longestIdle", offers: int = 1) -> PolicyUpsert:
-    """A distribution policy; its offers outlive every measurement."""
+def policy(
+    name: str = "longestIdle", mode: str = "longestIdle", offers: int = 1, scoring: str = ""
+) -> PolicyUpsert:
+    """A distribution policy, with the expression by which it scores; its offers outlive every measurement."""
+    rules = scoring_text(by_expression(scoring, job_labels=True)) if scoring else ""
     return PolicyUpsert(
-        "distribution", name, mode=mode, max_offers=offers, expires_ms=OFFER_MS, document="{}"
+        "distribution", name, mode=mode, max_offers=offers, expires_ms=OFFER_MS, document="{}", rules=rules
     )
 
 

@@ -26,12 +26,13 @@ def workers(
     capacity: int = 1,
     mode: str = "longestIdle",
     offers: int = 1,
+    scoring: str = "",
 ) -> Population:
     """Free workers, each on all of the queues."""
 
     def build(site: Site, scale: Scale) -> Steps:
         names = queue_names(queues)
-        site.build([policy(mode, mode, offers), *(queue(name, mode) for name in names)])
+        site.build([policy(mode, mode, offers, scoring), *(queue(name, mode) for name in names)])
         make = partial(worker, queues=names, channels=channels, capacity=capacity)
         site.build(make(number, labels(number)) for number in range(scale(count)))
         return Steps(site)

@@ -15,6 +15,8 @@ from engine.commands import JobCreate
 from engine.model import Channel, Selector, json_text
 
 WAVE = 160
+EXPRESSION = "If(worker.region = job.region, 10, 0) + If(worker.skill = job.skill, 5, 1)"
+"""Scores about as the default score does."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ def _mode(name: str, mode: str, *rows: Row, offers: int = 1) -> Scenario:
     return Scenario(name, of.workers(10_000, mode=mode, offers=offers), rows)
 
 
+def _scored(name: str, count: int, expression: str = "") -> Scenario:
+    population = of.workers(count, mode="bestWorker", scoring=expression)
+    return Scenario(name, population, (Row(name, scored, waves=4),))
+
+
 def _group(number: int) -> JobCreate:
     return job(number, equal({"group": number % 10}))
 
@@ -159,6 +166,11 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
             of.workers(10_000, channels=THREE, capacity=3),
             (Row("maxima", on_channel("voice", "chat", "mail"), waves=5),),
         ),
+    ),
+    "scoring": (
+        _scored("scored_default", 100_000),
+        _scored("scored_10k", 10_000, EXPRESSION),
+        _scored("scored_100k", 100_000, EXPRESSION),
     ),
     "declines": (
         Scenario(

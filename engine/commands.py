@@ -52,7 +52,8 @@ class Command(msgspec.Struct, omit_defaults=True, frozen=True):
 class PolicyUpsert(Command, frozen=True):
     """Create (doc = 0) or replace a policy. kind: classification, distribution or exception.
 
-    distribution: expires_ms, mode, min_offers, max_offers, bypass, descending, scoring (kind of scoringRule).
+    distribution: expires_ms, mode, min_offers, max_offers, bypass, descending; rules = the scoring rule as
+    engine.scoring cuts it.
     exception: rules as engine.exception_rules cuts them; uses = ids of the classification policies
     that its actions name.
     classification: fallback = fallbackQueueId; pipeline as engine.pipelines cuts it.
@@ -72,7 +73,6 @@ class PolicyUpsert(Command, frozen=True):
     max_offers: int = 1
     bypass: bool = False
     descending: bool = True
-    scoring: str = ""
     uses: list[str] = []
     fallback: str = ""
     document: str = ""

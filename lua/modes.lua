@@ -42,7 +42,7 @@ function modes.pick(job, plan, alone)
   elseif plan.mode == "roundRobin" then
     return round_robin.pick(job, wanted, alone)
   elseif plan.mode == "bestWorker" then
-    return best_worker.pick(job, wanted, alone, plan.descending)
+    return best_worker.pick(job, wanted, alone, plan)
   end
   return longest_idle.pick(job, wanted, alone)
 end

@@ -33,10 +33,20 @@ function policies.need(kind, id)
   end
 end
 
+-- kinds of scoring rules that are answered by others
+local REMOTE = { ["function"] = true, webhook = true }
+
+--- Does a kind of scoring act?
+---@param scoring string default, or the kind of a rule
+function policies.scoring_acts(scoring)
+  return not REMOTE[scoring]
+end
+
 --- What a distribution policy needs that does not act yet, as text; nil when all of it acts.
 function policies.not_acting(distribution)
-  if queues.plan_of(distribution).scoring then
-    return "the scoringRule of distribution policy '" .. distribution .. "' does not act yet"
+  local scoring = queues.plan_of(distribution).scoring
+  if not policies.scoring_acts(scoring) then
+    return "the scoringRule of distribution policy '" .. distribution .. "' (" .. scoring .. ") does not act yet"
   end
   return nil
 end

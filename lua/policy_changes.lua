@@ -2,17 +2,21 @@
 
 local MODES = { roundRobin = true, longestIdle = true, bestWorker = true }
 
-local function check_distribution(given)
+local function check_distribution(given, rules)
   if not MODES[given.mode] then
     refuse.bad_call("mode must be roundRobin, longestIdle or bestWorker")
   end
   if given.expires_ms < 1 or given.min_offers < 1 or given.max_offers < given.min_offers then
     refuse.invalid("offers must expire after some time, and 1 <= minConcurrentOffers <= maxConcurrentOffers")
   end
+  if rules ~= "" and given.mode ~= "bestWorker" then
+    refuse.bad_call("only mode bestWorker has a scoring rule")
+  end
+  scoring_rules.check(rules)
 end
 
-local function check_waiting(given)
-  if given.scoring == "" or given.doc == 0 then
+local function check_waiting(given, rules)
+  if given.doc == 0 or policies.scoring_acts(scoring_rules.kind(rules)) then
     return
   end
   queues.each_using(given.kind, given.id, function(queue)
@@ -36,8 +40,8 @@ end
 
 local function verify(given, policy, rules, pipeline)
   if given.kind == "distribution" then
-    check_distribution(given)
-    check_waiting(given)
+    check_distribution(given, rules)
+    check_waiting(given, rules)
   elseif given.kind == "exception" then
     exception_rules.check(rules)
     for _, id in ipairs(given.uses) do
@@ -53,7 +57,7 @@ local function verify(given, policy, rules, pipeline)
   end
 end
 
-local function write_distribution(policy, given)
+local function write_distribution(policy, given, rules)
   records.set(policy, "mode", given.mode)
   records.set(
     policy,
@@ -64,7 +68,8 @@ local function write_distribution(policy, given)
       given.max_offers,
       given.bypass and 1 or 0,
       given.descending and 1 or 0,
-      given.scoring == "" and 0 or 1,
+      scoring_rules.kind(rules),
+      rules == "" and "" or redis.sha1hex(rules),
     }, " ")
   )
 end
@@ -104,7 +109,6 @@ function policy_changes.specification()
     max_offers = 1,
     bypass = false,
     descending = true,
-    scoring = "",
     uses = {},
     fallback = "",
   }
@@ -118,7 +122,7 @@ function policy_changes.apply(given, document_text, secret, rules, pipeline)
   if upsert.check(policy, given) then
     return policies.with_secret(upsert.reply("exists", policy), given.kind, given.id)
   end
-  rules = given.kind == "exception" and rules or ""
+  rules = given.kind ~= "classification" and rules or ""
   pipeline = given.kind == "classification" and pipeline or ""
   verify(given, policy, rules, pipeline)
   -- write
@@ -132,11 +136,10 @@ function policy_changes.apply(given, document_text, secret, rules, pipeline)
   local plan, mode, former_rules = policy.plan, policy.mode, policy.rules
   upsert.count(policy)
   records.set(policy, "document", document_text)
+  records.set(policy, "rules", rules ~= "" and rules or nil)
   if given.kind == "distribution" then
-    write_distribution(policy, given)
-  elseif given.kind == "exception" then
-    records.set(policy, "rules", rules ~= "" and rules or nil)
-  else
+    write_distribution(policy, given, rules)
+  elseif given.kind == "classification" then
     write_fallback(policy, given)
     write_pipeline(policy, pipeline)
   end
@@ -153,7 +156,7 @@ function policy_changes.apply(given, document_text, secret, rules, pipeline)
       queues.change_mode(queue, mode, given.mode)
       review.start(queue)
     end)
-  elseif policy.rules ~= former_rules then
+  elseif given.kind == "exception" and policy.rules ~= former_rules then
     queues.each_using("exception", given.id, function(queue)
       queues.load(queue).rules = nil
       review.start(queue)

@@ -70,18 +70,21 @@ end
 local memo = { size = 0, of = {} }
 
 local function parse(text)
-  local mode, expires, most, bypass, descending, scoring = string.match(text, "^(%a+) (%d+) (%d+) (%d) (%d) (%d)$")
+  local mode, expires, most, bypass, descending, scoring, rule =
+    string.match(text, "^(%a+) (%d+) (%d+) (%d) (%d) (%a+) (%x*)$")
   return {
     mode = mode,
     expires_ms = tonumber(expires),
     max = tonumber(most),
     bypass = bypass == "1",
     descending = descending == "1",
-    scoring = scoring == "1",
+    scoring = scoring,
+    rule = rule,
   }
 end
 
---- How a queue distributes: mode, expires_ms, max, bypass, descending, scoring (by a rule).
+--- How a queue distributes: mode, expires_ms, max, bypass, descending, scoring (default, or the kind of its rule), rule (the
+--- SHA-1 of its text).
 ---@param id string
 function queues.plan(id)
   return queues.plan_of(queues.load(id).distribution)

@@ -23,6 +23,7 @@ CALLS = {
     "job_create__exists": 3,
     "job_create__narrow": 23,
     "job_create__scheduled": 11,
+    "job_create__scored": 19,
     "job_create__waiting": 15,
     "job_delete": 9,
     "job_list": 3,

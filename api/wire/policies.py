@@ -11,7 +11,17 @@ from msgspec import UNSET, Meta, UnsetType
 from api.errors import BadRequest
 from api.wire.options import note_text
 from api.wire.pipelines import pipeline_of
-from api.wire.rules import QueueAttachment, Rule, WorkerAttachment, WorkerSelectors
+from api.wire.rules import (
+    DirectMapRule,
+    ExpressionRule,
+    FunctionRule,
+    QueueAttachment,
+    Rule,
+    StaticRule,
+    WebhookRule,
+    WorkerAttachment,
+    WorkerSelectors,
+)
 from api.wire.values import (
     MAX_ENTRIES,
     MAX_SECONDS,
@@ -24,7 +34,7 @@ from api.wire.values import (
     encode,
     labels_text,
 )
-from engine import exception_rules, model
+from engine import exception_rules, model, scoring
 from engine.commands import PolicyUpsert
 from engine.pipelines import pipeline_text
 
@@ -94,6 +104,20 @@ class BestWorker(_Kind, tag="bestWorker"):
         _check_bounds(self.min_concurrent_offers, self.max_concurrent_offers)
 
 
+def _scoring(rule: Rule, options: ScoringOptions) -> scoring.Scoring:
+    """A scoring rule in the router's own terms."""
+    match rule:
+        case ExpressionRule(expression=source):
+            return scoring.by_expression(source, job_labels="jobLabels" in options.scoring_parameters)
+        case FunctionRule():
+            return scoring.Function()
+        case WebhookRule():
+            return scoring.Webhook()
+        case StaticRule() | DirectMapRule():
+            # one value for all; labels are no score
+            return scoring.Equal()
+
+
 def _check_bounds(least: int, most: int) -> None:
     if least > most:
         raise ValueError("minConcurrentOffers must not exceed maxConcurrentOffers")
@@ -118,7 +142,7 @@ class DistributionPolicy(PolicyBody, kw_only=True):
         if isinstance(mode, BestWorker):
             fields["descending"] = mode.scoring_rule_options.descending_order
             if mode.scoring_rule is not UNSET:
-                fields["scoring"] = mode.scoring_rule.__struct_config__.tag
+                fields["rules"] = scoring.scoring_text(_scoring(mode.scoring_rule, mode.scoring_rule_options))
         return fields
 
 

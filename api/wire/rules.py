@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.wire.values import MAX_ENTRIES, Key, LabelOperator, Seconds, Uri, check_value, stored_selector
 from engine import model
-from engine.expressions import compile_expression
+from engine.expressions import BadExpression, compile_expression
 
 Secret = Annotated[str, Meta(max_length=4096)]
 Expression = Annotated[str, Meta(min_length=1)]
@@ -55,7 +55,10 @@ class ExpressionRule(_Kind, tag="expression", kw_only=True):
     expression: Expression
 
     def __post_init__(self) -> None:
-        compile_expression(self.expression)
+        try:
+            compile_expression(self.expression)
+        except BadExpression as error:
+            raise ValueError(f"`expression`: {error}") from None
 
 
 class FunctionRule(_Kind, tag="function"):

@@ -1,6 +1,6 @@
 --- Create (doc = 0) or replace a classification, distribution or exception policy.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { kind, id, doc, rev, and by kind: expires_ms, mode, min_offers, max_offers,
----   bypass, descending, scoring; uses; fallback }, 3 document, 4 secret, 5 rules, 6 pipeline
+---   bypass, descending; uses; fallback }, 3 document, 4 secret, 5 rules, 6 pipeline
 --- Replies: outcome (created, updated, exists), op, the record
 --- Refuses: CHANGED, INVALID (a classification policy or queue that it names does not exist), UNSUPPORTED (jobs wait for it),
 ---   BAD_CALL

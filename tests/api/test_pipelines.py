@@ -162,9 +162,9 @@ BAD_EXPRESSIONS = [
 def test_a_wrong_expression_is_refused(
     client: Any, store: Any, place: str, wrapped: Any, source: str, text: str
 ) -> None:
-    """With the place of the rule, and the place in its text."""
+    """With the property, and the place in its text."""
     response = client("PATCH", PATH, wrapped({"kind": "expression", "expression": source}))
     assert response.status == 400
-    assert f"'{place}'" in response.error["message"]
+    assert f"'{place}.expression'" in response.error["message"]
     assert text in response.error["message"]
     assert not any(isinstance(command, PolicyUpsert) for command in store.commands)

@@ -11,6 +11,7 @@ import pytest
 
 from engine import exception_rules
 from engine.commands import PolicyRead, PolicyUpsert
+from engine.scoring import Equal, Function, Scoring, Webhook, by_expression, scoring_text
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 PATHS = {
@@ -103,7 +104,7 @@ OPTIONS = {
                     "kind": "bestWorker",
                     "minConcurrentOffers": 2,
                     "maxConcurrentOffers": 2,
-                    "scoringRule": {"kind": "expression-rule", "expression": "worker.x"},
+                    "scoringRule": {"kind": "expression-rule", "expression": "worker.x + job.y"},
                     "scoringRuleOptions": {
                         "batchSize": 5,
                         "scoringParameters": ["JobLabels"],
@@ -116,7 +117,11 @@ OPTIONS = {
                 "offerExpiresAfterSeconds": 5,
                 "mode": {
                     "kind": "bestWorker",
-                    "scoringRule": {"kind": "expression", "language": "powerFx", "expression": "worker.x"},
+                    "scoringRule": {
+                        "kind": "expression",
+                        "language": "powerFx",
+                        "expression": "worker.x + job.y",
+                    },
                     "scoringRuleOptions": {
                         "batchSize": 5,
                         "scoringParameters": ["jobLabels"],
@@ -134,7 +139,7 @@ OPTIONS = {
                 "min_offers": 2,
                 "max_offers": 2,
                 "descending": False,
-                "scoring": "expression",
+                "rules": scoring_text(by_expression("worker.x + job.y", job_labels=True)),
             },
         ),
     ],
@@ -154,6 +159,30 @@ def test_distribution(
     )
     document = json.dumps(shown, separators=(",", ":"))
     assert written(store) == PolicyUpsert("distribution", "x", **control, document=document)
+
+
+@pytest.mark.parametrize(
+    ("rule", "parameters", "scoring"),
+    [
+        ({"kind": "static", "value": 5}, [], Equal()),
+        ({"kind": "static", "value": "5"}, [], Equal()),
+        ({"kind": "directMap"}, ["jobLabels"], Equal()),
+        (
+            {"kind": "expression", "expression": "worker.x + job.y"},
+            ["workerSelectors"],
+            by_expression("worker.x + job.y", job_labels=False),
+        ),
+        ({"kind": "function", "functionUri": "http://f/"}, [], Function()),
+        ({"kind": "webhook"}, [], Webhook()),
+    ],
+)
+def test_what_scoring_rules_become(
+    client: Any, store: Any, policies: Any, rule: dict[str, Any], parameters: list[str], scoring: Scoring
+) -> None:
+    options = {"scoringParameters": parameters}
+    mode = {"kind": "bestWorker", "scoringRule": rule, "scoringRuleOptions": options}
+    assert client("PATCH", PATHS["distribution"], {"offerExpiresAfterSeconds": 5, "mode": mode}).status == 201
+    assert written(store).rules == scoring_text(scoring)
 
 
 RULES = [
@@ -351,6 +380,14 @@ BAD_MODES = [
         "'mode.scoringRule.language' is not valid",
     ),
     (
+        {"kind": "bestWorker", "scoringRule": {"kind": "expression", "expression": "worker.x +"}},
+        "The property 'mode.scoringRule.expression' is not valid: line 1, column 11: The expression ends too",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "expression", "expression": "If(\nx,true,false)"}},
+        "The property 'mode.scoringRule.expression' is not valid: line 2, column 1: There is no 'x' here.",
+    ),
+    (
         {"kind": "bestWorker", "scoringRule": {"kind": "function"}},
         "The property 'mode.scoringRule.functionUri' is required.",
     ),
@@ -410,6 +447,10 @@ BAD_ATTACHMENTS = [
     (
         {"kind": "ruleEngine", "rule": {"kind": "static", "value": [10**400]}},
         "A number in the body is too large",
+    ),
+    (
+        {"kind": "ruleEngine", "rule": {"kind": "expression", "expression": "job."}},
+        "SelectorAttachments[0].rule.expression' is not valid: line 1, column 5: ",
     ),
     ({"kind": "weightedAllocation"}, "allocations' is required"),
     ({"kind": "weightedAllocation", "allocations": []}, "allocations' is not valid"),

@@ -108,7 +108,7 @@ REFUSED: list[tuple[str, str, bytes | None, int]] = [
     (
         "PATCH",
         "distributionPolicies/u-dp",
-        b'{"mode":{"kind":"bestWorker","scoringRule":{"kind":"static"}}}',
+        b'{"mode":{"kind":"bestWorker","scoringRule":{"kind":"webhook"}}}',
         501,
     ),
     ("PATCH", "distributionPolicies/u-new", b'{"mode":{"kind":"roundRobin"}}', 400),

@@ -118,6 +118,17 @@ def job_create__narrow(here: Site) -> c.Command:
 
 
 @scenario
+def job_create__scored(here: Site) -> c.Command:
+    """An expression decides who is best."""
+    name = fresh(here, "queue")
+    here.run(policy(name, "bestWorker", scoring="(worker.region = job.region) + (worker.skill = job.skill)"))
+    here.run(queue(name, name))
+    serials = here.take_serials(WORKERS)
+    here.build(worker(n, region_and_skill(n), queues=[name]) for n in serials)
+    return job(here.take_serials(1)[0], labels=region_and_skill(serials[7]), queue=name)
+
+
+@scenario
 def job_create__waiting(here: Site) -> c.Command:
     """Nobody is there."""
     return new_job(here, "empty")

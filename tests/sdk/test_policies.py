@@ -12,7 +12,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from tests.sdk.clients import Sdk
+from tests.sdk.clients import Sdk, offers_of, register
 
 
 def test_distribution_policies(sdk: Sdk, new: Callable[[str], str]) -> None:
@@ -97,3 +97,27 @@ def test_exception_policies(sdk: Sdk, new: Callable[[str], str]) -> None:
     sdk.delete_exception_policy(new("ep"))
     with pytest.raises(ResourceNotFoundError):
         sdk.get_exception_policy(new("ep"))
+
+
+def test_the_best_worker_by_an_expression(sdk: Sdk, new: Callable[[str], str]) -> None:
+    rule = m.ExpressionRouterRule(expression="If(worker.HandleEscalation = true, 100, 1)")
+    policy = m.DistributionPolicy(
+        offer_expires_after_seconds=60, mode=m.BestWorkerMode(scoring_rule=rule, max_concurrent_offers=1)
+    )
+    sdk.upsert_distribution_policy(new("dp"), policy)
+    sdk.upsert_queue(new("queue"), m.RouterQueue(distribution_policy_id=new("dp")))
+    register(sdk, new("w1"), new("queue"))
+    register(sdk, new("w2"), new("queue"), labels={"HandleEscalation": True})
+    sdk.upsert_job(new("j1"), channel_id="voice", queue_id=new("queue"))
+    assert offers_of(sdk, new("w2"))[0].job_id == new("j1")
+    assert sdk.get_worker(new("w1")).offers == []
+
+
+def test_a_wrong_expression_is_refused_where_it_is_wrong(sdk: Sdk, new: Callable[[str], str]) -> None:
+    rule = m.ExpressionRouterRule(expression="If(worker.x = 1, 100, one)")
+    mode = m.BestWorkerMode(scoring_rule=rule)
+    policy = m.DistributionPolicy(offer_expires_after_seconds=60, mode=mode)
+    with pytest.raises(HttpResponseError) as refused:
+        sdk.upsert_distribution_policy(new("dp"), policy)
+    assert refused.value.status_code == 400
+    assert "'mode.scoringRule.expression' is not valid: line 1, column 23: " in str(refused.value)

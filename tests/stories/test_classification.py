@@ -11,6 +11,7 @@ from engine import commands as c
 from engine.expressions import compile_expression
 from engine.model import Selector, selectors_text
 from engine.pipelines import Always, Answer, Draw, Label, Pipeline, Rule, Share, When, pipeline_text
+from engine.scoring import Function, scoring_text
 from tests.stories.router import START, Router, wants
 from tests.support import SyncStore
 
@@ -663,7 +664,7 @@ def test_rules_that_others_answer_are_refused(two: Router, kind: Any) -> None:
 
 
 def test_a_queue_that_does_not_act_yet_is_not_chosen_silently(two: Router) -> None:
-    two.policy("scored", scoring="static")
+    two.policy("scored", mode="bestWorker", rules=scoring_text(Function()))
     two.queue("odd", distribution="scored", labels={"Tier": "odd"})
     with two.refuses("UNSUPPORTED", "'odd'"):
         two.job("j2", classification="c", labels={"Tier": "odd"})

@@ -12,6 +12,7 @@ from engine.expressions import compile_expression
 from engine.model import json_text, notes, selectors_text
 from engine.pipelines import Label
 from engine.pipelines import Rule as ValueRule
+from engine.scoring import Webhook, scoring_text
 from tests.stories.router import START, Router, wants
 
 MINUTE = 60_000
@@ -474,7 +475,7 @@ def test_an_edit_of_what_does_not_matter_fires_nothing_again(router: Router) -> 
 
 def test_a_queue_that_cannot_take_the_job_is_left_out(router: Router) -> None:
     """One that does not exist (any more), or whose policies do not act yet; the rest is done."""
-    router.policy("scored", scoring="expression")
+    router.policy("scored", mode="bestWorker", rules=scoring_text(Webhook()))
     router.queue("q2", distribution="scored")
     excepts(router, [wait(1_000, Change("nobody", 5), id="a"), wait(2_000, Change("q2", 6), id="b")])
     router.job("j1")

@@ -12,6 +12,7 @@ import redis
 
 from engine import commands as c
 from engine.errors import Refused
+from engine.scoring import Equal, scoring_text
 from engine.store import translated
 from tests.stories.router import START, Router
 
@@ -184,6 +185,26 @@ def test_operation_with_malformed_document(full: Router, kind: type[c.Command], 
     full.run(command)
 
 
+SCORING = [
+    "x",
+    "null",
+    "[]",
+    "{}",
+    '{"kind":"default"}',
+    '{"kind":1}',
+    '{"kind":"equal","tree":"1"}',
+    '{"kind":"expression"}',
+    '{"kind":"expression","tree":1}',
+    '{"kind":"expression","tree":""}',
+    '{"kind":"expression","tree":"[\\"Nothing\\"]"}',
+    '{"kind":"expression","tree":"1","labels":"x"}',
+    '{"kind":"expression","tree":"1","labels":[1]}',
+    '{"kind":"expression","tree":"1","labels":{"a":"b"}}',
+    '{"kind":"expression","tree":"1","own_id":1}',
+    '{"kind":"expression","tree":"1","more":1}',
+]
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -193,6 +214,11 @@ def test_operation_with_malformed_document(full: Router, kind: type[c.Command], 
         c.PolicyUpsert("distribution", "p9", expires_ms=1, mode="fastest"),
         c.PolicyUpsert("distribution", "p9", expires_ms=1, mode="longestIdle", min_offers=0),
         c.PolicyUpsert("distribution", "p9", expires_ms=1, mode="longestIdle", min_offers=3, max_offers=2),
+        c.PolicyUpsert("distribution", "p9", expires_ms=1, mode="longestIdle", rules=scoring_text(Equal())),
+        *(
+            c.PolicyUpsert("distribution", "p9", expires_ms=1, mode="bestWorker", rules=rules)
+            for rules in SCORING
+        ),
         c.PolicyRead("other", "p"),
         c.PolicyDelete("other", "p"),
         c.PolicyList("other"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.model import Scalar, Selector
+from engine.scoring import Equal, by_expression, scoring_text
 from tests.stories.router import Router, wants
 
 
@@ -243,6 +244,126 @@ def test_best_worker_with_expired_selectors_scores_without_them(router: Router) 
     router.decline("w1", "j1")
     router.worker("w2", queues=["q"])
     assert router.offered("j1") == ["w2"]
+
+
+# ---- best worker by a scoring rule ---------------------------------------------------------------
+
+
+def by(source: str, *, job_labels: bool = True) -> str:
+    """Workers are scored by this expression."""
+    return scoring_text(by_expression(source, job_labels=job_labels))
+
+
+def test_a_scoring_rule_decides_who_is_best(router: Router) -> None:
+    """The documented example: who handles escalations scores 100, the others 1."""
+    workers: dict[str, dict[str, Scalar]] = {
+        "w1": {},
+        "w2": {"HandleEscalation": True},
+        "w3": {"HandleEscalation": False},
+    }
+    order = ranking(router, workers, {}, [], rules=by("If(worker.HandleEscalation = true, 100, 1)"))
+    assert order == ["w2", "w1", "w3"]
+
+
+def test_a_scoring_rule_in_ascending_order(router: Router) -> None:
+    workers: dict[str, dict[str, Scalar]] = {"a": {"cost": 3}, "b": {"cost": -1.5}, "c": {"cost": 2}}
+    assert ranking(router, workers, {}, [], rules=by("worker.cost"), descending=False) == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_workers_without_a_score_come_last_in_either_order(router: Router, descending: bool) -> None:
+    """A failure, a text and a blank are no scores; among such workers the longest available is first."""
+    workers: dict[str, dict[str, Scalar]] = {
+        "failed": {"x": 0},
+        "text": {"x": 1, "text": "9"},
+        "blank": {"x": 1, "blank": True},
+        "two": {"x": 0.5},
+        "one": {"x": 1},
+    }
+    rule = by("If(worker.blank, Blank(), IsBlank(worker.text), 1 / worker.x, worker.text)")
+    order = ranking(router, workers, {}, [], rules=rule, descending=descending)
+    scored = ["two", "one"] if descending else ["one", "two"]
+    assert order == [*scored, "failed", "text", "blank"]
+
+
+def test_a_condition_is_no_score(router: Router) -> None:
+    workers: dict[str, dict[str, Scalar]] = {"a": {"x": 1}, "b": {"x": 2}}
+    assert ranking(router, workers, {}, [], rules=by("worker.x = 2")) == ["a", "b"]
+
+
+def test_a_scoring_rule_sees_the_job(router: Router) -> None:
+    """Each job has its own ranking; what the rule does not read of a job makes no difference."""
+    router.policy(mode="bestWorker", rules=by("If(worker.site = job.site, 1, 0)"))
+    for site in ("x", "y", "z"):
+        router.worker(site, labels={"site": site}, capacity=9)
+    for n, site in enumerate(("y", "z", "x", "nowhere")):
+        router.job(f"j{n}", labels={"site": site, "n": n})
+    assert [router.offered(f"j{n}") for n in range(4)] == [["y"], ["z"], ["x"], ["x"]]
+
+
+def test_a_scoring_rule_tells_the_types_of_labels_apart(router: Router) -> None:
+    router.policy(mode="bestWorker", rules=by("If(worker.x = job.x, 1, 0)"))
+    values: list[Scalar] = [1, "1", True, "true", "1\n2"]
+    for n, value in enumerate(values):
+        router.worker(f"w{n}", labels={"x": value}, capacity=9)
+    for n, value in enumerate(values):
+        router.job(f"j{n}", labels={"x": value})
+    assert [router.offered(f"j{n}") for n in range(5)] == [[f"w{n}"] for n in range(5)]
+
+
+def test_a_scoring_rule_that_may_not_see_the_job(router: Router) -> None:
+    """Without jobLabels among its parameters all labels of the job are blank to it."""
+    router.policy(mode="bestWorker", rules=by("If(worker.site = job.site, 1, 0)", job_labels=False))
+    router.worker("w1", labels={"site": "x"})
+    router.worker("w2")
+    router.job("j1", labels={"site": "x"})
+    assert router.offered("j1") == ["w2"]
+
+
+def test_a_scoring_rule_sees_no_queue(router: Router) -> None:
+    router.queue(labels={"site": "x"})
+    workers: dict[str, dict[str, Scalar]] = {"w1": {"site": "x"}, "w2": {}}
+    assert ranking(router, workers, {}, [], rules=by("If(worker.site = queue.site, 1, 0)")) == ["w2", "w1"]
+
+
+def test_a_scoring_rule_sees_the_automatic_id(router: Router) -> None:
+    workers: dict[str, dict[str, Scalar]] = {"w1": {}, "w2": {}, "w3": {"x": 1}}
+    rule = by('If(worker.Id = "w2", 5, worker.x)')
+    assert ranking(router, workers, {}, [], rules=rule) == ["w2", "w3", "w1"]
+
+
+def test_a_scoring_rule_goes_through_the_workers_that_fit(router: Router) -> None:
+    workers: dict[str, dict[str, Scalar]] = {"a": {"x": 1}, "b": {"x": 2}, "c": {"y": 1, "x": 9}}
+    assert ranking(router, workers, {}, [wants("y", "=", None)], rules=by("worker.x")) == ["b", "a"]
+
+
+def test_one_score_for_all_makes_the_longest_available_the_best(router: Router) -> None:
+    workers: dict[str, dict[str, Scalar]] = {"b": {}, "a": {"x": 1}, "c": {"x": 2}}
+    assert ranking(router, workers, {"x": 2}, [], rules=scoring_text(Equal())) == ["b", "a", "c"]
+
+
+def test_a_scoring_rule_does_not_touch_an_exception_policy_of_its_name(router: Router) -> None:
+    router.settings(batch=1)
+    router.policy_of("exception", "same")
+    router.queue(exception="same")
+    router.job("j1")
+    router.policy("same", mode="bestWorker", rules=by("worker.x"))
+    assert router.next_due() == 90 * 86_400_000
+
+
+def test_another_scoring_rule_acts_at_once(router: Router) -> None:
+    router.policy(mode="bestWorker", rules=by("worker.x"))
+    for n in range(5):
+        router.worker(f"w{n}", labels={"x": n})
+    router.job("j1")
+    router.policy(mode="bestWorker", rules=by("-worker.x"))
+    router.job("j2")
+    router.policy(mode="bestWorker")
+    router.job("j3", labels={"x": 2})
+    router.policy(mode="bestWorker", rules=scoring_text(Equal()))
+    router.job("j4")
+    router.policy(mode="bestWorker", rules=by("worker.x"), offers=2)
+    assert [router.offered(f"j{n}") for n in range(1, 5)] == [["w4", "w3"], ["w0"], ["w2"], ["w1"]]
 
 
 # ---- several offers ------------------------------------------------------------------------------

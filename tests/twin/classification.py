@@ -12,6 +12,7 @@ from typing import Any
 from tests.expressions import twin as expressions
 from tests.expressions.evaluator import Error
 from tests.twin import events, jobs, selectors
+from tests.twin.expressions import tree_of
 from tests.twin.model import Job, Router
 from tests.twin.selectors import Selector
 from tests.twin.texts import members, scalar, scalars
@@ -44,23 +45,13 @@ Outcome = Found | Failed
 # ---- rules -------------------------------------------------------------------------------------------------
 
 
-def tree_of(node: Any) -> expressions.Tree:
-    """A compiled expression as the naive evaluator takes it."""
-    if not isinstance(node, list):
-        whole = isinstance(node, int) and not isinstance(node, bool)
-        return expressions.Literal(float(node) if whole else node)
-    if node[0] == ".":
-        return expressions.Label(node[1], json.loads(node[2]))
-    return expressions.Apply(node[0], tuple(tree_of(part) for part in node[1:]))
-
-
 def value_of(rule: dict[str, str], labels: str) -> Any:
     """A number, text, boolean or None; raises Failed."""
     if rule["kind"] == "value":
         found = scalar(rule["text"])
         return found[1] if found else None
     given = {json.loads(key): json.loads(value) for key, value in members(labels).items()}
-    value = expressions.value_of(tree_of(json.loads(rule["text"])), {"job": given})
+    value = expressions.value_of(tree_of(rule["text"]), {"job": given})
     if isinstance(value, Error):
         raise Failed("RuleFailed", value.reason)
     return value

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from tests.twin import events
 from tests.twin.model import Job, Offer, Router, Worker
-from tests.twin.selectors import Selector
-from tests.twin.texts import Scalar, scalar, scalars
+from tests.twin.scoring import scored
 
 LEVELS = 8191
 
@@ -73,9 +70,9 @@ def best(r: Router, job: Job, candidates: list[Worker]) -> Worker:
     if policy["mode"] == "bestWorker":
         sign = -1 if policy["descending"] else 1
 
-        def worse(w: Worker) -> tuple[float, float, int]:
-            total, raw = score(job, w)
-            return (sign * total, sign * raw, w.since)
+        def worse(w: Worker) -> tuple[bool, float, float, int]:
+            total, raw = scored(str(policy["rules"]), job, w)
+            return (total is None, sign * (total or 0.0), sign * raw, w.since)
 
         return min(candidates, key=worse)
     return min(candidates, key=lambda w: (level(w), w.since))
@@ -91,35 +88,6 @@ def next_in_turn(last: str | None, candidates: list[Worker]) -> Worker:
     in_order = sorted(candidates, key=lambda w: w.id.encode())
     after = [w for w in in_order if last is None or w.id.encode() > last.encode()]
     return (after or in_order)[0]
-
-
-def score(job: Job, w: Worker) -> tuple[float, float]:
-    """The default score of semantics 7.5 and the sum of the raw x that breaks its ties (C39)."""
-    labels, wanted = w.label_values, scalars(job.labels)
-    active = job.active_selectors()
-    if not wanted and not active:
-        return 0.0, 0.0
-    # labels before selectors, in the selectors' order: a sum of doubles depends on its order
-    points = float(sum(key in labels and labels[key] == value for key, value in wanted.items()))
-    raw = 0.0
-    for s in active:
-        if s.operator in ("=", "!="):
-            points += s.holds(labels)
-        else:
-            part, x = magnitude(s, labels.get(s.key))
-            points += part
-            raw += x
-    return points / (len(wanted) + len(active)), raw
-
-
-def magnitude(s: Selector, have: Scalar | None) -> tuple[float, float]:
-    """What a magnitude selector adds to a score, and its raw distance; nothing unless both are numbers."""
-    need = scalar(s.value)
-    if have is None or need is None or have[0] != "number" or need[0] != "number":
-        return 0.0, 0.0
-    a, b = float(have[1]), float(need[1])
-    x = (a - b if s.operator in (">", ">=") else b - a) / (abs(b) or 1.0)
-    return (1 / (1 + math.exp(-x)) if x > -700 else 0.0), x
 
 
 def issue(r: Router, job: Job, w: Worker) -> None:

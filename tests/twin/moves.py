@@ -16,6 +16,7 @@ from engine import commands as c
 from engine import pipelines
 from engine.exception_rules import Cancel, Change, Classify, Rule, rules_text
 from engine.expressions import compile_expression
+from engine.scoring import Equal, Function, by_expression, scoring_text
 from tests.twin.model import DAY, Job, Offer, Router
 from tests.twin.texts import lines
 
@@ -49,6 +50,20 @@ EXPRESSIONS = [
     "job.skill > 1 And Not(IsBlank(job.site))",
     "Blank()",
     "-1000.5",
+]
+SCORES = [
+    "worker.skill",
+    "-worker.site",
+    "job.skill - worker.skill",
+    "If(worker.skill = job.skill, 10, worker.site = job.site, 5)",
+    "Abs(job.site - worker.site) / worker.skill",
+    "If(IsBlank(worker.skill), 1, worker.skill)",
+    "Value(worker.'a\tb') + Len(worker.skill)",
+    "job.skill",
+    "worker.skill = 1",
+    """If(worker.Id = "w1", 100, worker.skill)""",
+    "Len(worker.Id) + job.site",
+    "Mod(Value(Right(worker.Id, 1)), 2)",
 ]
 NOTES = ['"hello"', '"second\\nline"']
 
@@ -181,6 +196,7 @@ class Maker:
         self.modes = d.choice(
             [["longestIdle"], ["roundRobin"], ["bestWorker"], ["longestIdle", "roundRobin", "bestWorker"]]
         )
+        self.scorings = self.choose_scorings()
         self.channels = ["v", "chat", "mail"][: d.choice([1, 2, 3])]
         self.selecting = d.choice([0.0, 0.2, 0.7])
         self.labelling = d.choice([0.0, 0.5, 1.0])
@@ -207,6 +223,13 @@ class Maker:
         elif d.random() < 0.35:
             shapes = self.be_crowded()
         self.shapes = [self.shape() for _ in range(shapes)]
+
+    def choose_scorings(self) -> list[str]:
+        """The scoring rules of an episode; most have few, so that what is remembered of them is used."""
+        d = self.dice
+        rules = [scoring_text(by_expression(source, job_labels=d.random() < 0.8)) for source in SCORES]
+        some = d.sample(rules, d.choice([1, 2, 4]))
+        return d.choice([[""], ["", *some], some, [*some, "", scoring_text(Equal())]])
 
     def be_plain(self) -> int:
         """An episode of few equal workers who finish their jobs, where proofs replace searches."""
@@ -375,18 +398,21 @@ class Maker:
         if not policy_id and d.random() < 0.5:
             return self.other_policy()
         most = d.randint(1, self.most_offers)
+        mode = d.choice(self.modes)
+        remote = not policy_id and d.random() < 0.1
+        scoring = scoring_text(Function()) if remote else d.choice(self.scorings)
         return Step(
             c.PolicyUpsert(
                 kind="distribution",
                 id=policy_id or d.choice([*self.policies, "d9"]),
                 doc=PRESENT,
                 expires_ms=d.choice(self.offer_ms),
-                mode=d.choice(self.modes),
+                mode=mode,
                 min_offers=d.randint(1, most),
                 max_offers=most,
                 bypass=d.random() < 0.15,
                 descending=d.random() < 0.8,
-                scoring="static" if not policy_id and d.random() < 0.15 else "",
+                rules=scoring if mode == "bestWorker" else "",
                 document='{"x":1}',
             )
         )

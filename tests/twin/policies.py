@@ -30,7 +30,12 @@ def unfinished(r: Router, queue_id: str) -> list[Job]:
 
 def not_acting(r: Router, distribution: str) -> bool:
     """Would this policy need what does not act yet?"""
-    return r.policies["distribution", distribution].fields["scoring"] != ""
+    return scores_remotely(str(r.policies["distribution", distribution].fields["rules"]))
+
+
+def scores_remotely(rules: str) -> bool:
+    """Is this a scoring rule that others answer?"""
+    return rules != "" and json.loads(rules)["kind"] in ("function", "webhook")
 
 
 def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
@@ -50,7 +55,7 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
         raise Refused("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
     check_pipeline(r, a)
     users = [q for q in r.queues.values() if getattr(q, a.kind, None) == a.id]
-    if a.kind == "distribution" and a.scoring and any(unfinished(r, q.id) for q in users):
+    if a.kind == "distribution" and scores_remotely(a.rules) and any(unfinished(r, q.id) for q in users):
         raise Refused("UNSUPPORTED", "")
     outcome = "updated" if policy else "created"
     if not policy:
@@ -65,7 +70,6 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
             "max_offers",
             "bypass",
             "descending",
-            "scoring",
             "rules",
             "fallback",
             "pipeline",
@@ -101,7 +105,7 @@ def users_of(r: Router, policy_id: str) -> list[Job]:
 def plan(policy: Policy) -> list[object]:
     """What of a policy matters to waiting jobs (nothing of a new one)."""
     names = {
-        "distribution": ("mode", "expires_ms", "max_offers", "bypass", "descending"),
+        "distribution": ("mode", "expires_ms", "max_offers", "bypass", "descending", "rules"),
         "exception": ("rules",),
         "classification": (),
     }
