@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerUpsert
+from engine.expressions import compile_expression
 from engine.model import (
     Channel,
     Scalar,
@@ -18,6 +19,7 @@ from engine.model import (
     selectors_text,
     strings_text,
 )
+from engine.pipelines import Label, Pipeline, Rule, When, pipeline_text
 from engine.scoring import by_expression, scoring_text
 
 BODY_BYTES = 540
@@ -38,14 +40,30 @@ def policy(
     )
 
 
-def queue(name: str = QUEUE, distribution: str = "longestIdle") -> QueueUpsert:
+def queue(name: str = QUEUE, distribution: str = "longestIdle", labels: Labels | None = None) -> QueueUpsert:
     """A queue."""
-    return QueueUpsert(name, distribution=distribution)
+    return QueueUpsert(name, distribution=distribution, labels=members_text(labels or {}))
 
 
 def region_and_skill(number: int) -> Labels:
     """The labels of a worker in one of 100 classes."""
     return {"region": f"region-{number % 10}", "skill": f"skill-{number // 10 % 10}"}
+
+
+def classification_policy(name: str = "classification") -> PolicyUpsert:
+    """A policy with a prioritization rule and three attachments: the team of a job finds its queue."""
+    pipeline = Pipeline(
+        Rule("expression", compile_expression("If(job.tier = 2, 10, 1)").text),
+        [Label(json_text("language"), "=")],
+        [
+            Label(json_text("team"), "="),
+            When(
+                Rule("expression", compile_expression('job.language = "en"').text),
+                selectors_text([Selector("open", "=", "true")]),
+            ),
+        ],
+    )
+    return PolicyUpsert("classification", name, document="{}", pipeline=pipeline_text(pipeline))
 
 
 def worker(
@@ -87,6 +105,12 @@ def job(
         tags=members_text(_tags(number)),
         selectors=selectors_text(selectors),
     )
+
+
+def classified(number: int) -> JobCreate:
+    """The same job with a policy instead of a queue; it belongs to one of three teams."""
+    found = job(number, labels={**_labels(number), "team": f"team-{number % 3}"})
+    return msgspec.structs.replace(found, queue="", classification="classification")
 
 
 def equal(labels: Labels) -> list[Selector]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from bench.entities import CHANNEL, QUEUE, Labels, equal, job, policy, queue, region_and_skill, worker
+from bench.entities import (
+    CHANNEL,
+    QUEUE,
+    Labels,
+    classification_policy,
+    equal,
+    job,
+    policy,
+    queue,
+    region_and_skill,
+    worker,
+)
 from bench.site import Site
 from bench.steps import Steps
 from engine.model import Channel, Selector, json_text
@@ -106,5 +117,17 @@ def one_that_declines(jobs: int) -> Population:
             site.run(job(number))
             steps.decline(site.offers_since(before))
         return steps
+
+    return build
+
+
+def teams(queues: int, label_sets: int) -> Population:
+    """Queues of teams, as many as there are label sets, and a classification policy that finds them."""
+
+    def build(site: Site, scale: Scale) -> Steps:
+        site.build([policy(), queue(), classification_policy()])
+        labelled = ({"team": f"team-{number % label_sets}", "open": True} for number in range(scale(queues)))
+        site.build(queue(f"team-{number}", labels=labels) for number, labels in enumerate(labelled))
+        return Steps(site)
 
     return build

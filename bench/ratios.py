@@ -40,6 +40,8 @@ GOALS = {
     "close_10k_label_sets": Goal(2, 1.3),
     "create_by_expression": Goal(2, 1.2),
     "create_by_expression_100k_workers": Goal(1.3, 1.1),
+    "create_classified": Goal(1.6, 1.4),
+    "create_classified_5k_queues": Goal(1.3, 1.1),
     "bytes_per_waiting_job": Goal(1400, 900),
     "pipelined_ping": Goal(6, 10, more=True),
     "expiry_lag_p99_ms": Goal(50, 20),
@@ -92,6 +94,10 @@ RATIOS = {
     "close_10k_label_sets": _server_time("close", ("label_sets_10k", "label_sets_100")),
     "create_by_expression": _server_time("create", ("scored_100k", "scored_default")),
     "create_by_expression_100k_workers": _server_time("create", ("scored_100k", "scored_10k")),
+    "create_classified": _server_time("create", ("classification_3", "classification_3_without")),
+    "create_classified_5k_queues": _server_time(
+        "create", ("classification_5k", "classification_3"), ("classification_5k_sets", "classification_3")
+    ),
 }
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench import populations as of
-from bench.entities import equal, job, region_and_skill
-from bench.steps import Wave, busy, declined, idle
+from bench.entities import classified, equal, job, region_and_skill
+from bench.steps import Wave, busy, declined, idle, untaken
 from engine.commands import JobCreate
 from engine.model import Channel, Selector, json_text
 
@@ -111,6 +111,11 @@ def _grade(number: int) -> JobCreate:
     return job(number, [Selector("grade", ">=", json_text(9_940))])
 
 
+def _teams(name: str, queues: int, label_sets: int) -> Scenario:
+    rows = (Row(f"{name}_without", wave=untaken), Row(name, classified, wave=untaken))
+    return Scenario(name, of.teams(queues, label_sets), rows)
+
+
 THREE = [Channel(name, 1, 1) for name in ("voice", "chat", "mail")]
 
 GROUPS: dict[str, tuple[Scenario, ...]] = {
@@ -171,6 +176,11 @@ GROUPS: dict[str, tuple[Scenario, ...]] = {
         _scored("scored_default", 100_000),
         _scored("scored_10k", 10_000, EXPRESSION),
         _scored("scored_100k", 100_000, EXPRESSION),
+    ),
+    "classification": (
+        _teams("classification_3", 3, 3),
+        _teams("classification_5k", 5_000, 100),
+        _teams("classification_5k_sets", 5_000, 5_000),
     ),
     "declines": (
         Scenario(

@@ -98,6 +98,12 @@ def declined(steps: Steps, jobs: Sequence[JobCreate]) -> None:
     steps.cancel(jobs)
 
 
+def untaken(steps: Steps, jobs: Sequence[JobCreate]) -> None:
+    """Jobs that nobody is there for."""
+    steps.create(jobs)
+    steps.cancel(jobs)
+
+
 def _one_each(offers: Sequence[Offer]) -> list[Offer]:
     """The first offer of each job."""
     return list({offer.job_id: offer for offer in reversed(offers)}.values())[::-1]

@@ -18,12 +18,8 @@ local ATTACH = {
     return holds and { attachment.selectors } or {}
   end,
   label = function(attachment, labels)
-    for key, value in document.each(labels) do
-      if key == attachment.key then
-        return { attachments.line(attachment, value) }
-      end
-    end
-    return {}
+    local value = document.text_of(labels, attachment.key)
+    return value and { attachments.line(attachment, value) } or {}
   end,
   answer = function(attachment, labels)
     return rule_values.selectors(attachment.rule, labels)

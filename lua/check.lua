@@ -247,7 +247,7 @@ local function check_worker(id)
   if worker.class then
     local class = classes.get(worker.class)
     expect(tonumber(redis.call("HGET", keys.class(class.hash), "size")) > 0, name, "has a class without members")
-    expect(label_index.has(class), name, "has a class whose labels are not indexed")
+    expect(label_index.has(keys.class_labels(), class), name, "has a class whose labels are not indexed")
     for _, lane in ipairs(class.lanes) do
       check_lane(worker, class, lane, name)
     end
@@ -260,6 +260,8 @@ local function check_label_set(queue, name)
   local hash = redis.sha1hex(queue.labels or "")
   expect(queue.label_set == hash, name, "has the label set of other labels")
   expect(redis.call("HGET", keys.label_sets(), hash) == (queue.labels or ""), name, "has an unknown label set")
+  local set = { hash = hash, labels = document.members(queue.labels or "") }
+  expect(label_index.has(keys.label_sets_index(), set), name, "has labels that are not indexed")
   local length = score_in(keys.label_set(hash), queue.id)
   expect(length, name, "is missing in its label set")
   expect(

@@ -50,6 +50,18 @@ function document.each(text)
   end
 end
 
+--- The value text of one member, or nil.
+---@param key string its key text, with its quotes
+function document.text_of(text, key)
+  -- a line that begins with the key is its member: no JSON string holds a newline
+  local _, colon = string.find("\n" .. text, "\n" .. key .. ":", 1, true)
+  if not colon then
+    return nil
+  end
+  local newline = string.find(text, "\n", colon, true)
+  return string.sub(text, colon, newline and newline - 1)
+end
+
 --- The members of a document: key text (with its quotes) to value.
 ---@param text string
 ---@return table

@@ -132,7 +132,7 @@ function events.job_classified(job, outcome)
   outbox.add(
     "RouterJobClassified",
     subject_of(job, "/queue/" .. job.queue),
-    make_base(job, outcome.selected)
+    (outcome.selected and job_base(job) or make_base(job))
       .. (outcome.selected and ',"queueDetails":' .. queue_details(outcome.selected) or "")
       .. ',"classificationPolicyId":'
       .. json(job.classification)

@@ -60,6 +60,11 @@ function keys.label_sets()
   return prefix .. "label_sets"
 end
 
+--- Which of them have a label value.
+function keys.label_sets_index()
+  return prefix .. "label_sets.index"
+end
+
 function keys.label_set(hash)
   return prefix .. "label_set:" .. hash
 end

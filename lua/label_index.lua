@@ -1,5 +1,5 @@
--- The label index: which supply classes of the router have a label value. One sorted set in the order of bytes; a member is
--- label key, NUL, value with its type in front, NUL, class. So the classes that a selector may fit stand side by side.
+-- Label indexes: which supply classes, and which label sets of queues, have a label value. A sorted set in the order of bytes; a
+-- member is label key, NUL, value with its type in front, NUL, class. So the classes that a selector may fit stand side by side.
 --
 -- It may give a class too many (long texts are cut off, and other queues' classes stand here too), never one too few.
 
@@ -37,24 +37,25 @@ local function members_of(class)
 end
 
 --- A class has got its first member.
-function label_index.enter(class)
+---@param index string its key
+function label_index.enter(index, class)
   local row = {}
   for _, member in ipairs(members_of(class)) do
     row[#row + 1] = 0
     row[#row + 1] = member
   end
-  portions.call("ZADD", keys.class_labels(), row)
+  portions.call("ZADD", index, row)
 end
 
 --- A class has lost its last member.
-function label_index.leave(class)
-  portions.call("ZREM", keys.class_labels(), members_of(class))
+function label_index.leave(index, class)
+  portions.call("ZREM", index, members_of(class))
 end
 
 --- Does the index have all labels of a class?
-function label_index.has(class)
+function label_index.has(index, class)
   local list = members_of(class)
-  local found = #list > 0 and redis.call("ZMSCORE", keys.class_labels(), unpack(list)) or {}
+  local found = #list > 0 and redis.call("ZMSCORE", index, unpack(list)) or {}
   for i in ipairs(list) do
     if not found[i] then
       return false
@@ -101,12 +102,12 @@ end
 
 --- Where the fewest classes stand that may fit all selectors: from, to, count. Nil where no selector tells.
 ---@param list table selectors
-function label_index.narrowest(list)
+function label_index.narrowest(index, list)
   local best
   for _, selector in ipairs(list) do
     local range = selector.key ~= '"Id"' and range_of(selector)
     if range then
-      range.count = range.count or redis.call("ZLEXCOUNT", keys.class_labels(), range.from, range.to)
+      range.count = range.count or redis.call("ZLEXCOUNT", index, range.from, range.to)
       if not best or range.count < best.count then
         best = range
       end
@@ -117,10 +118,10 @@ end
 
 --- Calls a function for each portion of the classes of a range.
 ---@param visit fun(hashes: table)
-function label_index.each_portion(range, visit)
+function label_index.each_portion(index, range, visit)
   local from, most = range.from, limits.INDEXED_CLASSES
   while range.count > 0 do
-    local members = redis.call("ZRANGEBYLEX", keys.class_labels(), from, range.to, "LIMIT", 0, most)
+    local members = redis.call("ZRANGEBYLEX", index, from, range.to, "LIMIT", 0, most)
     local hashes = {}
     for i, member in ipairs(members) do
       hashes[i] = string.sub(member, -40)

@@ -3,8 +3,8 @@
 -- A label set is named by the SHA-1 of its labels. Its queues stand in a sorted set, by their number of waiting jobs, which is
 -- kept while any classification policy selects queues (op.selecting counts these).
 
-local CHUNK = 16
-local sets = { size = 0, of = {}, most = 2 }
+-- queues of a label set that are looked at first, and then at a time: usually the first fits
+local FIRST, CHUNK = 2, 16
 local fitting = { size = 0, of = {} }
 
 -- ---- keeping ----------------------------------------------------------------------------------------------------
@@ -19,6 +19,8 @@ local function leave(queue)
   local key = keys.label_set(queue.label_set)
   redis.call("ZREM", key, queue.id)
   if redis.call("EXISTS", key) == 0 then
+    local labels = redis.call("HGET", keys.label_sets(), queue.label_set)
+    label_index.leave(keys.label_sets_index(), { hash = queue.label_set, labels = document.members(labels) })
     redis.call("HDEL", keys.label_sets(), queue.label_set)
     change_version(queue.label_set, "-")
   end
@@ -37,6 +39,7 @@ function label_sets.join(queue, labels)
   local length = op.selecting > 0 and redis.call("ZCARD", keys.queue_order(queue.id)) or 0
   redis.call("ZADD", keys.label_set(hash), length, queue.id)
   if redis.call("HSETNX", keys.label_sets(), hash, labels) == 1 then
+    label_index.enter(keys.label_sets_index(), { hash = hash, labels = document.members(labels) })
     change_version(hash, "+")
   end
   records.set(queue, "label_set", hash)
@@ -75,18 +78,25 @@ end
 
 -- ---- finding ----------------------------------------------------------------------------------------------------
 
-local function all_sets(version)
-  local known = sets.of[version]
-  if known then
-    return known
-  end
-  known = {}
-  for hash, labels in pairs(texts.pairs(redis.call("HGETALL", keys.label_sets()))) do
-    if hash ~= "version" then
-      known[#known + 1] = { hash = hash, labels = document.members(labels) }
+-- adds those label sets whose labels fit
+local function add_fitting(found, wanted, hashes, labels)
+  for i, hash in ipairs(hashes) do
+    if selectors.class_fits(wanted, document.members(labels[i])) then
+      found[#found + 1] = hash
     end
   end
-  return memos.put(sets, version, known)
+end
+
+-- all label sets, where no selector tells which may fit
+local function add_of_all(found, wanted)
+  local hashes, labels = {}, {}
+  for hash, text in pairs(texts.pairs(redis.call("HGETALL", keys.label_sets()))) do
+    if hash ~= "version" then
+      hashes[#hashes + 1] = hash
+      labels[#labels + 1] = text
+    end
+  end
+  add_fitting(found, wanted, hashes, labels)
 end
 
 -- the hashes of the label sets that fit, remembered under their version
@@ -99,10 +109,14 @@ local function fitting_sets(text)
   end
   found = {}
   local wanted = selectors.list(text)
-  for _, set in ipairs(all_sets(version)) do
-    if selectors.class_fits(wanted, set.labels) then
-      found[#found + 1] = set.hash
-    end
+  local range = label_index.narrowest(keys.label_sets_index(), wanted)
+  if range then
+    label_index.each_portion(keys.label_sets_index(), range, function(hashes)
+      local labels = #hashes > 0 and redis.call("HMGET", keys.label_sets(), unpack(hashes)) or {}
+      add_fitting(found, wanted, hashes, labels)
+    end)
+  else
+    add_of_all(found, wanted)
   end
   return memos.put(fitting, name, found)
 end
@@ -114,19 +128,19 @@ end
 
 -- the shortest queue of a label set that selectors on Id leave; a queue of its own counts without the job itself
 local function shortest(hash, wanted, own)
-  local key, from, best = keys.label_set(hash), 0, nil
+  local key, from, count, best = keys.label_set(hash), 0, FIRST, nil
   while true do
-    local rows = redis.call("ZRANGE", key, from, from + CHUNK - 1, "WITHSCORES")
+    local rows = redis.call("ZRANGE", key, from, from + count - 1, "WITHSCORES")
     for i = 1, #rows, 2 do
       if rows[i] ~= own and selectors.id_fits(wanted, rows[i]) then
         best = { id = rows[i], length = tonumber(rows[i + 1]) }
         break
       end
     end
-    if best or #rows < 2 * CHUNK then
+    if best or #rows < 2 * count then
       break
     end
-    from = from + CHUNK
+    from, count = from + count, CHUNK
   end
   local length = own and redis.call("ZSCORE", key, own)
   if length and selectors.id_fits(wanted, own) then

@@ -49,7 +49,7 @@ local function fitting_lanes(wanted)
     return known.lanes
   end
   if redis.call("SCARD", keys.queue_classes(wanted.queue)) > limits.REMEMBERED_CLASSES then
-    return nil, label_index.narrowest(wanted.selectors)
+    return nil, label_index.narrowest(keys.class_labels(), wanted.selectors)
   end
   local lanes = {}
   for _, hash in ipairs(redis.call("SMEMBERS", keys.queue_classes(wanted.queue))) do
@@ -112,7 +112,7 @@ end
 
 -- the better of the best worker of a range of the label index and of the best so far
 local function best_of_range(job, wanted, range, best)
-  label_index.each_portion(range, function(hashes)
+  label_index.each_portion(keys.class_labels(), range, function(hashes)
     local lanes = {}
     for _, hash in ipairs(hashes) do
       lanes[#lanes + 1] = hash

@@ -43,11 +43,11 @@ end
 
 -- the ready workers of the classes that fit, each with its class, or nil where the label index does not tell or they are many
 local function few_that_fit(wanted, search)
-  local range, few = label_index.narrowest(wanted.selectors), {}
+  local range, few = label_index.narrowest(keys.class_labels(), wanted.selectors), {}
   if not range or range.count > limits.FEW_TURNS then
     return nil
   end
-  label_index.each_portion(range, function(hashes)
+  label_index.each_portion(keys.class_labels(), range, function(hashes)
     for _, hash in ipairs(hashes) do
       local found, left = suit(wanted, hash, search), limits.FEW_TURNS + 1 - #few
       local ids = found

@@ -62,7 +62,7 @@ function supply.join(worker)
   local class = classes.remember(hash, text)
   if redis.call("HINCRBY", keys.class(hash), "size", 1) == 1 then
     redis.call("HSET", keys.class(hash), "text", text)
-    label_index.enter(class)
+    label_index.enter(keys.class_labels(), class)
     for _, queue in ipairs(class.queues) do
       change_classes(queue, hash, "+")
     end
@@ -87,7 +87,7 @@ function supply.leave(worker)
   end
   if redis.call("HINCRBY", keys.class(class.hash), "size", -1) == 0 then
     redis.call("DEL", keys.class(class.hash))
-    label_index.leave(class)
+    label_index.leave(keys.class_labels(), class)
     for _, queue in ipairs(class.queues) do
       change_classes(queue, class.hash, "-")
       for _, lane in ipairs(class.lanes) do
@@ -105,14 +105,14 @@ function supply.candidates(wanted)
   local key, list = keys.queue_classes(wanted.queue), {}
   local range = #wanted.selectors > 0
     and redis.call("SCARD", key) > limits.REMEMBERED_CLASSES
-    and label_index.narrowest(wanted.selectors)
+    and label_index.narrowest(keys.class_labels(), wanted.selectors)
   if not range then
     for i, hash in ipairs(redis.call("SMEMBERS", key)) do
       list[i] = classes.get(hash)
     end
     return list
   end
-  label_index.each_portion(range, function(hashes)
+  label_index.each_portion(keys.class_labels(), range, function(hashes)
     for _, hash in ipairs(hashes) do
       local class = classes.get(hash)
       list[#list + 1] = class.serves[wanted.queue] and class or nil
