@@ -75,6 +75,9 @@ local DO = {
   exception = function(rest)
     exceptions.due(rest)
   end,
+  fill = function()
+    fillings.due()
+  end,
   idle = function(rest)
     workers.idle_due(rest)
   end,
@@ -101,8 +104,8 @@ local DO = {
   end,
 }
 
---- Does at most one batch of what is due now, in the order of time and then of the row's text. All of it together takes back at
---- most one batch of offers: the rows after that wait for the next call.
+--- Does at most one batch of what is due now, in the order of time and then of the row's text. All of it together makes
+--- at most one portion of offers and takes back one: the rows after that wait for the next call.
 ---@return boolean looked
 function agenda.run_due()
   if op.alarm == 0 or clock.now < op.alarm then
@@ -110,7 +113,7 @@ function agenda.run_due()
   end
   local due = redis.call("ZRANGEBYSCORE", keys.agenda(), "-inf", clock.now, "LIMIT", 0, op.batch)
   for _, row in ipairs(due) do
-    if revocations.are_spent() then
+    if op.has_spent_portion() then
       break
     end
     -- an earlier row of the batch may have taken it off

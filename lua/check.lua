@@ -129,6 +129,11 @@ local function check_policy(job, name)
   expect(not job.unclassified or aside, name, "waits for a classification although it is", job.status)
 end
 
+-- what is set aside goes on by the agenda
+local function check_filling(record, name)
+  expect(not record.filling or agenda_at("fill:"), name, "is set aside for ever")
+end
+
 local function check_job(id)
   local job, name = jobs.load(id), "job " .. id
   if not job then
@@ -142,14 +147,16 @@ local function check_job(id)
   expect(jobs.FINISHED[job.status] or not job.queue or queues.load(job.queue), name, "has a queue that does not exist")
   expect(job.queue or UNQUEUED[job.status], name, "has no queue although it is", job.status)
   expect(score_in(keys.listing("jobs"), id) == tonumber(job.created), name, "is listed wrongly")
+  local order = job.status == "queued" and queues.score(job) or nil
   if job.queue then
     expect(score_in(keys.queue_jobs(job.queue), id) == tonumber(job.created), name, "is listed wrongly in its queue")
-    local order = job.status == "queued" and queues.score(job) or nil
     expect(score_in(keys.queue_order(job.queue), id) == order, name, "stands wrongly in the order of its queue")
   end
   if job.status == "queued" then
     check_demand(job, name)
   end
+  expect(not job.filling or score_in(keys.filling_jobs(), id) == order, name, "is set aside at a wrong place")
+  check_filling(job, name)
   check_job_offers(job, name)
   check_selectors(job, name)
   check_schedule(job, name)
@@ -243,6 +250,8 @@ local function check_worker(id)
     )
   end
   check_load(worker, name)
+  check_filling(worker, name)
+  expect(active or not worker.filling, name, "is set aside although it is", worker.state)
   check_bars(worker, name)
   if worker.class then
     local class = classes.get(worker.class)
@@ -299,6 +308,7 @@ local function is_eligible(job, worker)
   local active = job.bypass == "1" and {} or job_selectors.active(job)
   return channel
     and worker.state == "active"
+    and not worker.filling
     and capacity.fits(worker, class, channel)
     and not offers.is_offered(job, worker.id)
     and not bars.holds(job, worker.id)
@@ -330,6 +340,8 @@ function check.entities(ids)
   local first = agenda.first()
   expect(not first or (op.alarm > 0 and op.alarm <= first), "the alarm is later than the agenda")
   expect(redis.call("HLEN", keys.void()) == op.void, "the void offers are counted wrongly")
+  local filling = redis.call("ZCARD", keys.filling_jobs()) + redis.call("ZCARD", keys.filling_workers())
+  expect(filling == op.filling, "what is set aside is counted wrongly")
   local named = { job = {}, worker = {}, queue = {} }
   for _, name in ipairs(ids) do
     local kind, id = string.match(name, "^(%a+):(.*)$")

@@ -32,7 +32,8 @@ end
 --- A value as part of a bucket's name: equal values give equal names.
 local function typed(value)
   if type(value) == "number" then
-    return string.format("%.17g", value)
+    -- zero has two signs
+    return string.format("%.17g", value + 0)
   elseif type(value) == "string" then
     return '"' .. value
   end
@@ -151,7 +152,7 @@ end
 
 --- Does the job, as its record stands, want another offer?
 function demand.wants(job)
-  return job.status == "queued" and offers.open_of(job) < (job.max or 1)
+  return job.status == "queued" and not job.filling and offers.open_of(job) < (job.max or 1)
 end
 
 -- where a job belongs: the queue in whose order it stands, its place there, and its demand class while it wants offers
@@ -164,6 +165,7 @@ end
 
 --- Notes where a job that was just read stands.
 function demand.remember_place(job)
+  fillings.remember_job(job)
   job.in_queue, job.in_place, job.in_class = wanted(job)
 end
 
@@ -171,6 +173,9 @@ end
 function demand.place(job)
   local queue, place, class = wanted(job)
   local moved = job.in_place ~= place
+  if moved and job.filling then
+    fillings.move_job(job, place)
+  end
   local elsewhere = job.in_queue ~= queue
   if elsewhere and job.in_queue then
     redis.call("ZREM", keys.queue_order(job.in_queue), job.id)
@@ -225,9 +230,10 @@ end
 
 -- ---- reading -------------------------------------------------------------------------------------------------------
 
---- The first jobs of a class from a place on: id, score, id, score …
-function demand.first(name, from, count)
-  return redis.call("ZRANGE", keys.demand_jobs(name), from, from + count - 1, "WITHSCORES")
+--- The first jobs of a class from a place in queue order on.
+---@param after string lower end of the range, as ZRANGEBYSCORE takes it
+function demand.after(name, after, count)
+  return redis.call("ZRANGEBYSCORE", keys.demand_jobs(name), after, "+inf", "WITHSCORES", "LIMIT", 0, count)
 end
 
 --- Does a waiting job of the same class, never offered nor declined, prove that no ready worker fits?

@@ -77,20 +77,20 @@ local function held_texts(worker)
   return records.overlay(worker, worker.stored and texts.pairs(redis.call("HGETALL", worker.key)) or {})
 end
 
---- The open offers of a worker, oldest first.
+--- The open offers of a worker, oldest first: id and text of each.
 function held.offers(worker)
-  local list = {}
-  for field, text in pairs(held_texts(worker)) do
+  local sorted, list, known = {}, {}, held_texts(worker)
+  for field, text in pairs(known) do
     if string.sub(field, 1, 2) == "o:" then
-      list[#list + 1] = held.parse_offer(string.sub(field, 3), text)
+      -- one text to sort by: a function that compares costs more than all the rest
+      sorted[#sorted + 1] = string.format("%016.0f", string.match(text, "^%d+ (%d+)")) .. field
     end
   end
-  table.sort(list, function(a, b)
-    if a.offered_at ~= b.offered_at then
-      return a.offered_at < b.offered_at
-    end
-    return a.id < b.id
-  end)
+  table.sort(sorted)
+  for i = 1, #sorted do
+    local field = string.sub(sorted[i], 17)
+    list[i] = { id = string.sub(field, 3), text = known[field] }
+  end
   return list
 end
 

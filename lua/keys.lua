@@ -119,6 +119,16 @@ function keys.agenda()
   return prefix .. "agenda"
 end
 
+--- Jobs that are set aside while they are offered over several calls.
+function keys.filling_jobs()
+  return prefix .. "filling.jobs"
+end
+
+--- Workers that are set aside likewise.
+function keys.filling_workers()
+  return prefix .. "filling.workers"
+end
+
 --- Offers that are over but not yet taken back.
 function keys.void()
   return prefix .. "void"

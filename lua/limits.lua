@@ -17,6 +17,8 @@ limits.SETTINGS = {
 limits.IDLE_MS = 604800000
 --- A job older than this is cancelled (ms).
 limits.LIFETIME_MS = 7776000000
+--- An offer that is made or taken back costs as much as so many due rows: a portion of offers is a batch of rows over this.
+limits.ROWS_PER_OFFER = 5
 --- Rows that a listing looks at in one call.
 limits.LISTED_ROWS = 1000
 --- Offers that a worker remembers: those lost to another worker's acceptance, and those it has declined.

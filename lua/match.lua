@@ -2,7 +2,7 @@
 -- job in queue order (over all queues) is offered to the best worker by its queue's mode.
 --
 -- Ops say what they have touched; settle is the only way to match. The router was at rest before, so only what was touched
--- can be matched now.
+-- can be matched now. What a call cannot finish with its batch of offers is set aside (see fillings).
 
 local touched_jobs, touched_workers, kept = {}, {}, {}
 
@@ -67,6 +67,7 @@ end
 
 local function issue(job, worker, plan)
   offers.issue(job, worker, plan)
+  fillings.count()
   if plan.mode == "roundRobin" then
     queues.set_cursor(job.queue, worker.id)
   end
@@ -84,7 +85,7 @@ local function offer_best(job, alone)
   issue(job, worker, plan)
   supply.place(worker)
   correct_taken(job, pick, worker)
-  return true, worker
+  return true
 end
 
 -- ---- settling -------------------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ local function renew_policies(job)
 end
 
 local function has_room(worker)
-  if worker.removed or worker.state ~= "active" or not worker.class then
+  if worker.removed or worker.state ~= "active" or worker.filling or not worker.class then
     return false
   end
   local class = classes.get(worker.class)
@@ -112,15 +113,18 @@ end
 
 local function settle_job(job)
   local alone = true
-  while demand.wants(job) and offer_best(job, alone) do
+  while demand.wants(job) and not fillings.are_spent() and offer_best(job, alone) do
     alone = false
+  end
+  if fillings.are_spent() and demand.wants(job) then
+    fillings.put_job(job)
   end
   demand.place(job)
 end
 
 local function settle_worker(worker)
   local alone = true
-  while has_room(worker) do
+  while has_room(worker) and not fillings.are_spent() do
     local found = peek.first(worker, alone)
     demand.correct()
     if not found then
@@ -130,23 +134,24 @@ local function settle_worker(worker)
     demand.place(found.job)
     alone = false
   end
+  if fillings.are_spent() and has_room(worker) then
+    fillings.put_worker(worker)
+  end
   supply.place(worker)
 end
 
--- the touched worker whose first job comes first; looks again only where something has changed
-local function first_peek(list, peeks)
-  local first
-  for _, worker in ipairs(list) do
-    if peeks[worker.id] == nil then
-      peeks[worker.id] = has_room(worker) and peek.first(worker, false) or false
-      demand.correct()
-    end
-    local found = peeks[worker.id]
-    if found and (not first or found.score < first.score) then
-      first = found
+local function set_aside(waiting, ready)
+  for _, job in ipairs(waiting) do
+    if demand.wants(job) then
+      fillings.put_job(job)
     end
   end
-  return first
+  for _, worker in ipairs(ready) do
+    if has_room(worker) then
+      fillings.put_worker(worker)
+      supply.place(worker)
+    end
+  end
 end
 
 -- several touched: always the first job in queue order, whoever touched it
@@ -157,35 +162,27 @@ local function settle_many(waiting, ready)
   table.sort(waiting, function(a, b)
     return queues.score(a) < queues.score(b)
   end)
-  local next_waiting, peeks = 1, {}
-  while true do
-    local found = first_peek(ready, peeks)
+  local walk, next_waiting = candidates.of(ready), 1
+  while not fillings.are_spent() do
     local job = waiting[next_waiting]
+    local found = candidates.next(walk, job and queues.score(job))
     if not job and not found then
       break
     end
-    if found and (not job or found.score < queues.score(job)) then
-      job = found.job
-    end
-    local offered, worker = offer_best(job, false)
-    if offered then
-      peeks[worker.id] = nil
-    end
-    if job == waiting[next_waiting] then
-      if not offered or not demand.wants(job) then
-        next_waiting = next_waiting + 1
-      end
-    else
+    job = found and found.job or job
+    local offered = offer_best(job, false)
+    local is_done = not offered or not demand.wants(job)
+    if found then
       demand.place(job)
-      for id, other in pairs(peeks) do
-        if other and other.job == job then
-          peeks[id] = nil
-        end
-      end
-      if not offered then
-        error("a worker would take job " .. job.id .. " but nobody is picked")
-      end
     end
+    if is_done and found then
+      candidates.pass(found, not offered)
+    elseif is_done then
+      next_waiting = next_waiting + 1
+    end
+  end
+  if fillings.are_spent() then
+    set_aside(waiting, ready)
   end
   for _, job in ipairs(waiting) do
     demand.place(job)

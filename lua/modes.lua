@@ -23,6 +23,7 @@ local function only_worker(job, wanted)
   if
     channel
     and worker.state == "active"
+    and not worker.filling
     and capacity.fits(worker, class, channel)
     and selectors.class_fits(wanted.selectors, class.labels)
     and modes.may_ask(job, wanted, class, channel, worker.id)

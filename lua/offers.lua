@@ -1,5 +1,8 @@
 -- Offers: issued, accepted, declined, expired, revoked. An offer reserves capacity from its issue on.
 
+-- open offers of a job up to which they are looked through one by one
+local FEW = 8
+
 -- the open offers of a job: id of 36 characters and sized worker, one after the other
 local function parse(text)
   local list, from = {}, 1
@@ -30,21 +33,30 @@ function offers.is_offered(job, worker_id)
   if not job.offers or job.offers == "" then
     return false
   end
-  for _, offer in ipairs(offers.of_job(job)) do
-    if offer.worker == worker_id then
+  local list = offers.of_job(job)
+  if job.asked then
+    return job.asked[worker_id] ~= nil
+  elseif #list > FEW then
+    job.asked = {}
+  end
+  for i = 1, #list do
+    if job.asked then
+      job.asked[list[i].worker] = true
+    elseif list[i].worker == worker_id then
       return true
     end
   end
-  return false
+  return job.asked ~= nil and job.asked[worker_id] ~= nil
 end
 
-local function write_of_job(job)
-  local list = offers.of_job(job)
-  local text = ""
-  for i = 1, #list do
-    text = text .. list[i].id .. texts.sized(list[i].worker)
+-- one call may change it many times: only the last text is written
+local function write_of_job(job, text)
+  local row = job.row
+  if row[#row - 1] == "offers" then
+    job.offers, row[#row] = text, text
+  else
+    jobs.set(job, "offers", text)
   end
-  jobs.set(job, "offers", text)
 end
 
 --- Issues an offer of a job to a worker.
@@ -66,31 +78,39 @@ function offers.issue(job, worker, plan)
   workers.set(worker, "seen_at", clock.text)
   local list = offers.of_job(job)
   list[#list + 1] = { id = offer.id, worker = worker.id }
-  write_of_job(job)
+  if job.asked then
+    job.asked[worker.id] = true
+  end
+  write_of_job(job, (job.offers or "") .. offer.id .. texts.sized(worker.id))
   agenda.add("offer:" .. offer.id .. ":" .. worker.id, offer.expires_at)
   events.offer_issued(job, worker, offer)
 end
 
 -- the job counts an offer no more; false when it did not count it before
 local function leave_job(job, offer_id)
-  local list, rest = offers.of_job(job), {}
-  for _, open in ipairs(list) do
+  if not string.find(job.offers or "", offer_id, 1, true) then
+    return false
+  end
+  local list, rest, parts = offers.of_job(job), {}, {}
+  for i = 1, #list do
+    local open = list[i]
     if open.id ~= offer_id then
-      rest[#rest + 1] = open
+      local n = #rest + 1
+      rest[n], parts[2 * n - 1], parts[2 * n] = open, open.id, texts.sized(open.worker)
     end
   end
   if #rest == #list then
     return false
   end
-  job.offered = rest
-  write_of_job(job)
+  job.offered, job.asked = rest, nil
+  write_of_job(job, table.concat(parts))
   return true
 end
 
 --- The job counts none of its offers any more.
 function offers.leave_all(job)
-  job.offered = {}
-  jobs.set(job, "offers", "")
+  job.offered, job.asked = {}, nil
+  write_of_job(job, "")
 end
 
 -- the worker holds an offer no more; what it used stays used

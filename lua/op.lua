@@ -76,13 +76,25 @@ local function read_state(state)
   op.last, op.text, op.event = tonumber(last), last, event
   op.alarm, op.alarm_text = tonumber(alarm), alarm
   local values = rest_memo.of[rest] or memos.put(rest_memo, rest, parse_rest(rest))
-  op.round_robin, op.worker_offers, op.batch, op.void =
-    values.round_robin, values.worker_offers, values.batch, values.void
+  op.round_robin, op.worker_offers, op.batch = values.round_robin, values.worker_offers, values.batch
+  op.portion = math.ceil(op.batch / limits.ROWS_PER_OFFER)
+  op.void, op.filling = values.void, values.filling
   op.selecting = values.selecting or 0
   if values.data > op.DATA_VERSION then
     refuse.version("the data of this router were written by a newer version")
   end
   op.rest = rest
+end
+
+--- Starts what may make one portion of offers (`op.portion`) and take back one: all that is due, then the operation itself.
+function op.begin_portion()
+  revocations.begin()
+  fillings.begin()
+end
+
+--- Is one of the two portions spent?
+function op.has_spent_portion()
+  return revocations.are_spent() or fillings.are_spent()
 end
 
 local function begin(KEYS, ARGV)
@@ -97,8 +109,9 @@ local function begin(KEYS, ARGV)
     read_state(op.state)
   else
     op.last, op.text, op.event, op.alarm, op.alarm_text = 0, "0", "0", 0, "0"
-    op.round_robin, op.void, op.selecting = 0, 0, 0
+    op.round_robin, op.void, op.filling, op.selecting = 0, 0, 0, 0
     op.worker_offers, op.batch = limits.setting("worker_offers"), limits.setting("batch")
+    op.portion = math.ceil(op.batch / limits.ROWS_PER_OFFER)
     op.rest = nil
   end
   op.swept = nil
@@ -112,7 +125,7 @@ local function begin(KEYS, ARGV)
   match.begin()
   outbox.begin()
   agenda.begin()
-  revocations.begin()
+  op.begin_portion()
 end
 
 --- When the last sweep was, and between which times the last outage lay (0 = never). Epoch ms.
@@ -165,11 +178,12 @@ end
 local function write_state()
   op.rest = op.rest
     or string.format(
-      " round_robin=%d worker_offers=%d batch=%d void=%d selecting=%d data=%d",
+      " round_robin=%d worker_offers=%d batch=%d void=%d filling=%d selecting=%d data=%d",
       op.round_robin,
       op.worker_offers,
       op.batch,
       op.void,
+      op.filling,
       op.selecting,
       op.DATA_VERSION
     )
@@ -194,7 +208,7 @@ function op.write(name, specification, body, creates)
       takes = takes or prepare(specification)
       local given = arguments(ARGV[2], takes)
       if agenda.run_due() then
-        revocations.begin()
+        op.begin_portion()
         write_state()
       end
       local reply = body(given, unpack(ARGV, 3))

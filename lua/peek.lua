@@ -1,10 +1,14 @@
 -- What a freed worker would take: the first job in queue order, over all its queues, that it may be offered. Only reads.
 
--- the first job of a demand class that this worker may take, before a score
-local function first_job(worker, name, before)
-  local from, count, first = 0, 1, nil
+--- The first job of a demand class that this worker may take, if it has room for one of them.
+---@param before number|nil place in queue order at which to stop
+---@param after string lower end of the places looked at, as ZRANGEBYSCORE takes it
+---@return table|nil found job, score, place (the score as text)
+---@return number|nil first the place of the first job looked at
+function peek.first_job(worker, name, before, after)
+  local count, first = 1, nil
   while true do
-    local rows = demand.first(name, from, count)
+    local rows = demand.after(name, after, count)
     local barred = bars.among(worker, rows)
     first = first or tonumber(rows[2])
     for i = 1, #rows, 2 do
@@ -15,14 +19,14 @@ local function first_job(worker, name, before)
       if not barred[rows[i]] and not match.is_touched(rows[i]) then
         local job = jobs.load(rows[i])
         if not offers.is_offered(job, worker.id) then
-          return { job = job, score = score }, first
+          return { job = job, score = score, place = rows[i + 1] }, first
         end
       end
     end
     if #rows < 2 * count then
       return nil, first
     end
-    from, count = from + count, math.min(count * 4, 64)
+    after, count = "(" .. rows[#rows], math.min(count * 4, 64)
   end
 end
 
@@ -48,7 +52,7 @@ local function best_of_bucket(worker, class, bucket, bound, best)
         break
       end
       if class_suits(worker, class, demand.class(rows[i])) then
-        local found, first = first_job(worker, rows[i], best and best.score)
+        local found, first = peek.first_job(worker, rows[i], best and best.score, "-inf")
         if first and first > head then
           raised[#raised + 1], raised[#raised + 2] = first, rows[i]
           head = first

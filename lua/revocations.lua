@@ -1,20 +1,20 @@
--- Revocations: open offers that are taken back because their job or their worker has changed, at most one batch a call.
+-- Revocations: open offers that are taken back because their job or their worker has changed, at most one portion a call.
 --
--- What exceeds the batch is void at once: it is accepted, declined and shown no more. Its capacity returns, and its event comes,
--- when the agenda takes it back, batch by batch. The hash `void` says which offers are void, the list `revocation:<op>` in which
--- order they are taken back.
+-- What exceeds the portion is void at once: it is accepted, declined and shown no more. Its capacity returns, and its event
+-- comes, when the agenda takes it back, portion by portion. The hash `void` says which offers are void, the list
+-- `revocation:<op>` in which order they are taken back.
 
 -- arguments of one redis.call; Lua's stack holds 8,000
 local CHUNK = 2000
 
---- Starts what may take back one batch: all that is due at the beginning of a call, then the operation itself.
+--- Starts what may take back one portion: all that is due at the beginning of a call, then the operation itself.
 function revocations.begin()
   revocations.spent = 0
 end
 
---- Is the batch spent?
+--- Is the portion spent?
 function revocations.are_spent()
-  return revocations.spent >= op.batch
+  return revocations.spent >= op.portion
 end
 
 --- Why an offer is void: "lost" to another worker's acceptance or "revoked"; nil when it is not.
@@ -68,6 +68,7 @@ local function put_off(list, first, lost)
     for i, one in ipairs(part) do
       local is_lost = lost or (had[i] and string.find(had[i], "lost", 1, true))
       marks[2 * i - 1], marks[2 * i] = one.id, (is_lost and "lost " or "revoked ") .. number
+      -- the text of a worker's offer says all of it, for the worker may be deleted
       entries[i] = one.id .. texts.sized(one.worker) .. (one.text or "")
     end
     op.void = op.void + redis.call("HSET", keys.void(), unpack(marks))
@@ -120,28 +121,26 @@ function revocations.of_job(job, lost)
 end
 
 --- Revokes some of the offers that a worker holds.
----@param list table offers
+---@param list table id and text of each
 function revocations.of_worker(worker, list)
-  for i, offer in ipairs(list) do
+  for i = 1, #list do
     if revocations.are_spent() then
-      local rest = {}
       for k = i, #list do
-        -- the text says all of it, for the worker may be deleted
-        rest[#rest + 1] = { id = list[k].id, worker = worker.id, text = held.offer_text(list[k]) }
+        list[k].worker = worker.id
       end
-      put_off(rest, 1)
+      put_off(list, i)
       return
     end
-    take_back(worker.id, offer)
+    take_back(worker.id, held.parse_offer(list[i].id, list[i].text))
   end
 end
 
---- A due row: the next batch of void offers.
+--- A due row: the next portion of void offers.
 ---@param number string op number of what made them void
 function revocations.due(number)
   op.number()
   local key = keys.revocation(number)
-  for _, entry in ipairs(redis.call("LPOP", key, op.batch - revocations.spent) or {}) do
+  for _, entry in ipairs(redis.call("LPOP", key, op.portion - revocations.spent) or {}) do
     local id, worker_id, from = string.sub(entry, 1, 36), texts.read_sized(entry, 37)
     local worker = workers.load(worker_id)
     local offer = worker and held.offer(worker, id)

@@ -80,6 +80,9 @@ function supply.leave(worker)
     redis.call("ZREM", keys.class_ready(lane), worker.id)
   end
   worker.placed = {}
+  if worker.filling then
+    fillings.leave(worker)
+  end
   if op.round_robin > 0 then
     for _, queue in ipairs(class.queues) do
       redis.call("ZREM", keys.queue_turn(queue), worker.id .. "\0" .. class.hash)
@@ -126,7 +129,7 @@ end
 -- the lanes in which a worker belongs: name to score
 local function wanted(worker)
   local place = {}
-  if not worker.class or worker.state ~= "active" then
+  if not worker.class or worker.state ~= "active" or worker.filling then
     return place
   end
   local class = classes.get(worker.class)
@@ -148,6 +151,7 @@ end
 
 --- Notes in which lanes a worker that was just read stands.
 function supply.remember_place(worker)
+  fillings.remember_worker(worker)
   worker.placed = wanted(worker)
 end
 

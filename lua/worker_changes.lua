@@ -54,26 +54,30 @@ end
 -- changed; then the newest while the worker is over its capacity
 local function broken_offers(worker, before, changed)
   local open, broken, rest = held.offers(worker), {}, {}
+  if changed.labels then
+    return open
+  end
   local queues_left, channels = {}, channel_costs(worker.channels)
   local channels_before = channel_costs(before.channels)
   for line in texts.lines(worker.queues or "") do
     queues_left[document.value(line)] = true
   end
   local used = worker.used
-  for _, offer in ipairs(open) do
+  for _, one in ipairs(open) do
+    local offer = held.parse_offer(one.id, one.text)
     local now, then_ = channels[offer.channel], channels_before[offer.channel]
-    if changed.labels or not queues_left[offer.queue] or not now or (then_ and then_.text ~= now.text) then
-      broken[#broken + 1] = offer
+    if not queues_left[offer.queue] or not now or (then_ and then_.text ~= now.text) then
+      broken[#broken + 1] = one
       used = used - offer.cost
     else
-      rest[#rest + 1] = offer
+      rest[#rest + 1] = { one = one, cost = offer.cost }
     end
   end
   for i = #rest, 1, -1 do
     if used <= (worker.capacity or 0) then
       break
     end
-    broken[#broken + 1] = rest[i]
+    broken[#broken + 1] = rest[i].one
     used = used - rest[i].cost
   end
   return broken

@@ -12,7 +12,7 @@ CALLS = {
     "assignment_close__next": 24,
     "assignment_complete": 5,
     "assignment_unassign": 23,
-    "check": 19,
+    "check": 21,
     "event_list": 3,
     "expression_evaluate": 1,
     "job_cancel": 14,

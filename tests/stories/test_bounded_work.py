@@ -1,4 +1,4 @@
-"""Bounded work: a call makes and takes back at most one batch of offers; the rest goes on by the agenda."""
+"""Bounded work: a call makes and takes back at most one portion of offers; the rest goes on by the agenda."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _crowd(router: Router) -> Router:
     for worker in CROWD:
         router.worker(worker)
     router.job("j1")
-    router.settings(batch=2)
+    router.settings(batch=8)
     finish(router)
     assert router.offered("j1") == CROWD
     router.told()
@@ -36,7 +36,7 @@ def _busy(router: Router) -> Router:
     router.worker("w1", capacity=7, labels={"a": 1})
     for n in range(1, 8):
         router.job(f"j{n}")
-    router.settings(batch=2)
+    router.settings(batch=8)
     finish(router)
     assert router.offers("w1") == [f"j{n}" for n in range(1, 8)]
     router.told()
@@ -111,7 +111,7 @@ def test_a_new_round_may_offer_to_a_worker_with_a_void_offer(router: Router) -> 
     for worker in ("w1", "w2", "w3", "w4"):
         router.worker(worker, capacity=2)
     router.job("j1")
-    router.settings(batch=4)
+    router.settings(batch=16)
     finish(router)
     router.settings(batch=1)
     router.job("j1", labels={"a": 1})
@@ -222,3 +222,104 @@ def test_an_expired_offer_takes_the_others_of_its_worker_along(router: Router) -
     assert kinds == ["OfferExpired", "OfferRevoked", "WorkerDeregistered", "OfferRevoked", "OfferRevoked"]
     assert router.pair.state.agenda.keys() & {f"revoke:{n}" for n in range(100)} == set()
     assert router.pair.state.now == START + 60_000
+
+
+# ---- offers are made portion by portion --------------------------------------------------------------
+
+
+def test_job_create_asks_many_workers_portion_by_portion(router: Router) -> None:
+    router.policy(offers=7)
+    for worker in CROWD:
+        router.worker(worker)
+    router.settings(batch=8)
+    router.told()
+    router.job("j1")
+    assert router.told() == ["JobReceived j1", "JobQueued j1", "OfferIssued w1 j1", "OfferIssued w2 j1"]
+    reply = router.sweep()
+    assert (reply["done"], reply["more"]) == (1, 1)
+    assert router.told() == ["OfferIssued w3 j1", "OfferIssued w4 j1"]
+    finish(router)
+    assert router.offered("j1") == CROWD
+
+
+def test_a_job_that_is_set_aside_lets_others_pass(router: Router) -> None:
+    router.policy(offers=7)
+    for worker in CROWD:
+        router.worker(worker)
+    router.settings(batch=5)
+    router.job("j1")
+    # j1 goes on first: one offer of the due row, then one of the operation itself
+    router.job("j2")
+    assert router.offered("j1") == ["w1", "w2"]
+    assert router.offered("j2") == ["w3"]
+
+
+def test_worker_upsert_takes_many_jobs_portion_by_portion(router: Router) -> None:
+    for n in range(1, 8):
+        router.job(f"j{n}")
+    router.settings(batch=8)
+    router.worker("w1", capacity=7)
+    assert router.offers("w1") == ["j1", "j2"]
+    finish(router)
+    assert router.offers("w1") == [f"j{n}" for n in range(1, 8)]
+
+
+def test_a_worker_that_is_set_aside_is_passed_over(router: Router) -> None:
+    for n in range(1, 4):
+        router.job(f"j{n}", channel="chat")
+    router.settings(batch=1)
+    router.worker("w1", capacity=5, channels={"chat": 1, "voice": 1})
+    router.worker("w2")
+    assert router.offers("w1") == ["j1", "j2"]
+    router.job("j9")
+    assert router.offered("j9") == ["w2"]
+    finish(router)
+    assert router.offers("w1") == ["j1", "j2", "j3"]
+
+
+def test_jobs_that_are_set_aside_go_on_in_queue_order(router: Router) -> None:
+    router.worker("w1", capacity=3)
+    for n in (1, 2, 3):
+        router.job(f"j{n}", priority=n)
+    router.worker("w2", capacity=3, labels={"b": 1})
+    router.settings(batch=15)
+    router.worker("w1", available=False)
+    assert router.offers("w2") == ["j3", "j2", "j1"]
+    router.settings(batch=1)
+    router.worker("w1", capacity=3, available=True)
+    router.worker("w2", labels={"b": 2})
+    finish(router)
+    assert sorted(router.offers("w1") + router.offers("w2")) == ["j1", "j2", "j3"]
+
+
+def test_a_worker_signs_off_while_it_is_set_aside(router: Router) -> None:
+    for n in range(1, 4):
+        router.job(f"j{n}")
+    router.settings(batch=1)
+    router.worker("w1", capacity=3)
+    router.worker("w1", available=False)
+    finish(router)
+    assert router.state("w1") == "inactive"
+    assert [router.offered(f"j{n}") for n in range(1, 4)] == [[], [], []]
+
+
+def test_a_job_ends_while_it_is_set_aside(router: Router) -> None:
+    router.policy(offers=3)
+    for worker in ("w1", "w2", "w3"):
+        router.worker(worker)
+    router.settings(batch=1)
+    router.job("j1")
+    router.cancel("j1")
+    finish(router)
+    assert [router.load(worker) for worker in ("w1", "w2", "w3")] == [0, 0, 0]
+
+
+def test_a_job_moves_in_its_queue_while_it_is_set_aside(router: Router) -> None:
+    router.policy(offers=5)
+    for n in range(1, 6):
+        router.worker(f"w{n}")
+    router.settings(batch=1)
+    router.job("j1")
+    router.job("j1", priority=9)
+    finish(router)
+    assert router.offered("j1") == [f"w{n}" for n in range(1, 6)]

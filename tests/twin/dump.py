@@ -87,6 +87,8 @@ def twin_state(r: Router) -> dict[str, Any]:
         "op": r.op,
         "agenda": r.agenda,
         "finished": r.finished,
+        "filling": {j.id: "job" for j in r.jobs.values() if j.filling}
+        | {w.id: w.filling for w in r.workers.values() if w.filling},
         "void": {o.id: "lost" if o.lost else "revoked" for o in void_offers(r)},
         "classification": {
             policy.id: sum(j.classification == policy.id and not j.finished for j in r.jobs.values())
@@ -171,6 +173,8 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
         "op": store.run(c.RouterStatus(), r.now)["op"],
         "agenda": {row: int(due) for row, due in redis.zrange(f"{root}:agenda", 0, -1, withscores=True)},
         "finished": {i: int(at) for i, at in redis.zrange(f"{root}:finished", 0, -1, withscores=True)},
+        "filling": dict.fromkeys(redis.zrange(f"{root}:filling.jobs", 0, -1), "job")
+        | {w: int(at) for w, at in redis.zrange(f"{root}:filling.workers", 0, -1, withscores=True)},
         "void": {i: mark.split()[0] for i, mark in redis.hgetall(f"{root}:void").items()},
         "classification": active,
         "queues": queues,

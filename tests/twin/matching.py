@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from tests.twin import events
 from tests.twin.model import Job, Offer, Router, Worker
+from tests.twin.policies import take_policy
 from tests.twin.scoring import scored
 
 LEVELS = 8191
 
 
 def settle(r: Router) -> None:
-    """While a job wants an offer and has an eligible ready worker: the first such job goes to the best."""
-    while True:
+    """While a job wants an offer and has an eligible ready worker: the first such job goes to the best.
+
+    What one portion of offers does not finish is set aside.
+    """
+    for job in r.jobs.values():
+        job.filling = job.filling and job.status == "queued"
+    match(r)
+    if r.issued >= r.portion:
+        set_aside(r)
+    r.changed_jobs.clear()
+    r.changed_workers.clear()
+
+
+def match(r: Router) -> None:
+    """The rule, as far as the portion goes."""
+    while r.issued < r.portion:
         for job in sorted(r.queued(r.jobs.values()), key=lambda j: j.place):
             if wants(r, job):
                 asked = {offer.worker for offer in r.open_offers(job)}
@@ -23,15 +38,47 @@ def settle(r: Router) -> None:
             return
 
 
+def set_aside(r: Router) -> None:
+    """Of what this call has changed: jobs that want more offers, workers that have more room."""
+    jobs = [j for j in r.queued(r.jobs[i] for i in r.changed_jobs if i in r.jobs) if wants(r, j)]
+    workers = [r.workers[i] for i in r.changed_workers if i in r.workers]
+    workers = [w for w in workers if w.available and not w.filling]
+    workers = [w for w in workers if any(has_room(r, w, channel.id) for channel in w.channel_list)]
+    for job in jobs:
+        job.filling = True
+    for worker in workers:
+        worker.filling = r.number()
+    if jobs or workers:
+        r.agenda["fill:"] = r.now
+
+
+def fill_due(r: Router, rest: str) -> None:
+    """A portion of what was set aside goes on: jobs in queue order, workers as they were set aside."""
+    jobs = sorted((j for j in r.jobs.values() if j.filling), key=lambda j: j.place)
+    workers = sorted((w for w in r.workers.values() if w.filling), key=lambda w: (w.filling, w.id.encode()))
+    if not jobs and not workers:
+        return
+    r.number()
+    for job in jobs[: r.portion]:
+        job.filling = False
+        take_policy(r, job)
+    for worker in workers[: r.portion]:
+        worker.filling = 0
+        r.changed_workers.add(worker.id)
+    if jobs[r.portion :] or workers[r.portion :]:
+        r.agenda["fill:"] = r.now
+
+
 def wants(r: Router, job: Job) -> bool:
     """Has it fewer open offers than its queue's policy allows?"""
-    return len(r.open_offers(job)) < job.max_offers
+    return not job.filling and len(r.open_offers(job)) < job.max_offers
 
 
 def eligible(r: Router, w: Worker, job: Job) -> bool:
     """Semantics 7.2, condition by condition, but that it has no offer of the job yet."""
     return (
         w.available
+        and not w.filling
         and job.queue in w.queue_ids
         and has_room(r, w, job.channel)
         and not barred(w, job)
@@ -42,13 +89,17 @@ def eligible(r: Router, w: Worker, job: Job) -> bool:
 def has_room(r: Router, w: Worker, channel_id: str) -> bool:
     """Capacity, the channel's maximum, and the number of open offers."""
     channel = w.channel(channel_id)
-    limit = min(w.max_offers or r.settings["worker_offers"], r.settings["worker_offers"])
     return (
         channel is not None
         and w.used + channel.cost <= w.capacity
         and (channel.most is None or w.held(channel_id) < channel.most)
-        and len(w.offers) < limit
+        and len(w.offers) < offer_limit(r, w)
     )
+
+
+def offer_limit(r: Router, w: Worker) -> int:
+    """Open offers that it may have at most."""
+    return min(w.max_offers or r.settings["worker_offers"], r.settings["worker_offers"])
 
 
 def barred(w: Worker, job: Job) -> bool:
@@ -95,6 +146,7 @@ def issue(r: Router, job: Job, w: Worker) -> None:
     channel = w.channel(job.channel)
     assert channel is not None
     r.offers_made += 1
+    r.issued += 1
     offer = Offer(
         place=r.offers_made,
         id=r.new_id("offer"),

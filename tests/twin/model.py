@@ -117,6 +117,8 @@ class Worker:
     lost: list[str] = field(default_factory=list)
     """The last offers that another worker's acceptance took away."""
     refused: list[tuple[str, str]] = field(default_factory=list)
+    filling: int = 0
+    """Set aside by this op, to get more offers in later calls."""
     event: str = ""
     """The last offers declined with a request id, and that id."""
 
@@ -228,6 +230,8 @@ class Job:
     bars: set[str] = field(default_factory=set)
     """Workers that declined it and are not to be asked again yet."""
     requests: dict[str, str] = field(default_factory=dict)
+    filling: bool = False
+    """Set aside, to be offered on in later calls."""
     entered_at: int = 0
     """When its present stay in the queue began."""
     fired: set[tuple[str, str]] = field(default_factory=set)
@@ -339,8 +343,14 @@ class Router:
     """Those of these lists that a worker's change made: they outlive their worker."""
     orphans: dict[str, Offer] = field(default_factory=dict)
     """Those whose worker was deleted."""
+    changed_jobs: set[str] = field(default_factory=set)
+    """Jobs that this call (or due item) may have made want another offer."""
+    changed_workers: set[str] = field(default_factory=set)
+    """Workers to whom it may have given room."""
+    issued: int = 0
+    """Offers that this call has made; a portion at most."""
     revoked: int = 0
-    """Offers that this call has taken back; a batch at most."""
+    """Offers that this call has taken back; a portion at most."""
     swept_at: int = 0
     gap: tuple[int, int] = (0, 0)
     """The last outage: offers that ran out in it are revoked."""
@@ -383,6 +393,11 @@ class Router:
             self.last_entry = number
             self.pending = []
         self.current = None
+
+    @property
+    def portion(self) -> int:
+        """Offers that one call makes at most, or takes back: each costs as much as five rows of a batch."""
+        return -(-self.settings["batch"] // 5)
 
     def distribution(self, queue_id: str) -> dict[str, object]:
         """The fields of a queue's distribution policy."""

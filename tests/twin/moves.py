@@ -256,7 +256,7 @@ class Maker:
         self.most_offers, self.capacities = d.choice([2, 5, 12]), d.choice([[3], [5, 20], [30]])
         self.costs, self.maxima, self.limits = d.choice([[1], [0, 1]]), d.choice([[None], [None, 2]]), [0]
         self.offer_ms, self.vary = d.choice([[1_000], [60_000]]), d.choice([0.0, 0.1, 0.5])
-        self.batch, self.worker_offers = d.choice([1, 1, 2, 3]), 1_000
+        self.batch, self.worker_offers = d.choice([1, 1, 8, 12]), 1_000
         self.weights |= {"cancel": 6, "update": 9, "worker": 12, "delete": 6, "decline": d.choice([0, 3])}
         self.weights |= {"accept": d.choice([6, 14]), "policy": d.choice([0, 1]), "queue": d.choice([0, 1])}
         return d.choice([1, 1, 2, 3])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine import commands as c
 from engine.errors import Refused
 from tests.twin import events, jobs, workers
+from tests.twin.matching import offer_limit
 from tests.twin.model import REMEMBERED_OFFERS, Assignment, Job, Offer, Reply, Router, Worker
 from tests.twin.policies import not_acting, take_policy
 from tests.twin.texts import sized
@@ -15,6 +16,7 @@ def end(r: Router, offer: Offer, how: str) -> None:
     worker, job = holder(r, offer), r.jobs.get(offer.job)
     if worker:
         take_out(r, worker, offer)
+        r.changed_workers.add(worker.id)
         if offer.lost:
             worker.lost = [*worker.lost, offer.id][-REMEMBERED_OFFERS:]
     else:
@@ -44,7 +46,7 @@ def revoke_all(r: Router, job: Job, lost: bool = False) -> None:
         offer.counts = False
     if offers:
         take_policy(r, job)
-    while offers and r.revoked < r.settings["batch"]:
+    while offers and r.revoked < r.portion:
         offer = offers.pop(0)
         if holder(r, offer):
             offer.lost = offer.lost or lost
@@ -54,7 +56,7 @@ def revoke_all(r: Router, job: Job, lost: bool = False) -> None:
 
 def revoke_held(r: Router, offers: list[Offer]) -> None:
     """Revokes some of the offers that a worker holds."""
-    while offers and r.revoked < r.settings["batch"]:
+    while offers and r.revoked < r.portion:
         revoke(r, offers.pop(0))
     if offers:
         r.void_of_workers.add(r.number())
@@ -67,7 +69,7 @@ def revoke(r: Router, offer: Offer) -> None:
 
 
 def make_void(r: Router, offers: list[Offer], lost: bool = False) -> None:
-    """What exceeds the batch is over at once, and taken back by the agenda."""
+    """What exceeds the portion is over at once, and taken back by the agenda."""
     if not offers:
         return
     number = r.number()
@@ -78,15 +80,15 @@ def make_void(r: Router, offers: list[Offer], lost: bool = False) -> None:
 
 
 def void_due(r: Router, number: str) -> None:
-    """The next batch of void offers; some may have been taken back for another reason meanwhile."""
+    """The next portion of void offers; some may have been taken back for another reason meanwhile."""
     r.number()
     offers = r.void[int(number)]
-    batch = r.settings["batch"] - r.revoked
-    for offer in offers[:batch]:
+    portion = r.portion - r.revoked
+    for offer in offers[:portion]:
         # those of a deleted worker are in the list that its deletion made
         if offer.void and (holder(r, offer) or int(number) in r.void_of_workers):
             revoke(r, offer)
-    del offers[:batch]
+    del offers[:portion]
     if offers:
         r.agenda[f"revoke:{number}"] = r.now
     else:
@@ -118,6 +120,8 @@ def accept(r: Router, a: c.OfferAccept) -> Reply:
     worker, job = r.workers[a.worker], r.jobs[offer.job]
     assignment = r.new_id("assignment")
     take_out(r, worker, offer)
+    if len(worker.offers) + 1 >= offer_limit(r, worker):
+        r.changed_workers.add(worker.id)
     worker.assignments[assignment] = Assignment(assignment, job.id, offer.channel, offer.cost, r.now)
     events.offer_accepted(r, job, worker, offer, assignment)
     jobs.leave_queue(r, job, lost=True)
@@ -256,6 +260,7 @@ def release(r: Router, job: Job) -> None:
     worker = r.workers[job.worker]
     del worker.assignments[job.assignment]
     worker.since = r.number()
+    r.changed_workers.add(worker.id)
     worker.idle_from = r.now
     if not worker.available and not worker.assignments:
         workers.revise(r, worker)

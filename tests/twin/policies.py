@@ -122,8 +122,12 @@ def review(r: Router, queue: Queue) -> None:
     """A batch of waiting jobs takes the changed policy; the rest goes on the agenda, due at once."""
     waiting = [j for j in r.queued_in(queue.id) if queue.reviewed is None or j.place > queue.reviewed]
     rows = waiting[: r.settings["batch"]]
+    policy = r.distribution(queue.id)
     for job in rows:
-        take_policy(r, job)
+        if (job.max_offers, job.bypass) != (policy["max_offers"], policy["bypass"]):
+            take_policy(r, job)
+        else:
+            exceptions.arm(r, job)
     if len(rows) == r.settings["batch"]:
         queue.reviewed = rows[-1].place
         r.agenda[f"review:{queue.id}"] = r.now
@@ -143,7 +147,8 @@ def review_due(r: Router, queue_id: str) -> None:
 
 
 def take_policy(r: Router, job: Job) -> None:
-    """The job counts with its queue's policies as they are now."""
+    """The job has changed, and counts with its queue's policies as they are now."""
+    r.changed_jobs.add(job.id)
     policy = r.distribution(job.queue)
     job.max_offers, job.bypass = int(str(policy["max_offers"])), bool(policy["bypass"])
     exceptions.arm(r, job)

@@ -8,7 +8,7 @@ from typing import Any
 from engine import commands as c
 from engine.errors import Refused
 from tests.twin import exceptions, jobs, offers, policies, schedules, workers
-from tests.twin.matching import settle
+from tests.twin.matching import fill_due, settle
 from tests.twin.model import Reply, Router
 
 WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
@@ -58,9 +58,9 @@ class Twin:
             return READS[type(command)](r, command)
         if isinstance(command, c.EventList):
             return event_list(r, command)
-        r.revoked = 0
+        r.issued = r.revoked = 0
         run_due(r)
-        r.revoked = 0
+        r.issued = r.revoked = 0
         if isinstance(command, c.AgendaDue):
             return agenda_due(r)
         if isinstance(command, c.SettingsWrite):
@@ -77,7 +77,7 @@ def run_due(r: Router) -> None:
     rows = sorted((due, row) for row, due in r.agenda.items() if due <= r.now)[: r.settings["batch"]]
     r.done = 0
     for _, row in rows:
-        if r.revoked == r.settings["batch"]:
+        if max(r.issued, r.revoked) >= r.portion:
             break  # it is spent: the other rows wait for the next call
         if row not in r.agenda:
             continue  # an earlier row has taken it off
@@ -112,6 +112,7 @@ def do_row(r: Router, kind: str, rest: str) -> None:
             "life": jobs.life_due,
             "selector": jobs.selector_due,
             "review": policies.review_due,
+            "fill": fill_due,
             "revoke": offers.void_due,
             "schedule": schedules.due,
         }

@@ -31,6 +31,7 @@ def held(worker: Worker) -> list[Offer]:
 def register(r: Router, worker: Worker) -> None:
     """It becomes active: a new registration lifts all its bars."""
     worker.available = True
+    r.changed_workers.add(worker.id)
     lift_bars(r, worker)
     worker.registration = worker.since = r.number()
     worker.idle_from = r.now
@@ -46,7 +47,7 @@ def lift_bars(r: Router, worker: Worker) -> None:
 def deregister(r: Router, worker: Worker) -> None:
     """Its offers are revoked; with assignments it drains, without it is inactive."""
     offers.revoke_held(r, held(worker))
-    worker.available = False
+    worker.available, worker.filling = False, 0
     revise(r, worker)
     r.agenda.pop(f"idle:{worker.id}", None)
     events.worker_deregistered(r, worker)
@@ -100,6 +101,9 @@ def revoke_broken(r: Router, worker: Worker, changed: set[str], channels_before:
     """Semantics 3.4: all on new labels; of lost queues and changed channels; the newest while too many."""
     if not changed - {"available", "tags"}:
         return
+    # it enters another class, so it is looked at anew
+    worker.filling = 0
+    r.changed_workers.add(worker.id)
     channels = {x.id: x for x in worker.channel_list}
     broken = []
     for offer in held(worker):
