@@ -13,12 +13,11 @@ import hmac
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Sequence
-from email.utils import mktime_tz, parsedate_tz
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 from api.errors import Denied
+from api.wire.values import http_epoch
 
 if TYPE_CHECKING:
     from engine.settings import Settings, Tenant
@@ -68,7 +67,7 @@ class Authenticator:
         hashed = b64encode(hashlib.sha256(body).digest()) if body else _EMPTY_HASH
         if not hmac.compare_digest(content_hash, hashed):
             raise Denied(f"{_DENIED} The header 'x-ms-content-sha256' does not fit the body.")
-        moment = _epoch(date)
+        moment = http_epoch(date)
         if moment is None or abs(self._clock() - moment) > MAX_SKEW:
             raise Denied(
                 f"{_DENIED} The date of the request differs from the server's clock by more than 15 minutes."
@@ -131,16 +130,6 @@ def _decoded(signature: bytes) -> bytes:
         return b64decode(signature, validate=True)
     except binascii.Error:
         raise Denied(f"{_DENIED} The signature is not base64.") from None
-
-
-@lru_cache(256)
-def _epoch(date: bytes) -> int | None:
-    """A header's date in epoch seconds; clients of one second send the same."""
-    parsed = parsedate_tz(date.decode("latin-1"))
-    try:
-        return mktime_tz(parsed) if parsed and parsed[9] is not None else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _targets(target: bytes) -> Iterator[bytes]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from email.utils import mktime_tz, parsedate_tz
-
 from api.call import Call
 from api.errors import PreconditionFailed
+from api.wire.values import http_epoch
 
 ANY = "*"
 
@@ -52,5 +51,4 @@ def _names(tags: list[str], etag: str | None) -> bool:
 
 def _seconds(header: bytes | None) -> int | None:
     """Epoch seconds; a date that cannot be read sets no condition, as HTTP has it."""
-    parsed = parsedate_tz(header.decode("latin-1")) if header else None
-    return mktime_tz(parsed) if parsed and parsed[9] is not None else None
+    return http_epoch(header) if header else None

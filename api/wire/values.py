@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from email.utils import formatdate
+from email.utils import formatdate, mktime_tz, parsedate_tz
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, Any, Literal
@@ -50,6 +50,7 @@ _OPERATORS = {sign: word for word, sign in _SIGNS.items()}
 _LARGEST = 2**1023
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
+_LATEST = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -98,10 +99,13 @@ def check_value(value: Any) -> None:
 
 
 def milliseconds(moment: datetime.datetime | UnsetType) -> int:
-    """Epoch milliseconds; 0 when there is none, or it is of the year 1, by which some clients say "none"."""
+    """Epoch milliseconds; 0 when there is none, or it is of the year 1, by which some clients say "none".
+
+    What lies beyond the year 9999 in UTC, as a client's latest time in a zone behind it, is the end of 9999.
+    """
     if moment is UNSET or moment.year == 1:
         return 0
-    return max(1, (moment - _EPOCH) // _MILLISECOND)
+    return max(1, (min(moment, _LATEST) - _EPOCH) // _MILLISECOND)
 
 
 def timestamp(ms: int) -> str:
@@ -125,6 +129,16 @@ def _second(seconds: int) -> str:
 def http_date(seconds: int) -> str:
     """Epoch seconds as HTTP headers show them."""
     return formatdate(seconds, usegmt=True)
+
+
+@lru_cache(256)
+def http_epoch(date: bytes) -> int | None:
+    """A header's date in epoch seconds, None if it is none; clients of one second send the same."""
+    parsed = parsedate_tz(date.decode("latin-1"))
+    try:
+        return mktime_tz(parsed) if parsed and parsed[9] is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 # ---- entities ----------------------------------------------------------------------------------------------

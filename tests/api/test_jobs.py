@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.wire.values import timestamp
 from engine.commands import JobCancel, JobCreate, JobPosition, JobRead, JobReclassify, JobUpdate
 from engine.errors import Refused
 
@@ -254,6 +255,16 @@ def test_time_of_a_schedule_alone_keeps_its_kind(client: Any, store: Any, make_r
     patch = {"matchingMode": {"scheduleAt": "2023-11-14T22:13:20Z"}}
     assert client("PATCH", "/routing/jobs/x", patch).status == 200
     assert (store.commands[1].mode, store.commands[1].schedule_at) == ("scheduleAndSuspend", 1700000000000)
+
+
+@pytest.mark.parametrize("latest", ["9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.9999999-14:00"])
+def test_latest_time_that_can_be_shown(client: Any, store: Any, make_record: Any, latest: str) -> None:
+    store.on(JobRead, make_record("job"))
+    store.on(JobUpdate, {"outcome": "updated", **make_record("job")})
+    body = {"matchingMode": {"kind": "scheduleAndSuspend", "scheduleAt": latest}}
+    assert client("PATCH", "/routing/jobs/x", body).status == 200
+    shown = store.commands[1].schedule_at
+    assert timestamp(shown) == "9999-12-31T23:59:59.999+00:00"
 
 
 def test_view_of_everything(make_client: Any, store: Any, make_record: Any) -> None:

@@ -136,6 +136,7 @@ def test_full_server_does_not_create(client: Any, store: Any) -> None:
 
 LATER = "Tue, 14 Nov 2023 22:13:20 GMT"
 EARLIER = "Tue, 14 Nov 2023 22:13:19 GMT"
+NO_DATE = "Wed, 15 Nov 99999 00:05:12 GMT"
 
 
 @pytest.mark.parametrize("spelling", ["{}", "*", '"other", {}', "{},{}", "bare"])
@@ -195,7 +196,9 @@ def test_none_match_of_another(client: Any, store: Any, make_record: Any, tag: s
     assert client("PATCH", PATH, WHOLE, headers={"if-none-match": '"other"'}).status == 200
 
 
-@pytest.mark.parametrize(("header", "status"), [(LATER, 200), (EARLIER, 412), ("some day", 200)])
+@pytest.mark.parametrize(
+    ("header", "status"), [(LATER, 200), (EARLIER, 412), ("some day", 200), (NO_DATE, 200)]
+)
 def test_unmodified_since(client: Any, store: Any, tag: str, header: str, status: int) -> None:
     assert client("PATCH", PATH, {}, headers={"if-unmodified-since": header}).status == status
 
