@@ -344,7 +344,7 @@ function check.entities(ids)
   expect(filling == op.filling, "what is set aside is counted wrongly")
   local named = { job = {}, worker = {}, queue = {} }
   for _, name in ipairs(ids) do
-    local kind, id = string.match(name, "^(%a+):(.*)$")
+    local kind, id = string.match(tostring(name), "^(%a+):(.*)$")
     if not CHECK[kind] then
       refuse.bad_call("an id to check is job:<id>, worker:<id> or queue:<id>")
     end

@@ -2,6 +2,12 @@
 
 local prefix
 
+--- Whether a text is a tenant's root: the keys below it cannot then be those of another tenant.
+---@param text string
+function keys.is_root(text)
+  return string.find(text, "^jr:{[^{}%z]+}$") ~= nil
+end
+
 --- Starts a call: all names below belong to this tenant root from here on.
 ---@param root string for example jr:{main}
 function keys.use(root)

@@ -98,7 +98,7 @@ function op.has_spent_portion()
 end
 
 local function begin(KEYS, ARGV)
-  if #KEYS ~= 1 or KEYS[1] == "" then
+  if #KEYS ~= 1 or (KEYS[1] ~= keys.root and not keys.is_root(KEYS[1])) then
     refuse.bad_call("KEYS must be the tenant's root alone, as jr:{main}")
   end
   keys.use(KEYS[1])

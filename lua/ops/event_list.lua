@@ -29,6 +29,9 @@ op.read("jr_event_list", { after = 0, limit = 100 }, function(given)
   if given.limit < 1 or given.limit > 1000 then
     refuse.bad_call("limit must be between 1 and 1000")
   end
+  if given.after < 0 then
+    refuse.bad_call("after must not be negative")
+  end
   local from = "(" .. string.format("%.0f", given.after) .. "-0"
   local rows, last = {}, given.after
   for _, entry in ipairs(redis.call("XRANGE", keys.events(), from, "+", "COUNT", given.limit)) do

@@ -121,6 +121,7 @@ def test_operation_with_malformed_frame(full: Router, kind: type[c.Command]) -> 
     refused(full, ("BAD_CALL",), kind, START, fine, keys=())
     refused(full, ("BAD_CALL",), kind, START, fine, keys=("",))
     refused(full, ("BAD_CALL",), kind, START, fine, keys=(full.root, full.root))
+    refused(full, ("BAD_CALL",), kind, START, fine, keys=(full.root + ":job:j1",))
 
 
 # not every text that is no JSON, but whatever would not be read back as what it is
@@ -228,6 +229,7 @@ SCORING = [
         c.JobList(limit=0),
         c.WorkerList(limit=0),
         c.EventList(limit=0),
+        c.EventList(after=-1),
         c.JobCreate("j9", channel="voice", queue="q", priority=101),
         c.JobCreate("j9", channel="voice", queue="q", priority=-101),
         c.JobCreate("j9", queue="q"),
@@ -240,6 +242,7 @@ SCORING = [
         c.SettingsWrite(keep_events_count=0),
         c.Check(ids=["nothing"]),
         c.Check(ids=["thing:x"]),
+        c.Check(ids=[None]),  # type: ignore[list-item]
     ],
     ids=repr,
 )
