@@ -107,9 +107,9 @@ def job(
     )
 
 
-def classified(number: int) -> JobCreate:
-    """The same job with a policy instead of a queue; it belongs to one of three teams."""
-    found = job(number, labels={**_labels(number), "team": f"team-{number % 3}"})
+def classified(number: int, team: str = "") -> JobCreate:
+    """The same job with a policy instead of a queue; it belongs to one of three teams, or a given one."""
+    found = job(number, labels={**_labels(number), "team": team or f"team-{number % 3}"})
     return msgspec.structs.replace(found, queue="", classification="classification")
 
 
