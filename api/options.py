@@ -50,6 +50,33 @@ def positive(text: str) -> int:
     return number
 
 
+def timeout_ms(text: str) -> int:
+    """A duration above 0; a number alone is seconds. In ms."""
+    found = _DURATION.fullmatch(text)
+    if not found or not (timeout := round(float(found[1]) * _UNITS_MS[found[2] or "s"])):
+        raise ValueError
+    return timeout
+
+
+def count(text: str) -> int:
+    """A whole number, 0 included."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+def places(text: str) -> tuple[str, ...]:
+    """Addresses, networks and hosts, separated by commas."""
+    entries = tuple(entry.strip() for entry in text.split(",") if entry.strip())
+    if entries:
+        # only what the command needs is imported
+        from engine.outgoing.guard import Allowed
+
+        Allowed.parse(entries)
+    return entries
+
+
 def port_number(text: str) -> int:
     """A TCP port; 0 lets the system choose."""
     number = int(text)
@@ -111,6 +138,16 @@ WORKING = (
     ),
     Flag("notifications", "yes", truth, "wake at alarms by keyspace notifications (yes or no)"),
 )
+RULES = (
+    Flag(
+        "allow-outgoing",
+        "",
+        places,
+        "addresses, networks and hosts, separated by commas, that rules may call beside public addresses",
+    ),
+    Flag("rule-timeout", "5s", timeout_ms, "how long a function or webhook has to answer (5s, 500ms)"),
+    Flag("rule-retries", "1", count, "how often a function or webhook is asked again when it fails"),
+)
 FOREVER = (Flag("forever", "no", truth, "keep going until it is interrupted"),)
 LABELS = (
     Flag("job", "{}", labels, """labels of the job, as JSON object: '{"Region":"NA"}'"""),
@@ -121,10 +158,10 @@ LABELS = (
 COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
-        (*LISTENING, *DATA, *STORE, *KEYS, *WORKING),
+        (*LISTENING, *DATA, *STORE, *KEYS, *WORKING, *RULES),
     ),
     "api": ("the HTTP interface alone, beside a store and workers", (*LISTENING, *STORE, *KEYS)),
-    "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING)),
+    "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING, *RULES)),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
     "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
     "expression": ("try a rule expression on labels, on a server of its own", LABELS),
@@ -156,6 +193,9 @@ class Options(argparse.Namespace):
     keep_events_count: int
     outage: int
     notifications: bool
+    allow_outgoing: tuple[str, ...]
+    rule_timeout: int
+    rule_retries: int
     forever: bool
     expression: str
     job: str
@@ -172,8 +212,9 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
         if name in OPERANDS:
             command.add_argument(name, metavar=name.upper(), help=OPERANDS[name])
         for flag in flags:
-            # --forever alone says yes
+            # --forever alone says yes; lists may be given in parts
             bare = {"nargs": "?", "const": "yes"} if flag.read is truth else {}
+            bare |= {"action": "append"} if flag.read is places else {}
             text = f"{flag.help} [{variable(flag)}; {flag.default or 'none'}]"
             command.add_argument(f"--{flag.name}", metavar="…", help=text, **bare)  # type: ignore[arg-type]
     options = parser.parse_args(arguments, Options())
@@ -181,7 +222,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
         attribute = flag.name.replace("-", "_")
         given = getattr(options, attribute)
         text = environment.get(variable(flag), flag.default) if given is None else given
-        setattr(options, attribute, _read(flag, text))
+        setattr(options, attribute, _read(flag, ",".join(text) if isinstance(text, list) else text))
     return options
 
 

@@ -17,6 +17,7 @@ from api.access_keys import BadOption, kept_key, parse_tenants
 from api.app import create_app
 from api.listeners import listen, serving
 from api.options import Options
+from api.wire.answers import queue_selectors, worker_selectors
 from engine.address import Address
 from engine.connection import Connection
 from engine.data_directory import DataDirectory
@@ -26,13 +27,19 @@ from engine.server_program import find_program
 from engine.settings import Settings, Tenant
 from engine.store import Store
 from engine.worker.preparation import prepare
-from engine.worker.service import Worker
+from engine.worker.questions import Reading
+from engine.worker.service import Outgoing, Worker
 
 log = logging.getLogger("jobrouter")
 
 _EVERYWHERE = ("", "0.0.0.0", "::")
 _LOCAL = (*_EVERYWHERE, "127.0.0.1", "::1", "localhost")
-_RENAMED = {"keep_finished": "keep_finished_ms", "keep_events": "keep_events_ms", "outage": "outage_ms"}
+_RENAMED = {
+    "keep_finished": "keep_finished_ms",
+    "keep_events": "keep_events_ms",
+    "outage": "outage_ms",
+    "rule_timeout": "rule_timeout_ms",
+}
 
 
 class Router:
@@ -86,6 +93,17 @@ def settings_of(options: Options, tenants: dict[str, Tenant], url: str) -> Setti
     fields = {name: given[name] for name in Settings.__struct_fields__ if name in given}
     proxies = tuple(filter(None, given.get("trusted_proxies", "").split(",")))
     return Settings(**{**fields, "tenants": tenants, "redis_url": url, "trusted_proxies": proxies})
+
+
+def worker_of(store: Store, settings: Settings) -> Worker:
+    """The worker that settings ask for."""
+    outgoing = Outgoing(
+        Reading(worker_selectors, queue_selectors),
+        settings.allow_outgoing,
+        settings.rule_timeout_ms / 1000,
+        settings.rule_retries,
+    )
+    return Worker(store, settings.redis_url, settings.tenants, outgoing, notifications=settings.notifications)
 
 
 @contextlib.asynccontextmanager
@@ -170,7 +188,7 @@ async def _prepared(store: Store, settings: Settings) -> None:
 
 async def _work(stack: contextlib.AsyncExitStack, router: Router, store: Store) -> None:
     settings = router.settings
-    worker = Worker(store, settings.redis_url, settings.tenants, notifications=settings.notifications)
+    worker = worker_of(store, settings)
     router.worker = worker
 
     async def prepare_and_run() -> None:

@@ -13,14 +13,15 @@ from collections.abc import Iterator
 
 import uvloop
 
+from api.runtime import worker_of
 from bench.client import batches
 from bench.entities import CHANNEL, QUEUE, job, queue, worker
 from bench.rounds import Plan
 from bench.site import EXPIRED, Offer, Site, offers_in, site
 from engine.commands import JobCreate, PolicyUpsert
 from engine.model import Selector, json_text
+from engine.settings import Settings, Tenant
 from engine.store import Store
-from engine.worker.service import Worker
 
 OTHER_KEYS = 200_000
 A_SECOND = 1_000
@@ -105,6 +106,7 @@ def _worker(url: str) -> Iterator[None]:
 
 def _work(url: str) -> None:
     async def run() -> None:
-        await Worker(await Store.open(url), url, ["main"]).run()
+        settings = Settings({"main": Tenant("main")}, url)
+        await worker_of(await Store.open(url), settings).run()
 
     uvloop.run(run())

@@ -411,6 +411,30 @@ class AgendaDue(Command, frozen=True):
     function = "jr_agenda_due"
 
 
+class TaskLease(Command, frozen=True):
+    """Take at most ``count`` tasks that are done outside of the store, each for ``lease_ms``."""
+
+    function = "jr_task_lease"
+
+    count: int
+    lease_ms: int
+
+
+class TaskAnswer(Command, frozen=True):
+    """Answer a task. ``asked`` and ``revision`` are given back as they were leased.
+
+    answers: a JSON object of engine.pipelines.Given by the places of their rules.
+    """
+
+    function = "jr_task_answer"
+    documents = ("answers",)
+
+    task: str
+    asked: int
+    revision: int
+    answers: str = "{}"
+
+
 class EventList(Command, frozen=True):
     """Entries of the outbox after the entry ``after`` (exclusive), oldest first."""
 

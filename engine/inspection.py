@@ -16,6 +16,7 @@ SLICE = 50
 KINDS = ("job", "worker", "queue")
 
 ABOUT = {
+    "classify": "job",
     "close": "job",
     "exception": "job",
     "idle": "worker",
@@ -23,7 +24,7 @@ ABOUT = {
     "schedule": "job",
     "selector": "job",
 }
-"""Kinds of rows on the agenda that speak of one entity, by its id."""
+"""Kinds of rows on the agenda, and of tasks, that speak of one entity, by its id."""
 
 
 async def problems(url: str, tenant: str) -> AsyncIterator[tuple[int, list[str]]]:
@@ -41,7 +42,8 @@ async def problems(url: str, tenant: str) -> AsyncIterator[tuple[int, list[str]]
 async def _slices(client: Redis, root: str) -> AsyncIterator[list[str]]:
     """All entities as ``<kind>:<id>``, some at a time; each at least once."""
     ids: list[str] = []
-    for found in (_entities(client, root), _left_behind(client, root)):
+    left_behind = (_left_behind(client, root, key) for key in ("agenda", "tasks"))
+    for found in (_entities(client, root), *left_behind):
         async for entity in found:
             ids.append(entity)
             if len(ids) == SLICE:
@@ -58,11 +60,11 @@ async def _entities(client: Redis, root: str) -> AsyncIterator[str]:
             yield f"{kind}:{key[len(prefix) :]}"
 
 
-async def _left_behind(client: Redis, root: str) -> AsyncIterator[str]:
-    """Entities that are gone though the agenda speaks of them."""
+async def _left_behind(client: Redis, root: str, key: str) -> AsyncIterator[str]:
+    """Entities that are gone though a sorted set speaks of them."""
     cursor = 0
     while True:
-        cursor, rows = await client.zscan(f"{root}:agenda", cursor, count=500)
+        cursor, rows = await client.zscan(f"{root}:{key}", cursor, count=500)
         spoken_of = []
         for row, _ in rows:
             about, _, entity_id = str(row).partition(":")

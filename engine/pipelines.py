@@ -5,7 +5,7 @@ Documents stand in it as the texts in which they are stored, so that the router 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -17,7 +17,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a value is found.
 
     ``text`` is the JSON text of a ``value``, or the tree of an ``expression``; ``labels`` are the job's own.
-    A ``function`` or a ``webhook`` is asked outside of the router.
+    A ``function`` or a ``webhook`` is asked by the workers: ``text`` is its engine.remote.RemoteRule.
     """
 
     kind: Literal["value", "labels", "expression", "function", "webhook"]
@@ -77,6 +77,36 @@ class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
     priority: Rule | None = None
     workers: Sequence[Attachment] = ()
     queues: Sequence[Attachment] = ()
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What others have answered: a JSON text (``value``), a document of ``selectors``, or why it failed."""
+
+    kind: Literal["value", "selectors", "failed"]
+    text: str
+
+
+def rules(pipeline: Pipeline) -> Iterator[tuple[str, Rule, bool]]:
+    """The rules of a pipeline: place, rule, whether selectors are to be its value.
+
+    Places are those of secrets and answers: ``priority``, ``worker.<n>``, ``queue.<n>``.
+    """
+    if pipeline.priority:
+        yield "priority", pipeline.priority, False
+    for name, attachments in (("worker", pipeline.workers), ("queue", pipeline.queues)):
+        for i, attachment in enumerate(attachments):
+            if isinstance(attachment, When | Answer):
+                yield f"{name}.{i}", attachment.rule, isinstance(attachment, Answer)
+
+
+def pipeline_of_text(text: str) -> Pipeline:
+    """A pipeline from its text."""
+    return msgspec.json.decode(text, type=Pipeline) if text else Pipeline()
+
+
+def answers_text(answers: Mapping[str, Given]) -> str:
+    """Answers by their places, as text."""
+    return _encode(answers).decode()
 
 
 def pipeline_text(pipeline: Pipeline) -> str:

@@ -29,3 +29,6 @@ class Settings(msgspec.Struct, frozen=True):
     keep_events_count: int = 1_000_000
     outage_ms: int = 5_000
     notifications: bool = True
+    allow_outgoing: tuple[str, ...] = ()
+    rule_timeout_ms: int = 5_000
+    rule_retries: int = 1

@@ -119,6 +119,13 @@ local UNQUEUED = {
   cancelled = true,
 }
 
+local function check_tasks(job, name)
+  local asks = job.status == "pendingClassification"
+  expect((job.asked ~= nil) == asks, name, "is", job.status, "against its question")
+  expect((score_in(keys.tasks(), "classify:" .. job.id) ~= nil) == asks, name, "is", job.status, "against its task")
+  expect(asks or not (job.stays or job.way), name, "keeps what belongs to a question")
+end
+
 local function check_policy(job, name)
   if job.classification and not jobs.FINISHED[job.status] then
     local active = redis.call("HGET", keys.policy("classification", job.classification), "active")
@@ -140,6 +147,7 @@ local function check_job(id)
     for _, kind in ipairs({ "life", "schedule", "selector", "exception", "close" }) do
       expect(not agenda_at(kind .. ":" .. id), name, "is gone but on the agenda:", kind)
     end
+    expect(not score_in(keys.tasks(), "classify:" .. id), name, "is gone but has a task")
     expect(not score_in(keys.listing("jobs"), id), name, "is gone but listed")
     return
   end
@@ -162,6 +170,7 @@ local function check_job(id)
   check_schedule(job, name)
   check_exceptions(job, name)
   check_policy(job, name)
+  check_tasks(job, name)
   check_assignment(job, name)
   local finished = jobs.FINISHED[job.status] or false
   expect((score_in(keys.listing("finished"), id) ~= nil) == finished, name, "is wrongly among the finished")

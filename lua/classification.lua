@@ -1,6 +1,9 @@
 -- Classification: a job's policy finds its priority, the selectors that are attached to it, and its queue.
 --
 -- First it is decided, which only reads; then the outcome is written. So an operation may still refuse in between.
+--
+-- A policy with rules that others answer decides nothing at once: the job waits for their answers (see tasks), outside the order
+-- of its queue, and all is decided when they come, as everything is then.
 
 -- numbers from 0 to below 1 that the same job gets in the same call again
 local function dice(job_id, number)
@@ -34,12 +37,17 @@ end
 
 --- What the policy of a job finds. Reads only.
 ---@param subject table id, classification, policy (when it was read already), labels, queue (nil = none), stands_in (the queue in
----whose order it is, or nil)
+---whose order it is, or nil), answers (of others to the policy's rules, or nil)
 ---@return table outcome priority (nil = none is set), attached (lines), queue, selected (the queue, when the policy found it); or
----failed: code, message, place (of the rule: priority, worker.<n>, queue.<n>)
+---failed: code, message, place (of the rule: priority, worker.<n>, queue.<n>); or asks: others have to be asked first
 function classification.decide(subject)
   local policy = subject.policy or policies.pipeline(subject.classification)
   local pipeline, outcome = pipelines.of_text(policy.text), {}
+  if pipeline.remote and not subject.answers then
+    return { asks = true }
+  elseif pipeline.remote then
+    pipeline = pipelines.answered(pipeline, subject.answers)
+  end
   local wanted, reason, place
   local draw = dice(subject.id, op.upcoming())
   if pipeline.priority then
@@ -65,7 +73,8 @@ function classification.decide(subject)
 end
 
 --- The same of a stored job, with what is about to be changed of it.
----@param changed table|nil classification (and policy, when it was read already), labels, queue: each instead of the job's own
+---@param changed table|nil classification (and policy, when it was read already), labels, queue: each instead of the job's own;
+---answers
 function classification.decide_job(job, changed)
   changed = changed or {}
   local queue = changed.queue or job.queue
@@ -76,6 +85,7 @@ function classification.decide_job(job, changed)
     labels = changed.labels or job.labels or "",
     queue = queue ~= "" and queue or nil,
     stands_in = job.in_queue,
+    answers = changed.answers,
   })
 end
 
@@ -102,10 +112,89 @@ local function started(job, lines)
   return table.concat(list, "\n")
 end
 
+-- ---- rules that others answer -----------------------------------------------------------------------------------
+
+local function task_of(job_id)
+  return "classify:" .. job_id
+end
+
+--- A job does not wait for answers any more.
+function classification.forget(job)
+  if job.asked then
+    tasks.remove(task_of(job.id))
+    jobs.set(job, "asked", nil)
+    jobs.set(job, "stays", nil)
+    jobs.set(job, "way", nil)
+  end
+end
+
+--- The question of a job that waits for answers, as flat list, for whoever asks it.
+function classification.question(id)
+  local job = jobs.load(id)
+  local policy = policies.pipeline(job.classification)
+  return {
+    "asked",
+    job.asked,
+    "revision",
+    policy.doc,
+    "labels",
+    job.labels or "",
+    "pipeline",
+    policy.text,
+    "secret",
+    policies.secret("classification", job.classification),
+  }
+end
+
+-- a queue that the answers lead to, but that cannot take jobs yet
+local function check_queue(decided)
+  local missing = decided.queue and policies.not_acting(queues.load(decided.queue).distribution)
+  return missing and failure("queue", missing) or decided
+end
+
+--- Classifies a job by answers, unless its question has changed since: then that stands anew.
+---@param given table asked, revision (the policy's doc): as they were told with the question
+---@param answers table by the places of their rules
+---@return boolean done
+function classification.answer(id, given, answers)
+  local job = jobs.load(id)
+  if not job or job.asked ~= given.asked then
+    return false
+  end
+  if policies.pipeline(job.classification).doc ~= given.revision then
+    tasks.add(task_of(id))
+    return false
+  end
+  local decided = check_queue(classification.decide_job(job, { answers = answers }))
+  op.number()
+  match.touch_job(job)
+  classification.finish(job, decided, not job.stays)
+  return true
+end
+
+-- ---- what was decided -------------------------------------------------------------------------------------------
+
+local function ask(job)
+  jobs.set(job, "asked", op.number())
+  tasks.add(task_of(job.id))
+end
+
+local function answered(job)
+  if job.asked then
+    tasks.remove(task_of(job.id))
+    jobs.set(job, "asked", nil)
+  end
+end
+
 --- Gives a job that waits for it what was decided, all but its place in the queue.
----@return boolean found false when its classification has failed
+---@return boolean found false when its classification has failed, or others have to be asked
 function classification.apply(job, outcome)
   jobs.set(job, "unclassified", nil)
+  if outcome.asks then
+    ask(job)
+    return false
+  end
+  answered(job)
   if outcome.failed then
     jobs.move(job, "classificationFailed")
     events.job_classification_failed(job, outcome.failed)
@@ -127,6 +216,14 @@ end
 function classification.finish(job, outcome, new_stay)
   local moves = outcome.queue ~= job.queue
   if classification.apply(job, outcome) then
+    jobs.set(job, "stays", nil)
     jobs.enqueue(job, new_stay or moves)
+  elseif outcome.failed then
+    jobs.set(job, "stays", nil)
+  elseif not new_stay then
+    jobs.set(job, "stays", "1")
+  end
+  if not job.asked then
+    jobs.set(job, "way", nil)
   end
 end

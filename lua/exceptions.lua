@@ -38,13 +38,10 @@ local function change(job, action)
   return true
 end
 
--- the policy that is to be applied: that of the action, unless it was deleted since, or asks for what does not act yet
+-- the policy that is to be applied: that of the action, unless it was deleted since
 local function policy_for(job, action)
   local named = action.classification and policies.pipeline(action.classification)
-  if named and not pipelines.of_text(named.text).remote then
-    return action.classification
-  end
-  return job.classification
+  return named and action.classification or job.classification
 end
 
 local function classify(job, action)
@@ -66,13 +63,14 @@ local function classify(job, action)
   if decided.selected and not can_take(decided.selected) then
     decided.queue, decided.selected = job.queue, nil
   end
-  return classification.apply(job, decided)
+  return classification.apply(job, decided) or job.asked ~= nil
 end
 
 -- each tells whether the job can go on: not when it is cancelled, or its classification has failed
 local ACTIONS = { cancel = cancel, change = change, classify = classify }
 
--- does what a rule says, in the order of its actions; false when that has ended the job, or its classification has failed
+-- does what a rule says, in the order of its actions; false when that has ended the job, its classification has failed, or waits
+-- for the answers of others (the actions after it are done before they come)
 local function fire(job, rule)
   events.job_exception_triggered(job, rule.id)
   for _, action in ipairs(rule.actions) do
@@ -80,7 +78,7 @@ local function fire(job, rule)
       return false
     end
   end
-  return true
+  return not job.asked
 end
 
 -- one rule of one policy, as a line
@@ -111,15 +109,36 @@ local function next_length_rule(job, queue, fired)
   return nil
 end
 
+-- the rules that have fired on a way in, by name; a classification by others interrupts the way
+local function way_of(job)
+  local fired, count = {}, 0
+  for name in texts.lines(job.way or "") do
+    fired[name], count = true, count + 1
+  end
+  return fired, count
+end
+
+local function keep_way(job, fired)
+  local names = {}
+  for name in pairs(fired) do
+    names[#names + 1] = name
+  end
+  table.sort(names, texts.before)
+  jobs.set(job, "way", table.concat(names, "\n"))
+end
+
 --- What happens to a job before it joins its queue: it may be changed, classified, sent to another queue, or cancelled.
----@return boolean joins false when it was cancelled, or its classification has failed
+---@return boolean joins false when it was cancelled, or its classification has failed, or waits for the answers of others
 function exceptions.admit(job)
-  local fired = {}
-  for _ = 1, limits.RULES_ON_THE_WAY do
+  local fired, count = way_of(job)
+  for _ = count + 1, limits.RULES_ON_THE_WAY do
     local rule = next_length_rule(job, queues.load(job.queue), fired)
     if not rule then
       return true
     elseif not fire(job, rule) then
+      if job.asked then
+        keep_way(job, fired)
+      end
       return false
     end
   end
@@ -172,10 +191,13 @@ end
 
 -- fires a rule of the wait; false when the job is not in its old stay any more
 local function fire_in_queue(job, rule, queue)
-  if not fire(job, rule) then
+  local goes_on, moved = fire(job, rule), job.queue ~= queue.id
+  if job.asked and not moved then
+    jobs.set(job, "stays", "1")
+  end
+  if not goes_on then
     return false
   end
-  local moved = job.queue ~= queue.id
   if rule.requeues then
     jobs.enqueue(job, moved)
   end

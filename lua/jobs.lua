@@ -4,7 +4,13 @@
 jobs.TRANSITIONS = {
   [""] = { created = true, pendingClassification = true, pendingSchedule = true, waitingForActivation = true },
   created = { pendingClassification = true, queued = true, cancelled = true },
-  pendingClassification = { queued = true, classificationFailed = true, cancelled = true },
+  pendingClassification = {
+    queued = true,
+    classificationFailed = true,
+    scheduled = true,
+    waitingForActivation = true,
+    cancelled = true,
+  },
   classificationFailed = {
     pendingClassification = true,
     queued = true,
@@ -44,6 +50,7 @@ jobs.ASIDE = { scheduled = true, waitingForActivation = true }
 local NUMERIC = {
   priority = true,
   seq = true,
+  asked = true,
   expired_to = true,
   selector_at = true,
   exception_at = true,
@@ -308,6 +315,7 @@ end
 function jobs.cancel(job, disposition, note)
   local before = job.status
   schedules.stop(job)
+  classification.forget(job)
   if before == "queued" then
     jobs.dequeue(job)
   elseif job.assignment and (before == "assigned" or before == "completed") then

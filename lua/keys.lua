@@ -135,6 +135,16 @@ function keys.filling_workers()
   return prefix .. "filling.workers"
 end
 
+--- Work that is done outside, by the time at which it is to be taken.
+function keys.tasks()
+  return prefix .. "tasks"
+end
+
+--- Set when there is a new task.
+function keys.bell()
+  return prefix .. "bell"
+end
+
 --- Offers that are over but not yet taken back.
 function keys.void()
   return prefix .. "void"

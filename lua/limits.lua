@@ -34,6 +34,8 @@ limits.MEMO = 256
 limits.EXPRESSION_TEXT = 32768
 --- Bytes of a text that is read as a number: people write none that is longer, and reading takes more than linear time.
 limits.NUMERAL = 256
+--- Tasks that a worker takes in one call.
+limits.LEASED_TASKS = 100
 --- Compatible lanes that are looked at directly instead of walking.
 limits.DIRECT_LANES = 16
 --- Classes of a queue up to which compatible lanes are remembered.

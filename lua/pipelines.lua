@@ -1,8 +1,9 @@
 -- What classification policies find, as Python cuts it: a JSON text { priority, workers, queues }.
 --
--- priority is a rule: { kind, text }. workers and queues are attachments: { kind: "always", selectors }, { kind: "when", rule,
--- selectors }, { kind: "label", key, operator, seconds }, { kind: "answer", rule } or { kind: "draw", shares: [{ weight,
--- selectors }] }. Documents are texts inside of texts, so that nothing of the user's is decoded here.
+-- priority is a rule: { kind, text }; text of a function or webhook is for the workers, who ask it. workers and queues are
+-- attachments: { kind: "always", selectors }, { kind: "when", rule, selectors }, { kind: "label", key, operator, seconds },
+-- { kind: "answer", rule } or { kind: "draw", shares: [{ weight, selectors }] }. Documents are texts inside of texts, so that
+-- nothing of the user's is decoded here.
 
 local REMOTE = { ["function"] = true, webhook = true }
 
@@ -31,7 +32,7 @@ local function check_rule(rule)
   elseif rule.kind == "expression" then
     expect(rule.text and expressions.is_tree(rule.text))
   else
-    expect(rule.kind == "labels" or REMOTE[rule.kind])
+    expect(rule.kind == "labels" or (REMOTE[rule.kind] and rule.text))
   end
 end
 
@@ -104,8 +105,8 @@ end
 
 local memo = { size = 0, of = {}, most = 64 }
 
--- the first kind of rule that is asked outside
-local function remote_kind(pipeline)
+-- is any rule answered by others?
+local function is_remote(pipeline)
   local all = { pipeline.priority }
   for _, list in ipairs({ pipeline.workers, pipeline.queues }) do
     for _, attachment in ipairs(list) do
@@ -114,20 +115,77 @@ local function remote_kind(pipeline)
   end
   for _, rule in ipairs(all) do
     if REMOTE[rule.kind] then
-      return rule.kind
+      return true
     end
   end
-  return nil
+  return false
 end
 
 local function parse(text)
   local pipeline = text == "" and {} or cjson.decode(text)
   pipeline.workers, pipeline.queues = pipeline.workers or {}, pipeline.queues or {}
-  pipeline.remote = remote_kind(pipeline)
+  pipeline.remote = is_remote(pipeline)
   return pipeline
 end
 
---- A pipeline by its text: priority, workers, queues, and remote: the kind of a rule that is not answered here, or nil.
+-- ---- what others have answered ----------------------------------------------------------------------------------
+
+local ANSWER = { kind = "string", text = "string" }
+
+local function check_answer(answer)
+  check_members(answer, ANSWER)
+  expect(answer.text)
+  if answer.kind == "value" then
+    expect(formats.is_value(answer.text))
+  elseif answer.kind == "selectors" then
+    check_selectors(answer.text)
+  else
+    expect(answer.kind == "failed")
+  end
+end
+
+--- Answers by the places of their rules. Refuses what is none.
+---@param text string
+function pipelines.answers(text)
+  local decoded, given = pcall(cjson.decode, text or "")
+  expect(decoded and type(given) == "table")
+  for _, answer in pairs(given) do
+    check_answer(answer)
+  end
+  return given
+end
+
+local function answered_list(list, name, answers)
+  local answered = {}
+  for i, attachment in ipairs(list) do
+    local rule = attachment.rule and pipelines.answered_rule(attachment.rule, name .. "." .. (i - 1), answers)
+    answered[i] = rule == attachment.rule and attachment
+      or { kind = attachment.kind, selectors = attachment.selectors, rule = rule }
+  end
+  return answered
+end
+
+--- A rule, or in its place what others have answered: a value, selectors, or that it has failed.
+---@param place string priority, worker.<n>, queue.<n>
+function pipelines.answered_rule(rule, place, answers)
+  if not REMOTE[rule.kind] then
+    return rule
+  end
+  return answers[place] or { kind = "failed", text = "the rule was not answered" }
+end
+
+--- A pipeline with answers in place of the rules that others answer.
+function pipelines.answered(pipeline, answers)
+  return {
+    priority = pipeline.priority and pipelines.answered_rule(pipeline.priority, "priority", answers),
+    workers = answered_list(pipeline.workers, "worker", answers),
+    queues = answered_list(pipeline.queues, "queue", answers),
+  }
+end
+
+-- ---- all of it by its text --------------------------------------------------------------------------------------
+
+--- A pipeline by its text: priority, workers, queues, and remote: are any answered by others?
 ---@param text string
 function pipelines.of_text(text)
   return memo.of[text] or memos.put(memo, text, parse(text))

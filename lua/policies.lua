@@ -22,7 +22,7 @@ end
 ---@param reply table flat name-value list
 function policies.with_secret(reply, kind, id)
   reply[#reply + 1] = "secret"
-  reply[#reply + 1] = redis.call("GET", keys.secret(kind, id)) or ""
+  reply[#reply + 1] = policies.secret(kind, id)
   return reply
 end
 
@@ -59,10 +59,15 @@ function policies.has_waiting(queue_id)
   return tonumber(redis.call("HGET", keys.queue(queue_id), "active") or 0) > 0
 end
 
---- What a classification policy finds, as text, and its fallback queue; nil when there is no such policy.
+--- What a classification policy finds: text, fallback queue, doc (its revision); nil when there is no such policy.
 function policies.pipeline(id)
   local row = redis.call("HMGET", keys.policy("classification", id), "doc", "pipeline", "fallback")
-  return row[1] and { text = row[2] or "", fallback = row[3] or nil } or nil
+  return row[1] and { text = row[2] or "", fallback = row[3] or nil, doc = tonumber(row[1]) } or nil
+end
+
+--- The credentials of a policy's rules, for whoever calls them; empty when there are none.
+function policies.secret(kind, id)
+  return redis.call("GET", keys.secret(kind, id)) or ""
 end
 
 --- Has a classification policy attachments of queues?

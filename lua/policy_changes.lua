@@ -28,17 +28,7 @@ local function check_waiting(given, rules)
   end)
 end
 
-local function check_pipeline(given, policy, pipeline)
-  pipelines.check(pipeline)
-  local remote = pipelines.of_text(pipeline).remote
-  if remote and policy and (policy.active or 0) > 0 then
-    refuse.unsupported(
-      "jobs use classification policy '" .. given.id .. "', and its " .. remote .. " rule does not act yet"
-    )
-  end
-end
-
-local function verify(given, policy, rules, pipeline)
+local function verify(given, rules, pipeline)
   if given.kind == "distribution" then
     check_distribution(given, rules)
     check_waiting(given, rules)
@@ -53,7 +43,7 @@ local function verify(given, policy, rules, pipeline)
     if given.fallback ~= "" and not queues.load(given.fallback) then
       refuse.invalid("fallbackQueueId: queue '" .. given.fallback .. "' does not exist")
     end
-    check_pipeline(given, policy, pipeline)
+    pipelines.check(pipeline)
   end
 end
 
@@ -124,7 +114,7 @@ function policy_changes.apply(given, document_text, secret, rules, pipeline)
   end
   rules = given.kind ~= "classification" and rules or ""
   pipeline = given.kind == "classification" and pipeline or ""
-  verify(given, policy, rules, pipeline)
+  verify(given, rules, pipeline)
   -- write
   local outcome = policy and "updated" or "created"
   if not policy then

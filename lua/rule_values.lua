@@ -1,4 +1,4 @@
--- Rules that are answered here: a value, the job's labels, an expression over them.
+-- Rules that are answered here, or were answered by others: a value, the job's labels, an expression over them.
 
 -- the value of a rule; nil and the reason when it has none
 local function value_of(rule, labels)
@@ -6,6 +6,8 @@ local function value_of(rule, labels)
     return expressions.evaluate(rule.text, { job = document.members(labels) })
   elseif rule.kind == "value" then
     return document.value(rule.text)
+  elseif rule.kind == "failed" then
+    return nil, rule.text
   end
   return nil
 end
@@ -44,7 +46,9 @@ function rule_values.selectors(rule, labels)
       lines[#lines + 1] = key .. "\t=\t" .. text .. "\t\t0\t"
     end
     return lines
-  elseif rule.kind == "expression" then
+  elseif rule.kind == "selectors" then
+    return { rule.text }
+  elseif rule.kind == "expression" or rule.kind == "failed" then
     value, reason = value_of(rule, labels)
     if value == nil and not reason then
       return {}

@@ -22,6 +22,7 @@ from redis.retry import Retry
 from api import tls
 from api.app import create_app
 from api.listeners import listen, serving
+from api.runtime import worker_of
 from engine.commands import Command
 from engine.embedded import OPTIONS
 from engine.health import Health
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 KEY = b"0123456789abcdef0123456789abcdef"
 PATIENCE_SECONDS = 15.0
+LOOPBACK = ("127.0.0.0/8", "::1")
 
 
 def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE_SECONDS) -> T:
@@ -163,11 +165,16 @@ def served(url: str, *, works: bool = True, tenants: tuple[str, ...] = ("main",)
     end = asyncio.Event()
 
     async def main(folder: Path) -> None:
-        settings = Settings(tenants={name: Tenant(name, (KEY,)) for name in tenants}, redis_url=url)
+        settings = Settings(
+            tenants={name: Tenant(name, (KEY,)) for name in tenants},
+            redis_url=url,
+            allow_outgoing=LOOPBACK,
+            rule_timeout_ms=1_000,
+        )
         files = tls.development_files(folder, ())
         store = await Store.open(url)
         health = Health(store, url, tenants)
-        worker = Worker(store, url, tenants) if works else None
+        worker = worker_of(store, settings) if works else None
         working = loop.create_task(worker.run()) if worker else None
         sockets = [listen("127.0.0.1", 0) for _ in range(2)]
         async with serving(create_app(store, settings, health), sockets, files):

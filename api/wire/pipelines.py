@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.errors import BadRequest
-from api.wire.folding import folder
+from api.wire.answers import queue_selectors, selectors_text, worker_selectors
 from api.wire.rules import (
     ConditionalQueueAttachment,
     ConditionalWorkerAttachment,
@@ -20,7 +18,6 @@ from api.wire.rules import (
     PassThroughWorkerAttachment,
     QueueAttachment,
     QueueSelector,
-    QueueSelectors,
     Rule,
     RuleEngineQueueAttachment,
     RuleEngineWorkerAttachment,
@@ -32,11 +29,11 @@ from api.wire.rules import (
     WeightedWorkerAttachment,
     WorkerAttachment,
     WorkerSelector,
-    WorkerSelectors,
 )
 from api.wire.values import encode, stored_selector
 from engine import model, pipelines
 from engine.expressions import compile_expression
+from engine.remote import RemoteRule, remote_text
 
 Selectors = Sequence[QueueSelector] | Sequence[WorkerSelector]
 
@@ -61,43 +58,52 @@ def _rule(rule: Rule) -> pipelines.Rule:
         case ExpressionRule(expression=expression):
             return pipelines.Rule("expression", compile_expression(expression).text)
         case FunctionRule():
-            return pipelines.Rule("function")
+            return pipelines.Rule("function", remote_of(rule))
         case WebhookRule():
-            return pipelines.Rule("webhook")
+            return pipelines.Rule("webhook", remote_of(rule))
+
+
+def remote_of(rule: FunctionRule | WebhookRule) -> str:
+    """What the workers need to ask a rule, but its secrets."""
+    if isinstance(rule, FunctionRule):
+        client_id = (rule.credential and rule.credential.client_id) or ""
+        return remote_text(RemoteRule(rule.function_uri, client_id))
+    client_id = (rule.client_credential and rule.client_credential.client_id) or ""
+    return remote_text(RemoteRule(rule.webhook_uri or "", client_id, rule.authorization_server_uri or ""))
 
 
 def _worker_attachment(attachment: WorkerAttachment) -> pipelines.Attachment:
     match attachment:
         case StaticWorkerAttachment():
-            return pipelines.Always(_text([attachment.worker_selector]))
+            return pipelines.Always(selectors_text([attachment.worker_selector]))
         case ConditionalWorkerAttachment():
-            return pipelines.When(_rule(attachment.condition), _text(attachment.worker_selectors))
+            return pipelines.When(_rule(attachment.condition), selectors_text(attachment.worker_selectors))
         case PassThroughWorkerAttachment():
             return _label(attachment.key, attachment.label_operator, attachment.expires_after_seconds)
         case RuleEngineWorkerAttachment():
-            return _answer(attachment.rule, _worker_selectors)
+            return _answer(attachment.rule, worker_selectors)
         case WeightedWorkerAttachment():
             shares = [(share.weight, share.worker_selectors) for share in attachment.allocations]
-            return pipelines.Draw([pipelines.Share(weight, _text(given)) for weight, given in shares])
+            return pipelines.Draw(
+                [pipelines.Share(weight, selectors_text(given)) for weight, given in shares]
+            )
 
 
 def _queue_attachment(attachment: QueueAttachment) -> pipelines.Attachment:
     match attachment:
         case StaticQueueAttachment():
-            return pipelines.Always(_text([attachment.queue_selector]))
+            return pipelines.Always(selectors_text([attachment.queue_selector]))
         case ConditionalQueueAttachment():
-            return pipelines.When(_rule(attachment.condition), _text(attachment.queue_selectors))
+            return pipelines.When(_rule(attachment.condition), selectors_text(attachment.queue_selectors))
         case PassThroughQueueAttachment():
             return _label(attachment.key, attachment.label_operator, UNSET)
         case RuleEngineQueueAttachment():
-            return _answer(attachment.rule, _queue_selectors)
+            return _answer(attachment.rule, queue_selectors)
         case WeightedQueueAttachment():
             shares = [(share.weight, share.queue_selectors) for share in attachment.allocations]
-            return pipelines.Draw([pipelines.Share(weight, _text(given)) for weight, given in shares])
-
-
-def _text(selectors: Selectors) -> str:
-    return model.selectors_text(selector.stored() for selector in selectors)
+            return pipelines.Draw(
+                [pipelines.Share(weight, selectors_text(given)) for weight, given in shares]
+            )
 
 
 def _label(key: str, operator: Any, seconds: float | UnsetType) -> pipelines.Label:
@@ -105,26 +111,11 @@ def _label(key: str, operator: Any, seconds: float | UnsetType) -> pipelines.Lab
     return pipelines.Label(model.json_text(key), stored.operator, stored.seconds)
 
 
-def _answer(rule: Rule, read: Callable[[Any], Selectors]) -> pipelines.Attachment:
-    """What a rule gives; a value that is a list of selectors gives always the same."""
-    if isinstance(rule, StaticRule):
-        try:
-            return pipelines.Always(_text(read(rule.value)))
-        except (msgspec.ValidationError, BadRequest):
-            pass  # any value may be stored; such a policy fails when it is applied
+def _answer(rule: Rule, read: Callable[[Any], str | None]) -> pipelines.Attachment:
+    """What a rule gives; a value that is a list of selectors gives always the same.
+
+    Any other value may be stored: such a policy fails when it is applied.
+    """
+    if isinstance(rule, StaticRule) and (selectors := read(rule.value)) is not None:
+        return pipelines.Always(selectors)
     return pipelines.Answer(_rule(rule))
-
-
-_fold_worker, _fold_queue = folder(WorkerSelector), folder(QueueSelector)
-
-
-def _worker_selectors(value: Any) -> Selectors:
-    return msgspec.convert(_each(value, _fold_worker), WorkerSelectors)
-
-
-def _queue_selectors(value: Any) -> Selectors:
-    return msgspec.convert(_each(value, _fold_queue), QueueSelectors)
-
-
-def _each(value: Any, fold: Callable[[Any], Any]) -> Any:
-    return [fold(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Listens to the alarm keys of all tenants and wakes their sweepers."""
+"""Listens to the alarm keys of all tenants, and wakes who waits for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
+from typing import Protocol
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -13,7 +14,6 @@ from redis.exceptions import RedisError
 
 from engine.address import Address
 from engine.clients import administration
-from engine.worker.expiry import Sweeper
 
 log = logging.getLogger("jobrouter.worker")
 
@@ -27,17 +27,30 @@ _LISTEN_SECONDS = 60.0
 _REPORTED_FAILURE = 3
 
 
+class Wakeful(Protocol):
+    """Waits for an alarm key; what was missed is noticed by looking from time to time."""
+
+    alarm: str
+
+    def alarm_set(self) -> None:
+        """The key was set."""
+
+    def alarm_expired(self) -> None:
+        """The key has expired."""
+
+
 class Alarms:
     """One subscription, renewed when it is lost. ``listening`` is set while it stands."""
 
-    def __init__(self, url: str, sweepers: Iterable[Sweeper]) -> None:
-        database = Address.parse(url).database
+    def __init__(self, url: str) -> None:
         self.listening = asyncio.Event()
         self._url = url
-        self._sweepers = {f"__keyspace@{database}__:{sweeper.alarm}": sweeper for sweeper in sweepers}
+        self._waiting: dict[str, Wakeful] = {}
 
-    async def run(self) -> None:
+    async def run(self, waiting: Iterable[Wakeful]) -> None:
         """Listens for ever."""
+        database = Address.parse(self._url).database
+        self._waiting = {f"__keyspace@{database}__:{one.alarm}": one for one in waiting}
         failures = 0
         while True:
             try:
@@ -54,7 +67,7 @@ class Alarms:
         async with administration(self._url) as client:
             await request_notifications(client)
             async with client.pubsub() as subscription:
-                await subscription.subscribe(*self._sweepers)
+                await subscription.subscribe(*self._waiting)
                 await self._follow(subscription)
 
     async def _follow(self, subscription: PubSub) -> None:
@@ -64,18 +77,18 @@ class Alarms:
             if message is None:
                 await subscription.ping()
                 continue
-            sweeper = self._sweepers.get(message["channel"])
+            one = self._waiting.get(message["channel"])
             if message["type"] == "subscribe":
                 subscribed += 1
-                if subscribed == len(self._sweepers):
+                if subscribed == len(self._waiting):
                     self.listening.set()
-            if sweeper is None:
+            if one is None:
                 continue
             # what happened before the subscription stood was not heard: look as well
             if message["data"] == "expired":
-                sweeper.alarm_expired()
+                one.alarm_expired()
             elif message["data"] == "set" or message["type"] == "subscribe":
-                sweeper.alarm_set()
+                one.alarm_set()
 
 
 async def request_notifications(client: Redis) -> None:

@@ -1,26 +1,81 @@
-"""The worker: sweeps every tenant in time. Any number of them may run at once."""
+"""The worker: sweeps every tenant in time, and asks the rules that others answer. Any number may run."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+from collections.abc import AsyncIterator, Iterable
 
+import msgspec
+
+from engine.outgoing.client import Client, Limits
+from engine.outgoing.guard import Allowed
+from engine.outgoing.rules import rule_caller
 from engine.store import Store
 from engine.worker.alarms import Alarms
 from engine.worker.expiry import Sweeper
+from engine.worker.questions import Questions, Reading
+from engine.worker.remote_rules import RemoteRules
+
+_PAUSE_SECONDS = 0.1
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """How rules are asked: reading answers, where calls may go, each try's time, tries after the first."""
+
+    reading: Reading
+    allowed: tuple[str, ...] = ()
+    timeout_seconds: float = 5.0
+    retries: int = 1
+
+    def total_seconds(self, limits: Limits) -> float:
+        """A call's longest time: its turn, then a token and the answer, with all their tries."""
+        return limits.wait_seconds + 2 * (self.retries + 1) * (self.timeout_seconds + _PAUSE_SECONDS)
 
 
 class Worker:
-    """Sweepers of all tenants, woken by the alarms of the server unless ``notifications`` is false."""
+    """Works for all tenants, woken by the alarms of the server unless ``notifications`` is false.
 
-    def __init__(self, store: Store, url: str, tenants: Iterable[str], *, notifications: bool = True) -> None:
+    Raises ValueError when an entry of ``outgoing.allowed`` is neither an address, a network nor a host.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        url: str,
+        tenants: Iterable[str],
+        outgoing: Outgoing,
+        *,
+        notifications: bool = True,
+    ) -> None:
         self.sweepers = {tenant: Sweeper(store, tenant) for tenant in tenants}
-        self.alarms = Alarms(url, self.sweepers.values()) if notifications else None
+        self.alarms = Alarms(url) if notifications else None
+        self._store = store
+        self._outgoing = outgoing
+        self._allowed = Allowed.parse(outgoing.allowed)
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with self._questions() as questions, asyncio.TaskGroup() as group:
+            remote = [RemoteRules(self._store, tenant, questions) for tenant in self.sweepers]
             for sweeper in self.sweepers.values():
                 group.create_task(sweeper.run())
+            for asking in remote:
+                group.create_task(asking.run())
             if self.alarms is not None:
-                group.create_task(self.alarms.run())
+                group.create_task(self.alarms.run((*self.sweepers.values(), *remote)))
+
+    @contextlib.asynccontextmanager
+    async def _questions(self) -> AsyncIterator[Questions]:
+        given = self._outgoing
+        limits = Limits(timeout_seconds=given.timeout_seconds)
+        async with (
+            Client(self._allowed, limits) as client,
+            rule_caller(
+                client,
+                retries=given.retries,
+                pause_seconds=_PAUSE_SECONDS,
+                total_seconds=given.total_seconds(limits),
+            ) as caller,
+        ):
+            yield Questions(caller, given.reading)

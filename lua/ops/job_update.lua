@@ -10,7 +10,7 @@
 local REQUEUES = { "labels", "queue", "channel", "selectors" }
 
 -- jobs that wait for a worker, or would if they could be classified
-local WAITING = { queued = true, classificationFailed = true }
+local WAITING = { queued = true, pendingClassification = true, classificationFailed = true }
 
 local function changes(job, after)
   for _, field in ipairs(REQUEUES) do
@@ -44,6 +44,9 @@ local function meaning_of(job, given, after)
     return nil
   elseif anew then
     return "classify"
+  elseif job.status == "pendingClassification" then
+    -- what has no policy any more waits for no answers
+    return not after.classification and "requeue" or nil
   elseif job.status == "classificationFailed" then
     -- a queue of its own is what it lacked, or it has no policy any more
     return (after.queue ~= (job.queue or "") or not after.classification) and "requeue" or nil
@@ -93,11 +96,15 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   -- write
   op.number()
   local before, moves = job.status, (job.queue or "") ~= after.queue
-  local unclassified = reclassifies(job, after) or before == "classificationFailed"
+  local unclassified = reclassifies(job, after) or before == "classificationFailed" or before == "pendingClassification"
+  local was_in_queue = before == "queued" or job.stays ~= nil
   if meaning and before == "queued" then
     jobs.dequeue(job)
   elseif meaning then
     schedules.stop(job)
+    if not decided then
+      classification.forget(job)
+    end
   end
   jobs.change_policy(job, after.classification)
   if moves then
@@ -118,7 +125,7 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   elseif meaning == "schedule" then
     schedules.start(job)
   elseif meaning then
-    jobs.enqueue(job, meaning == "activate" or before ~= "queued" or moves)
+    jobs.enqueue(job, meaning == "activate" or not was_in_queue or moves)
   end
   if after.classification and unclassified and jobs.ASIDE[job.status] then
     jobs.set(job, "unclassified", "1")

@@ -430,11 +430,11 @@ def test_patch_of_a_finished_job_gives_it_a_new_life(
 
 def test_what_does_not_act_yet(client: Any, store: Any) -> None:
     store.on(
-        JobCreate, Refused("UNSUPPORTED", "classification policy 'cp': its function rule does not act yet")
+        JobCreate, Refused("UNSUPPORTED", "the scoringRule of distribution policy 'dp' does not act yet")
     )
-    response = client("PATCH", "/routing/jobs/x", {"channelId": "c", "classificationPolicyId": "cp"})
+    response = client("PATCH", "/routing/jobs/x", {"channelId": "c", "queueId": "q"})
     assert response.status == 501
-    assert "function rule" in response.error["message"]
+    assert "scoringRule" in response.error["message"]
 
 
 def test_request_id_goes_along(client: Any, store: Any, make_record: Any) -> None:

@@ -44,8 +44,30 @@ def test_nothing_to_find(pipeline_of: Any) -> None:
         ({"kind": "static-rule", "value": "é\n"}, {"kind": "value", "text": '"é\\n"'}),
         ({"kind": "directMap"}, {"kind": "labels"}),
         (EXPRESSION, {"kind": "expression", "text": compile_expression('If(job.A = "x", 10, 5)').text}),
-        ({"kind": "function", "functionUri": "https://f/"}, {"kind": "function"}),
-        ({"kind": "webhook", "webhookUri": "https://w/"}, {"kind": "webhook"}),
+        (
+            {
+                "kind": "function",
+                "functionUri": "https://f/",
+                "credential": {"appKey": "hidden", "clientId": "me"},
+            },
+            {"kind": "function", "text": '{"url":"https://f/","client_id":"me"}'},
+        ),
+        (
+            {"kind": "webhook", "webhookUri": "https://w/"},
+            {"kind": "webhook", "text": '{"url":"https://w/"}'},
+        ),
+        (
+            {
+                "kind": "webhook",
+                "webhookUri": "https://w/",
+                "authorizationServerUri": "https://a/",
+                "clientCredential": {"clientId": "me", "clientSecret": "hidden"},
+            },
+            {
+                "kind": "webhook",
+                "text": '{"url":"https://w/","client_id":"me","authorization":"https://a/"}',
+            },
+        ),
     ],
 )
 def test_rules(pipeline_of: Any, rule: dict[str, Any], cut: dict[str, str]) -> None:

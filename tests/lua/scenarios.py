@@ -13,6 +13,7 @@ from engine import pipelines
 from engine.exception_rules import Cancel, Change, Rule, rules_text
 from engine.expressions import compile_expression
 from engine.model import selectors_text
+from engine.store import named
 
 Scenario = Callable[[Site], c.Command]
 
@@ -451,6 +452,32 @@ def event_list(here: Site) -> c.Command:
 def expression_evaluate(here: Site) -> c.Command:
     """It looks at nothing but its arguments."""
     return c.ExpressionEvaluate(tree='["=",[".","job","\\"A\\""],true]', job='"A":true')
+
+
+def asking(here: Site) -> str:
+    """A job that waits for what a function answers."""
+    policy_id = fresh(here, "policy")
+    text = pipelines.pipeline_text(pipelines.Pipeline(pipelines.Rule("function", "{}")))
+    here.run(c.PolicyUpsert("classification", policy_id, document="{}", pipeline=text))
+    created = msgspec.structs.replace(new_job(here, "empty"), classification=policy_id)
+    here.run(created)
+    return created.id
+
+
+@scenario
+def task_lease(here: Site) -> c.Command:
+    """One task of a job."""
+    asking(here)
+    return c.TaskLease(1, 1)
+
+
+@scenario
+def task_answer(here: Site) -> c.Command:
+    """The job is put into its queue."""
+    asking(here)
+    row = named(here.run(c.TaskLease(100, 3_600_000))["rows"][-1])
+    answers = pipelines.answers_text({"priority": pipelines.Given("value", "7")})
+    return c.TaskAnswer(row["task"], int(row["asked"]), int(row["revision"]), answers)
 
 
 @scenario

@@ -79,8 +79,11 @@ async def endpoint(*replies: Reply, tls: ssl.SSLContext | None = None) -> AsyncI
         connections.add(task)
         serving = asyncio.create_task(it.serve(reader, writer))
         served.add(serving)
-        await asyncio.wait([serving])
-        writer.close()
+        try:
+            await asyncio.wait([serving])
+        finally:
+            # also one that was accepted while the server ends
+            writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
 

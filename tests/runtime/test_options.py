@@ -72,6 +72,34 @@ def test_forever_needs_no_value() -> None:
     assert not parse(["demo"], {}).forever
 
 
+def test_how_rules_are_called() -> None:
+    """For a worker as for everything in one; places may be given in parts."""
+    for command in ("serve", "worker"):
+        options = parse([command], {})
+        assert (options.allow_outgoing, options.rule_timeout, options.rule_retries) == ((), 5_000, 1)
+        flags = ("--allow-outgoing", "10.1.0.0/16, hooks.internal", "--allow-outgoing", "::1")
+        options = parse([command, *flags, "--rule-timeout", "2.5", "--rule-retries", "0"], {})
+        assert options.allow_outgoing == ("10.1.0.0/16", "hooks.internal", "::1")
+        assert (options.rule_timeout, options.rule_retries) == (2_500, 0)
+        options = parse([command], {"JOBROUTER_ALLOW_OUTGOING": "::1", "JOBROUTER_RULE_TIMEOUT": "300ms"})
+        assert (options.allow_outgoing, options.rule_timeout) == (("::1",), 300)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("allow-outgoing", "http://x/"),
+        ("rule-timeout", "0"),
+        ("rule-timeout", "soon"),
+        ("rule-retries", "-1"),
+        ("rule-retries", "x"),
+    ],
+)
+def test_ways_to_call_rules_that_cannot_be(flag: str, text: str) -> None:
+    with pytest.raises(BadOption, match=flag):
+        parse(["worker", f"--{flag}", text], {})
+
+
 def test_tenants() -> None:
     tenants = parse_tenants(f"main={KEY},{OTHER}; other={OTHER}", "other=a.example.com,b.example.com")
     assert tenants["main"].keys == (b64decode(KEY), b64decode(OTHER))

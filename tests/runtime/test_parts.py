@@ -97,11 +97,13 @@ def test_check_of_what_was_left_behind(server: support.Server, store: support.Sy
     rows = ("schedule:a", "exception:b:c", "selector:d", "close:e", "life:f", "idle:w")
     with server.client() as client:
         client.zadd(f"{root_of(tenant)}:agenda", dict.fromkeys(rows, 4_102_444_800_000))
+        client.zadd(f"{root_of(tenant)}:tasks", {"classify:g": 4_102_444_800_000})
     with jobrouter("check", "--redis-url", server.url, "--tenants", tenant) as check:
         assert check.process.wait(10) == 1
         told = check.rest()
     for name in ("job a", "job b:c", "job d", "job e", "job f", "worker w"):
         assert f"{name} is gone but on the agenda" in told
+    assert "job g is gone but has a task" in told
 
 
 def test_check_of_damage(server: support.Server, store: support.SyncStore, tenant: str) -> None:

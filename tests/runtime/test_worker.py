@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from api.runtime import worker_of
 from engine.address import Address
 from engine.clients import administration
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
 from engine.connection import Connection
+from engine.settings import Settings, Tenant
 from engine.store import Store, root_of
 from engine.worker import expiry
 from engine.worker.alarms import missing_flags, request_notifications
@@ -36,7 +38,8 @@ async def working(
     server: support.Server, tenant: str, *, notifications: bool = True
 ) -> AsyncIterator[tuple[Store, Sweeper, Worker]]:
     store = await Store.open(server.url)
-    worker = Worker(store, server.url, [tenant], notifications=notifications)
+    settings = Settings({tenant: Tenant(tenant)}, server.url, notifications=notifications)
+    worker = worker_of(store, settings)
     task = asyncio.create_task(worker.run())
     try:
         sweeper = worker.sweepers[tenant]
@@ -164,7 +167,7 @@ def test_starts_before_the_store(server_program: Path, tmp_path: Path) -> None:
     async def work() -> None:
         own = support.Server(server_program, tmp_path)
         store = Store(Connection(Address.parse(own.url)))
-        worker = Worker(store, own.url, ["main"])
+        worker = worker_of(store, Settings({"main": Tenant("main")}, own.url))
         task = asyncio.create_task(worker.run())
         try:
             own.start()

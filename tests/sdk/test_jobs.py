@@ -128,7 +128,8 @@ def test_mode_without_its_kind_is_no_guess(sdk: Sdk, queue: str, new: Callable[[
 
 def test_what_does_not_act_yet(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
     rule = m.FunctionRouterRule(function_uri="https://function.example/")
-    sdk.upsert_classification_policy(new("cp"), m.ClassificationPolicy(prioritization_rule=rule))
-    with pytest.raises(HttpResponseError, match="its function rule does not act yet") as refused:
-        sdk.upsert_job(new("j"), channel_id="voice", queue_id=queue, classification_policy_id=new("cp"))
+    mode = m.BestWorkerMode(scoring_rule=rule)
+    sdk.upsert_distribution_policy(new("dp"), m.DistributionPolicy(offer_expires_after_seconds=9, mode=mode))
+    with pytest.raises(HttpResponseError, match="does not act yet") as refused:
+        sdk.upsert_job(new("j"), channel_id="voice", queue_id=queue)
     assert refused.value.status_code == 501

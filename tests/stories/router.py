@@ -34,7 +34,7 @@ from engine.model import (
     strings_text,
     undated_selectors,
 )
-from engine.pipelines import Attachment, Pipeline, Rule, pipeline_text
+from engine.pipelines import Attachment, Given, Pipeline, Rule, answers_text, pipeline_text
 from tests.twin.driver import START, Pair
 
 __all__ = ["START", "Router", "wants"]
@@ -309,6 +309,18 @@ class Router:
 
     def reclassify(self, job_id: str, **more: Any) -> Reply:
         return self.run(c.JobReclassify(job_id, **more))
+
+    def lease(self, count: int = 100, lease_ms: int = 30_000) -> list[Reply]:
+        """The questions that a worker takes."""
+        rows: list[Reply] = self.run(c.TaskLease(count, lease_ms))["rows"]
+        return rows
+
+    def answer(self, question: Reply, **answers: Given) -> str:
+        """Brings the answers to a question, by the places of their rules (with _ for a point)."""
+        text = answers_text({place.replace("_", "."): given for place, given in answers.items()})
+        asked, revision = int(question["asked"]), int(question["revision"])
+        outcome: str = self.run(c.TaskAnswer(question["task"], asked, revision, text))["outcome"]
+        return outcome
 
     def position(self, job_id: str) -> Reply:
         return self.run(c.JobPosition(job_id))

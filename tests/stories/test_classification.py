@@ -650,19 +650,6 @@ def test_unknown_policies_are_refused(router: Router) -> None:
         router.job("j1", classification="nobody")
 
 
-@pytest.mark.parametrize("kind", ["function", "webhook"])
-def test_rules_that_others_answer_are_refused(two: Router, kind: Any) -> None:
-    """Until they act, no job may come to depend on one."""
-    two.classification("remote", priority=Rule(kind), fallback="q")
-    two.classification("deep", queues=[When(Rule(kind), some(wants("a", "=", 1)))], fallback="q")
-    for policy in ("remote", "deep"):
-        for job in ("j1", "j2"):
-            with two.refuses("UNSUPPORTED", f"its {kind} rule"):
-                two.job(job, classification=policy)
-    with two.refuses("UNSUPPORTED", f"its {kind} rule"):
-        two.classification(workers=[Answer(Rule(kind))], fallback="q")
-
-
 def test_a_queue_that_does_not_act_yet_is_not_chosen_silently(two: Router) -> None:
     two.policy("scored", mode="bestWorker", rules=scoring_text(Function()))
     two.queue("odd", distribution="scored", labels={"Tier": "odd"})

@@ -24,6 +24,7 @@ FITTING: dict[str, Any] = {
     "status": "",
     "state": "",
     "id": "j1",
+    "task": "classify:j1",
 }
 
 

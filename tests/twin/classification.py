@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine import commands as c
+from engine.errors import Refused
 from tests.expressions import twin as expressions
 from tests.expressions.evaluator import Error
 from tests.twin import events, jobs, selectors
 from tests.twin.expressions import tree_of
-from tests.twin.model import Job, Router
+from tests.twin.model import Job, Reply, Router
+from tests.twin.policies import is_remote, not_acting
 from tests.twin.selectors import Selector
 from tests.twin.texts import members, scalar, scalars
 
+Answers = dict[str, dict[str, str]]
+LEASED_TASKS = 100
 NO_NUMBER = "the rule does not give a number"
 NO_SELECTORS = "the rule does not give a list of selectors"
 NO_QUEUE = "no queue fits, the job has none, and the policy has no fallback queue"
@@ -39,7 +44,11 @@ class Failed(Exception):
     target: str = ""
 
 
-Outcome = Found | Failed
+class Asks:
+    """Others have to be asked first."""
+
+
+Outcome = Found | Failed | Asks
 
 
 # ---- rules -------------------------------------------------------------------------------------------------
@@ -47,6 +56,8 @@ Outcome = Found | Failed
 
 def value_of(rule: dict[str, str], labels: str) -> Any:
     """A number, text, boolean or None; raises Failed."""
+    if rule["kind"] == "failed":
+        raise Failed("RuleFailed", rule["text"])
     if rule["kind"] == "value":
         found = scalar(rule["text"])
         return found[1] if found else None
@@ -58,13 +69,15 @@ def value_of(rule: dict[str, str], labels: str) -> Any:
 
 
 def number(rule: dict[str, str], labels: str) -> float:
-    value = None if rule["kind"] == "labels" else value_of(rule, labels)
+    value = None if rule["kind"] in ("labels", "selectors") else value_of(rule, labels)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Failed("RuleFailed", NO_NUMBER)
     return value
 
 
 def holds(rule: dict[str, str], labels: str) -> bool:
+    if rule["kind"] == "selectors":
+        return False
     return labels != "" if rule["kind"] == "labels" else value_of(rule, labels) is True
 
 
@@ -86,6 +99,10 @@ def attached(attachment: dict[str, Any], labels: str, dice: Iterator[float]) -> 
         rule = attachment["rule"]
         if rule["kind"] == "labels":
             return "\n".join(f"{key}\t=\t{value}\t\t0\t" for key, value in members(labels).items())
+        if rule["kind"] == "selectors":
+            return rule["text"]
+        if rule["kind"] == "failed":
+            raise Failed("RuleFailed", rule["text"])
         if rule["kind"] == "expression" and value_of(rule, labels) is None:
             return ""
         raise Failed("RuleFailed", NO_SELECTORS)
@@ -122,17 +139,22 @@ def dice_of(r: Router, job: Job) -> Iterator[float]:
 # ---- the whole ---------------------------------------------------------------------------------------------
 
 
-def decide(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> Outcome:
+def decide(
+    r: Router, job: Job, policy_id: str, labels: str, queue_id: str, answers: Answers | None = None
+) -> Outcome:
     """What a policy finds for a job with these labels and this queue (or none)."""
+    if is_remote(str(r.policies["classification", policy_id].fields["pipeline"])) and answers is None:
+        return Asks()
     try:
-        return find(r, job, policy_id, labels, queue_id)
+        return find(r, job, policy_id, labels, queue_id, answers or {})
     except Failed as failed:
         return failed
 
 
-def find(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> Found:
+def find(r: Router, job: Job, policy_id: str, labels: str, queue_id: str, answers: Answers) -> Found:
     policy = r.policies["classification", policy_id].fields
     pipeline = json.loads(str(policy["pipeline"]) or "{}")
+    put_answers(pipeline, answers)
     dice = dice_of(r, job)
     priority = None
     if "priority" in pipeline:
@@ -150,6 +172,17 @@ def find(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> Fou
     return Found(priority, workers, selected or queue_id, selected)
 
 
+def put_answers(pipeline: dict[str, Any], answers: Answers) -> None:
+    """Answers stand where the rules stood that others answer."""
+    places = [("priority", pipeline)]
+    places += [(f"worker.{i}", x) for i, x in enumerate(pipeline.get("workers", []))]
+    places += [(f"queue.{i}", x) for i, x in enumerate(pipeline.get("queues", []))]
+    for place, holder in places:
+        name = "priority" if place == "priority" else "rule"
+        if holder.get(name, {}).get("kind") in ("function", "webhook"):
+            holder[name] = answers.get(place, {"kind": "failed", "text": "the rule was not answered"})
+
+
 def best_queue(r: Router, job: Job, wanted: list[Selector]) -> str:
     """C18: of those that fit the shortest, not counting the job itself, then the first by id."""
     fitting = [
@@ -161,15 +194,28 @@ def best_queue(r: Router, job: Job, wanted: list[Selector]) -> str:
 
 
 def finish(r: Router, job: Job, outcome: Outcome, new_stay: bool) -> None:
-    """The job is put into its queue, or its classification has failed."""
+    """The job is put into its queue, or its classification has failed, or it waits for answers."""
     before = job.queue
     if apply(r, job, outcome):
+        job.stays = False
         jobs.enqueue(r, job, stay=new_stay or job.queue != before)
+    elif isinstance(outcome, Failed):
+        job.stays = False
+    else:
+        job.stays = job.stays or not new_stay
+    if not job.asked:
+        job.way = set()
 
 
 def apply(r: Router, job: Job, outcome: Outcome) -> bool:
-    """All but the queueing; false when its classification has failed."""
+    """All but the queueing; false when its classification has failed, or others have to be asked."""
     job.unclassified = False
+    if isinstance(outcome, Asks):
+        job.asked = r.number()
+        r.tasks[f"classify:{job.id}"] = r.now
+        return False
+    job.asked = 0
+    r.tasks.pop(f"classify:{job.id}", None)
     if isinstance(outcome, Failed):
         jobs.move(r, job, "classificationFailed")
         events.job_classification_failed(r, job, outcome.code, outcome.message, outcome.target)
@@ -182,3 +228,55 @@ def apply(r: Router, job: Job, outcome: Outcome) -> bool:
     job.attached = selectors.text_of([replace(s, added=added_at) for s in outcome.attached])
     events.job_classified(r, job, outcome.selected, outcome.priority)
     return True
+
+
+# ---- rules that others answer ------------------------------------------------------------------------------
+
+
+def forget(r: Router, job: Job) -> None:
+    """It waits for answers no more."""
+    if job.asked:
+        del r.tasks[f"classify:{job.id}"]
+        job.asked, job.stays, job.way = 0, False, set()
+
+
+def lease(r: Router, a: c.TaskLease) -> Reply:
+    """The first tasks, each moved ahead."""
+    if not 1 <= a.count <= LEASED_TASKS or a.lease_ms < 1:
+        raise Refused("BAD_CALL", "")
+    due = sorted((due, task.encode(), task) for task, due in r.tasks.items() if due <= r.now)[: a.count]
+    rows = []
+    for _, _, task in due:
+        job = r.jobs[task.removeprefix("classify:")]
+        policy = r.policies["classification", job.classification]
+        rows.append(
+            {
+                "task": task,
+                "asked": job.asked,
+                "revision": policy.doc,
+                "labels": job.labels,
+                "pipeline": policy.fields["pipeline"],
+                "secret": policy.fields["secret"],
+            }
+        )
+        r.tasks[task] = r.now + a.lease_ms
+    return {"op": r.op, "rows": rows}
+
+
+def answer(r: Router, a: c.TaskAnswer) -> Reply:
+    """The pipeline with answers, unless the question has changed."""
+    job = r.jobs.get(a.task.removeprefix("classify:"))
+    if not job or job.asked != a.asked:
+        return {"op": r.op, "outcome": "outdated"}
+    if r.policies["classification", job.classification].doc != a.revision:
+        r.tasks[a.task] = r.now
+        return {"op": r.op, "outcome": "outdated"}
+    outcome = decide(r, job, job.classification, job.labels, job.queue, json.loads(a.answers))
+    if isinstance(outcome, Found) and not_acting(r, r.queues[outcome.queue].distribution):
+        distribution = r.queues[outcome.queue].distribution
+        kind = json.loads(str(r.policies["distribution", distribution].fields["rules"]))["kind"]
+        missing = f"the scoringRule of distribution policy '{distribution}' ({kind}) does not act yet"
+        outcome = Failed("QueueNotFound", missing)
+    number = r.number()
+    finish(r, job, outcome, new_stay=not job.stays)
+    return {"op": number, "outcome": "done"}

@@ -81,6 +81,8 @@ class Pair:
         found = set()
         if isinstance(command, c.JobCreate | c.JobUpdate | c.JobCancel | c.JobDelete | c.JobReclassify):
             found.add(f"job:{command.id}")
+        if isinstance(command, c.TaskAnswer):
+            found.add(command.task.replace("classify:", "job:"))
         if isinstance(command, c.WorkerUpsert | c.WorkerDelete):
             found.add(f"worker:{command.id}")
         if isinstance(command, c.QueueUpsert | c.QueueDelete):

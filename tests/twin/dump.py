@@ -37,7 +37,7 @@ def same_reply(lua: Reply, twin: Reply) -> bool:
         lua_rows: Any = lua["rows"]
         twin_rows: Any = twin["rows"]
         return (
-            str(lua["next"]) == str(twin["next"])
+            str(lua.get("next")) == str(twin.get("next"))
             and len(lua_rows) == len(twin_rows)
             and all(same_reply(a, b) for a, b in zip(lua_rows, twin_rows, strict=True))
         )
@@ -86,6 +86,7 @@ def twin_state(r: Router) -> dict[str, Any]:
     return {
         "op": r.op,
         "agenda": r.agenda,
+        "tasks": r.tasks,
         "finished": r.finished,
         "filling": {j.id: "job" for j in r.jobs.values() if j.filling}
         | {w.id: w.filling for w in r.workers.values() if w.filling},
@@ -116,6 +117,7 @@ def twin_state(r: Router) -> dict[str, Any]:
             | {
                 "entered_at": j.entered_at,
                 "unclassified": j.unclassified,
+                "question": [j.asked, j.stays, len(j.way)],
                 "life": j.unassigned_life,
                 "offers": [o.id for o in r.open_offers(j)],
             }
@@ -142,6 +144,11 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
         jobs[job_id] = texts(store.run(c.JobRead(job_id), r.now), names) | {
             "entered_at": int(row.get("entered_at", row.get("enqueued_at", 0))),
             "unclassified": "unclassified" in row,
+            "question": [
+                int(row.get("asked", 0)),
+                "stays" in row,
+                len(row["way"].split("\n")) if "way" in row else 0,
+            ],
             "life": int(row.get("unassigned_life", 0)),
             "offers": offer_ids(row.get("offers", "")),
         }
@@ -172,6 +179,7 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
     return {
         "op": store.run(c.RouterStatus(), r.now)["op"],
         "agenda": {row: int(due) for row, due in redis.zrange(f"{root}:agenda", 0, -1, withscores=True)},
+        "tasks": {task: int(due) for task, due in redis.zrange(f"{root}:tasks", 0, -1, withscores=True)},
         "finished": {i: int(at) for i, at in redis.zrange(f"{root}:finished", 0, -1, withscores=True)},
         "filling": dict.fromkeys(redis.zrange(f"{root}:filling.jobs", 0, -1), "job")
         | {w: int(at) for w, at in redis.zrange(f"{root}:filling.workers", 0, -1, withscores=True)},

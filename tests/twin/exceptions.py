@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.twin import classification, events, jobs, selectors
 from tests.twin.model import Job, Router
-from tests.twin.policies import is_remote, not_acting
+from tests.twin.policies import not_acting
 from tests.twin.texts import members
 
 RULES_ON_THE_WAY = 100
@@ -37,7 +37,7 @@ def rules_of(r: Router, queue_id: str, trigger: str) -> list[Rule]:
 
 def admit(r: Router, job: Job) -> bool:
     """What happens before a job joins: each rule that the length meets fires once on the way in (C1)."""
-    fired = set()
+    fired = set(job.way)
 
     def meets(rule: Rule) -> bool:
         ahead = sum(j is not job for j in r.queued_in(job.queue))
@@ -48,6 +48,8 @@ def admit(r: Router, job: Job) -> bool:
     ):
         fired.add(rule.name)
         if not fire(r, job, rule):
+            if job.asked:
+                job.way = fired
             return False
     return True
 
@@ -72,9 +74,11 @@ def due(r: Router, job_id: str) -> None:
         if rule.name in job.fired or job.entered_at + rule.threshold > r.now:
             continue
         job.fired.add(rule.name)
-        if not fire(r, job, rule):
+        goes_on, moved = fire(r, job, rule), job.queue != queue
+        if job.asked and not moved:
+            job.stays = True
+        if not goes_on:
             return
-        moved = job.queue != queue
         if any(action["kind"] != "cancel" for action in rule.actions):
             jobs.enqueue(r, job, stay=moved)
         if moved:
@@ -83,7 +87,10 @@ def due(r: Router, job_id: str) -> None:
 
 
 def fire(r: Router, job: Job, rule: Rule) -> bool:
-    """Its actions in their order, until one ends the job: false then, or when a classification fails."""
+    """Its actions in their order, until one ends the job.
+
+    False then, or when a classification fails, or waits for the answers of others.
+    """
     events.job_exception_triggered(r, job, rule.id)
     for action in rule.actions:
         if action["kind"] == "cancel":
@@ -94,7 +101,7 @@ def fire(r: Router, job: Job, rule: Rule) -> bool:
             change(r, job, action)
         elif not classify(r, job, action):
             return False
-    return True
+    return not job.asked
 
 
 def change(r: Router, job: Job, action: dict[str, Any]) -> None:
@@ -120,7 +127,7 @@ def classify(r: Router, job: Job, action: dict[str, Any]) -> bool:
     labels = "\n".join(f"{key}:{added[key]}" for key in sorted(added, key=json.loads))
     policy = action.get("classification", "")
     found = r.policies.get(("classification", policy))
-    if not found or is_remote(str(found.fields["pipeline"])):
+    if not found:
         policy = job.classification
     if job.status == "queued" and (policy or labels != job.labels):
         jobs.leave_queue(r, job)
@@ -136,4 +143,4 @@ def classify(r: Router, job: Job, action: dict[str, Any]) -> bool:
         queue = r.queues[decided.queue]
         if decided.selected and not_acting(r, queue.distribution):
             decided.queue, decided.selected = job.queue, ""
-    return classification.apply(r, job, decided)
+    return classification.apply(r, job, decided) or job.asked > 0

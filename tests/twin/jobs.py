@@ -8,7 +8,6 @@ from tests.twin import classification, events, exceptions, offers, schedules, se
 from tests.twin.model import LIFETIME, Job, Reply, Router
 from tests.twin.policies import (
     check_counters,
-    is_remote,
     listed,
     not_acting,
     page,
@@ -17,10 +16,13 @@ from tests.twin.policies import (
 )
 from tests.twin.texts import lines
 
-ACTIVE = ("queued", "assigned", "completed", "scheduled", "waitingForActivation", "classificationFailed")
+ACTIVE = (
+    *("queued", "assigned", "completed", "scheduled", "waitingForActivation"),
+    *("pendingClassification", "classificationFailed"),
+)
 ASIDE = ("scheduled", "waitingForActivation")
 """Jobs outside the order of their queue that a client may activate."""
-WAITING = ("queued", "classificationFailed")
+WAITING = ("queued", "pendingClassification", "classificationFailed")
 """Jobs that wait for a worker, or would if they could be classified."""
 FIRST_STATUS = {
     "queueAndMatch": "created",
@@ -135,11 +137,9 @@ def check_acting(r: Router, queue_id: str) -> None:
 
 
 def check_policy(r: Router, policy_id: str) -> None:
-    """Refuses a classification policy that does not exist, or asks others."""
+    """Refuses a classification policy that does not exist."""
     if ("classification", policy_id) not in r.policies:
         raise Refused("INVALID", "")
-    if is_remote(str(r.policies["classification", policy_id].fields["pipeline"])):
-        raise Refused("UNSUPPORTED", "")
 
 
 def decide(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> classification.Outcome:
@@ -226,6 +226,9 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
     suspends = remoded and a.mode == "suspend" and before in (*WAITING, "scheduled")
     scheduled = remoded and a.mode == "scheduleAndSuspend" and before in (*WAITING, *ASIDE)
     activated = before in ASIDE and a.mode == "queueAndMatch"
+    was_in_queue = before == "queued" or job.stays
+    if before == "pendingClassification":
+        requeued = not a.classification
     if before == "classificationFailed":
         requeued = "queue" in changed or not a.classification
     if suspends or scheduled or before not in (*WAITING, *ASIDE):
@@ -252,10 +255,13 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
     revise(r, job)
     if decided:
         schedules.stop(r, job)
-        move(r, job, "pendingClassification")
+        if before != "pendingClassification":
+            move(r, job, "pendingClassification")
         reply = {"outcome": "updated", "op": number, **job.record()}
         classification.finish(r, job, decided, new_stay=before != "queued")
         return reply
+    if scheduled or suspends or activated or (before in WAITING and requeued):
+        classification.forget(r, job)
     if scheduled:
         schedules.start(r, job)
     elif suspends:
@@ -264,10 +270,14 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
         events.job_waiting_for_activation(r, job)
     elif activated or (before in WAITING and requeued):
         schedules.stop(r, job)
-        enqueue(r, job, stay=before != "queued" or "queue" in changed)
+        enqueue(r, job, stay=activated or not was_in_queue or "queue" in changed)
     elif before == "queued":
         take_policy(r, job)
-    if a.classification and job.status in ASIDE and (anew or before == "classificationFailed"):
+    if (
+        a.classification
+        and job.status in ASIDE
+        and (anew or before in ("classificationFailed", "pendingClassification"))
+    ):
         job.unclassified = True
     return {"outcome": "updated", "op": number, **job.record()}
 
@@ -287,6 +297,7 @@ def cancel_now(r: Router, job: Job, disposition: str, note: str) -> None:
     """Row 21: its offers are revoked, or its worker is freed and the assignment closed (C12)."""
     if job.status == "queued":
         leave_queue(r, job)
+    classification.forget(r, job)
     schedules.stop(r, job)
     if job.assignment and job.status in ("assigned", "completed"):
         job.closed_at = r.now
@@ -351,7 +362,8 @@ def reclassify(r: Router, a: c.JobReclassify) -> Reply:
         r.number()
         if was_queued:
             leave_queue(r, job)
-        move(r, job, "pendingClassification")
+        if job.status != "pendingClassification":
+            move(r, job, "pendingClassification")
         classification.finish(r, job, decided, new_stay=not was_queued)
     remember(r, job, "reclassify", a.request_id)
     return {"op": r.number()}

@@ -206,6 +206,12 @@ class Job:
     """Selectors that its classification policy has given it."""
     unclassified: bool = False
     """To be classified when it is activated."""
+    asked: int = 0
+    """Op number of the question that others are to answer; 0 when none is open."""
+    stays: bool = False
+    """It was in a queue when the question was put: in the same queue its stay goes on."""
+    way: set[tuple[str, str]] = field(default_factory=set)
+    """Rules of the length that had fired on the way in which the question interrupts."""
     doc: int = 0
     rev: int = 0
     modified_at: int = 0
@@ -334,6 +340,8 @@ class Router:
     workers: dict[str, Worker] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     agenda: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, int] = field(default_factory=dict)
+    """What is done outside, and when a worker is to take it."""
     entries: list[Entry] = field(default_factory=list)
     finished: dict[str, int] = field(default_factory=dict)
     """Closed and cancelled jobs, and when they ended."""

@@ -7,6 +7,7 @@ steps are taken out.
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass, field
 
@@ -89,6 +90,8 @@ class Memory:
 
     offers: list[tuple[str, str]] = field(default_factory=list)
     assignments: list[tuple[str, str]] = field(default_factory=list)
+    questions: list[tuple[str, int, int, str]] = field(default_factory=list)
+    """Task, number and revision of questions, and the pipeline that asks."""
 
     def note(self, r: Router) -> None:
         for worker in r.workers.values():
@@ -98,6 +101,12 @@ class Memory:
             for held in worker.assignments.values():
                 if (held.job, held.id) not in self.assignments[-50:]:
                     self.assignments.append((held.job, held.id))
+        for task in r.tasks:
+            job = r.jobs[task.removeprefix("classify:")]
+            policy = r.policies["classification", job.classification]
+            question = (task, job.asked, policy.doc, str(policy.fields["pipeline"]))
+            if question not in self.questions[-50:]:
+                self.questions.append(question)
 
 
 def resolve(step: Step, r: Router, memory: Memory) -> tuple[int, c.Command] | None:
@@ -121,9 +130,26 @@ def resolve(step: Step, r: Router, memory: Memory) -> tuple[int, c.Command] | No
             command = msgspec.structs.replace(command, **{name: now + getattr(command, name)})
     if getattr(command, "offer", "") in ("open", "past"):
         return with_offer(now, command, step.pick, r, memory)
+    if isinstance(command, c.TaskAnswer):
+        return with_question(now, command, step.pick, r, memory)
     if getattr(command, "assignment", "") in ("present", "past"):
         return with_assignment(now, command, step.pick, r, memory)
     return now, command
+
+
+def with_question(
+    now: int, command: c.TaskAnswer, pick: int, r: Router, memory: Memory
+) -> tuple[int, c.Command] | None:
+    """An open question mostly, or one of the past; each of its rules gets one of the answers."""
+    asked = {job.asked for job in r.jobs.values() if job.asked}
+    some = [q for q in memory.questions[-200:] if command.task == "past" or q[1] in asked]
+    if not some:
+        return None
+    task, number, revision, text = some[pick % len(some)]
+    made = command.answers.split("\n")
+    places = [place for place, rule, _ in pipelines.rules(pipelines.pipeline_of_text(text))]
+    answers = {place: json.loads(made[(pick + i) % len(made)]) for i, place in enumerate(places)}
+    return now, c.TaskAnswer(task, number, revision, json.dumps(answers))
 
 
 def patched(command: c.JobUpdate, changes: frozenset[str], r: Router, now: int) -> c.JobUpdate:
@@ -203,6 +229,7 @@ class Maker:
         self.expiring = d.choice([0.0, 0.0, 0.5])
         self.excepting = d.choice([0.0, 0.3, 0.9])
         self.classifying = d.choice([0.0, 0.3, 0.9])
+        self.remote = d.choice([0.0, 0.05, 0.4])
         self.asking_id = d.choice([0.15, 0.6])
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
@@ -275,6 +302,8 @@ class Maker:
             "cancel": 3,
             "unassign": 4,
             "reclassify": 5,
+            "lease": 6 if self.remote and self.classifying else 0,
+            "answer": 14 if self.remote and self.classifying else 0,
             "delete": 2,
             "policy": 1.5,
             "queue": 1.5,
@@ -470,8 +499,8 @@ class Maker:
 
     def found_rule(self, sources: list[str], values: list[str]) -> pipelines.Rule:
         d = self.dice
-        if d.random() < 0.01:
-            return pipelines.Rule("function")
+        if d.random() < self.remote:
+            return pipelines.Rule(d.choice(["function", "webhook"]), "{}")  # type: ignore[arg-type]
         if d.random() < 0.1:
             sources, values = EXPRESSIONS, [*VALUES, "null", "[1]"]
         if d.random() < 0.5:
@@ -609,6 +638,26 @@ class Maker:
     def reclassify(self) -> Step:
         return Step(c.JobReclassify(self.dice.choice(self.jobs), self.request()))
 
+    def lease(self) -> Step:
+        d = self.dice
+        return Step(c.TaskLease(d.choice([1, 2, 100, 101]), d.choice([1_000, 30_000])))
+
+    def answer(self) -> Step:
+        """Answers of all kinds, whatever the rules are for."""
+        d = self.dice
+        value = d.choice(["10", "-3.5", "true", "false", "null", '"x"', "[1]", '{"a":1}'])
+        some = [
+            {"kind": "value", "text": value},
+            {"kind": "value", "text": d.choice(["7", "true"])},
+            {"kind": "selectors", "text": self.selector(self.queues, of_queues=True)},
+            {"kind": "selectors", "text": ""},
+        ]
+        if d.random() < 0.3:
+            some.append({"kind": "failed", "text": "the function answers with status 500"})
+        made = [json.dumps(x) for x in d.sample(some, d.choice([1, 2, len(some)]))]
+        task = "open" if d.random() < 0.9 else "past"
+        return Step(c.TaskAnswer(task, 0, 0, "\n".join(made)), pick=d.randrange(1000))
+
     def delete(self) -> Step:
         d = self.dice
         return Step(
@@ -636,7 +685,7 @@ class Maker:
         status = d.choice(
             [
                 *["", "active", "queued", "assigned", "completed", "closed", "cancelled"],
-                *["scheduled", "waitingForActivation", "classificationFailed"],
+                *["scheduled", "waitingForActivation", "pendingClassification", "classificationFailed"],
             ]
         )
         limit, cursor = d.choice([1, 2, 100]), d.choice([0, 0, 5, 50])

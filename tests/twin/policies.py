@@ -53,7 +53,6 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
                 raise Refused("INVALID", text)
     if a.kind == "classification" and a.fallback and a.fallback not in r.queues:
         raise Refused("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
-    check_pipeline(r, a)
     users = [q for q in r.queues.values() if getattr(q, a.kind, None) == a.id]
     if a.kind == "distribution" and scores_remotely(a.rules) and any(unfinished(r, q.id) for q in users):
         raise Refused("UNSUPPORTED", "")
@@ -73,6 +72,7 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
             "rules",
             "fallback",
             "pipeline",
+            "secret",
         )
     } | {"document": a.document}
     count(r, policy)
@@ -81,12 +81,6 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
             end_review(r, queue)
             review(r, queue)
     return {"outcome": outcome, "op": number, **policy_record(policy)}
-
-
-def check_pipeline(r: Router, a: c.PolicyUpsert) -> None:
-    """A policy that active jobs use must act at once."""
-    if a.kind == "classification" and is_remote(a.pipeline) and users_of(r, a.id):
-        raise Refused("UNSUPPORTED", "")
 
 
 def is_remote(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import exceptions, jobs, offers, policies, schedules, workers
+from tests.twin import classification, exceptions, jobs, offers, policies, schedules, workers
 from tests.twin.matching import fill_due, settle
 from tests.twin.model import Reply, Router
 
@@ -28,6 +28,8 @@ WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.JobDelete: jobs.delete,
     c.JobCancel: jobs.cancel,
     c.JobReclassify: jobs.reclassify,
+    c.TaskLease: classification.lease,
+    c.TaskAnswer: classification.answer,
 }
 
 READS: dict[type[c.Command], Callable[[Router, Any], Reply]] = {

@@ -1,0 +1,98 @@
+"""Asks what a task asks: the rules of a job's classification policy that others answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine.outgoing.errors import EndpointBusy, RuleFailed
+from engine.outgoing.oauth import Grant
+from engine.outgoing.payloads import labels_object, rule_payload
+from engine.outgoing.rules import FunctionRule, Rule, RuleCaller, WebhookRule
+from engine.outgoing.scores import score
+from engine.outgoing.secret import Secret
+from engine.pipelines import Given, answers_text, pipeline_of_text, rules
+from engine.remote import remote_of_text
+
+_SecretsByPlace = dict[str, dict[str, str]]
+
+
+class Reading(NamedTuple):
+    """How answers are read that are to be selectors: their document, or None when they are no such list."""
+
+    worker: Callable[[Any], str | None]
+    queue: Callable[[Any], str | None]
+
+
+class Questions:
+    """Asks the rules of tasks, those of one task at the same time."""
+
+    def __init__(self, caller: RuleCaller, reading: Reading) -> None:
+        self.total_seconds = caller.total_seconds
+        self._caller = caller
+        self._reading = reading
+
+    async def answers(self, row: Mapping[str, Any]) -> str:
+        """The answers to a leased task, as the store takes them. Raises EndpointBusy."""
+        secrets = _secrets(row["secret"])
+        payload = rule_payload(labels_object(row["labels"]))
+        found: dict[str, Given] = {}
+
+        async def ask(place: str, rule: Rule, read: Callable[[Any], Given]) -> None:
+            try:
+                found[place] = read(await self._caller.call(rule, payload))
+            except RuleFailed as failed:
+                found[place] = Given("failed", failed.reason)
+
+        busy: EndpointBusy | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                for place, rule, is_list in rules(pipeline_of_text(row["pipeline"])):
+                    if rule.kind in ("function", "webhook"):
+                        called = _callable(rule.kind, rule.text, secrets.get(place, {}))
+                        group.create_task(ask(place, called, self._reader(place) if is_list else _value))
+        except* EndpointBusy as several:
+            busy = EndpointBusy(*several.exceptions[0].args)
+        if busy:
+            raise busy
+        return answers_text(found)
+
+    def _reader(self, place: str) -> Callable[[Any], Given]:
+        to_document = self._reading.worker if place.startswith("worker.") else self._reading.queue
+
+        def read(value: Any) -> Given:
+            text = "" if value is None else to_document(value)
+            if text is None:
+                return Given("failed", "the rule does not give a list of selectors")
+            return Given("selectors", text)
+
+        return read
+
+
+def _value(value: Any) -> Given:
+    """What counts of any other answer: a number or a boolean."""
+    if isinstance(value, bool):
+        return Given("value", "true" if value else "false")
+    return Given("value", msgspec.json.encode(score(value)).decode())
+
+
+def _secrets(text: str) -> Mapping[str, Mapping[str, str]]:
+    return msgspec.json.decode(text, type=_SecretsByPlace) if text else {}
+
+
+def _callable(kind: str, text: str, secrets: Mapping[str, str]) -> Rule:
+    """A rule as it is called."""
+
+    def secret(name: str) -> Secret | None:
+        return Secret(secrets[name]) if name in secrets else None
+
+    rule = remote_of_text(text)
+    if kind == "function":
+        return FunctionRule(Secret(rule.url), secret("function_key"), secret("app_key"), rule.client_id)
+    if not rule.authorization:
+        return WebhookRule(Secret(rule.url))
+    client_secret = secret("client_secret") or Secret("")
+    return WebhookRule(Secret(rule.url), Grant(Secret(rule.authorization), rule.client_id, client_secret))

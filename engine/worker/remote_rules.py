@@ -1,0 +1,125 @@
+"""The rules of one tenant that others answer: takes tasks by a lease, asks, and brings the answers.
+
+A worker that is killed leaves its tasks to their leases; then another takes them. Answers to outdated
+questions do nothing in the store, so that two workers do no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from engine.commands import TaskAnswer, TaskLease
+from engine.errors import Unavailable
+from engine.outgoing.errors import EndpointBusy
+from engine.store import Store, root_of
+from engine.worker.questions import Questions
+
+log = logging.getLogger("jobrouter.worker")
+
+SWEEP_SECONDS = 1.0
+"""The longest pause between two looks at the tasks."""
+LEASE_MARGIN_SECONDS = 5.0
+"""A lease is so much longer than a task may take: for the way to the store and back."""
+AT_ONCE = 4_096
+"""Tasks at work: many more than may call or wait for one endpoint, so that a dead one holds no others up."""
+
+_PORTION = 100
+_REPORTED_FAILURE = 3
+
+
+class RemoteRules:
+    """Works on the tasks of one tenant until it is cancelled. ``looks`` counts its looks for them."""
+
+    def __init__(self, store: Store, tenant: str, questions: Questions) -> None:
+        self.root = root_of(tenant)
+        self.alarm = f"{self.root}:bell"
+        self.looks = 0
+        self._store = store
+        self._tenant = tenant
+        self._questions = questions
+        self._lease_ms = round(1000 * (questions.total_seconds + LEASE_MARGIN_SECONDS))
+        self._woken = asyncio.Event()
+        self._working: set[asyncio.Task[None]] = set()
+        self._failures = 0
+
+    def alarm_set(self) -> None:
+        """There is a new task."""
+        self._woken.set()
+
+    def alarm_expired(self) -> None:
+        """Never: the bell stays."""
+
+    async def run(self) -> None:
+        """Works for ever."""
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    await self._take_all()
+                    self._recovered()
+                except Exception as error:
+                    self._failed(error)
+                await self._sleep()
+        finally:
+            for task in self._working:
+                task.cancel()
+            await asyncio.gather(*self._working, return_exceptions=True)
+
+    async def _sleep(self) -> None:
+        try:
+            async with asyncio.timeout(SWEEP_SECONDS):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+
+    async def _take_all(self) -> None:
+        while (room := min(_PORTION, AT_ONCE - len(self._working))) > 0:
+            reply = await self._store.run(self.root, TaskLease(room, self._lease_ms))
+            self.looks += 1
+            for row in reply["rows"]:
+                task = asyncio.create_task(self._work(row))
+                self._working.add(task)
+                task.add_done_callback(self._worked)
+            if len(reply["rows"]) < room:
+                return
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
+        if len(self._working) == AT_ONCE:
+            self._woken.set()
+        self._working.discard(task)
+
+    async def _work(self, row: Mapping[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(self._lease_ms / 1000):
+                answers = await self._questions.answers(row)
+                await self._bring(TaskAnswer(row["task"], int(row["asked"]), int(row["revision"]), answers))
+        except (EndpointBusy, TimeoutError):
+            pass  # left to the lease
+        except Exception:
+            log.exception("%s: %s: cannot be answered, trying again later", self._tenant, row["task"])
+
+    async def _bring(self, answer: TaskAnswer) -> None:
+        """An answer counts once, so it may be brought again when it is not known whether it has arrived."""
+        while True:
+            try:
+                await self._store.run(self.root, answer)
+                return
+            except Unavailable:
+                await asyncio.sleep(SWEEP_SECONDS)
+
+    def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures != _REPORTED_FAILURE:
+            return
+        if isinstance(error, Unavailable):
+            log.warning("%s: cannot look for tasks, trying on: %s", self._tenant, error)
+        else:
+            log.error("%s: tasks cannot be taken, trying on", self._tenant, exc_info=error)
+
+    def _recovered(self) -> None:
+        failures, self._failures = self._failures, 0
+        if failures >= _REPORTED_FAILURE:
+            log.warning("%s: taking tasks again", self._tenant)
