@@ -1,7 +1,7 @@
 -- Every bound in one place. What is a setting of the tenant is read with each call and kept here for its length.
 
---- The settings, their defaults and least values (1 unless said), in the order in which the root hash's field `settings` lists
---- them.
+--- The settings, their defaults, least values (1 unless said) and, where the work of one call hangs on it, greatest values, in the
+--- order in which the root hash's field `settings` lists them.
 limits.SETTINGS = {
   { "keep_finished_ms", 7776000000 },
   { "keep_finished_count", 1000000 },
@@ -10,7 +10,7 @@ limits.SETTINGS = {
   { "outage_ms", 5000, 0 },
   { "unassign_limit", 3 },
   { "worker_offers", 1000 },
-  { "batch", 100 },
+  { "batch", 100, 1, 1000 },
 }
 
 --- A worker idle for longer is deregistered (ms).

@@ -208,9 +208,11 @@ end
 function supply.fill_turns(queue)
   for _, hash in ipairs(redis.call("SMEMBERS", keys.queue_classes(queue))) do
     for _, lane in ipairs(classes.get(hash).lanes) do
-      for _, id in ipairs(redis.call("ZRANGE", keys.class_ready(lane.name), 0, -1)) do
-        redis.call("ZADD", keys.queue_turn(queue), 0, id .. "\0" .. hash)
+      local row = {}
+      for i, id in ipairs(redis.call("ZRANGE", keys.class_ready(lane.name), 0, -1)) do
+        row[2 * i - 1], row[2 * i] = 0, id .. "\0" .. hash
       end
+      portions.call("ZADD", keys.queue_turn(queue), row)
     end
   end
 end

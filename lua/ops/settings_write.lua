@@ -11,6 +11,8 @@ op.write("jr_settings_write", limits.defaults(), function(given)
     local name = setting[1]
     if given[name] < (setting[3] or 1) then
       refuse.bad_call(name .. " must be at least " .. (setting[3] or 1))
+    elseif setting[4] and given[name] > setting[4] then
+      refuse.bad_call(name .. " must be at most " .. setting[4])
     end
     values[i] = string.format("%.0f", given[name])
   end

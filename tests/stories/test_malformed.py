@@ -239,6 +239,7 @@ SCORING = [
         c.WorkerUpsert("w9", capacity=-1),
         c.WorkerUpsert("w9", max_offers=-1),
         c.SettingsWrite(batch=0),
+        c.SettingsWrite(batch=1_001),
         c.SettingsWrite(outage_ms=-1),
         c.SettingsWrite(keep_events_count=0),
         c.Check(ids=["nothing"]),
