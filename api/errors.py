@@ -67,6 +67,14 @@ class MethodNotAllowed(ApiError):
     code = "MethodNotAllowed"
 
 
+class TooSlow(ApiError):
+    """The body of a request did not come in time."""
+
+    status = 408
+    code = "RequestTimeout"
+    headers = ((b"connection", b"close"),)
+
+
 class Conflict(ApiError):
     """The entity is in the wrong state, or in use."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from api import errors
 from api.auth import Authenticator
 from api.call import REQUEST_ID, Answer, Call, Handler, Runner
 from api.dispatch import Dispatcher
-from api.errors import ApiError, BadRequest, Header, TooLarge
+from api.errors import ApiError, BadRequest, Header, TooLarge, TooSlow
 from api.wire import queries
 from engine.errors import Refused, Unavailable
 
@@ -30,6 +31,9 @@ _JSON: Header = (b"content-type", b"application/json; charset=utf-8")
 _SUPPORTED: Header = (b"api-supported-versions", ", ".join(queries.VERSIONS).encode())
 _PLAIN_QUERIES = {f"{queries.VERSION}={version}".encode(): version for version in queries.VERSIONS}
 _MAX_PARAMETERS = 100
+
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive: one that never ends must not hold its connection for ever."""
 
 
 class Disconnected(Exception):
@@ -98,6 +102,13 @@ class Surface:
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._max_body:
             raise self._too_large()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._parts(receive)
+        except TimeoutError:
+            raise TooSlow(f"The body did not come within {BODY_SECONDS:g} seconds.") from None
+
+    async def _parts(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:

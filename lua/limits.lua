@@ -1,6 +1,6 @@
 -- Every bound in one place. What is a setting of the tenant is read with each call and kept here for its length.
 
---- The settings, their defaults, least values (1 unless said) and, where the work of one call hangs on it, greatest values, in the
+--- The settings, their defaults, least values (1 unless said) and, where one call's work hangs on it, greatest values, in the
 --- order in which the root hash's field `settings` lists them.
 limits.SETTINGS = {
   { "keep_finished_ms", 7776000000 },

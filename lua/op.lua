@@ -64,7 +64,7 @@ end
 local rest_memo = { size = 0, of = {} }
 
 local function parse_rest(text)
-  local values = {}
+  local values = { void = 0, filling = 0, selecting = 0 }
   for name, value in string.gmatch(text, " ([%l_]+)=(%d+)") do
     values[name] = tonumber(value)
   end
@@ -79,7 +79,7 @@ local function read_state(state)
   op.round_robin, op.worker_offers, op.batch = values.round_robin, values.worker_offers, values.batch
   op.portion = math.ceil(op.batch / limits.ROWS_PER_OFFER)
   op.void, op.filling = values.void, values.filling
-  op.selecting = values.selecting or 0
+  op.selecting = values.selecting
   if values.data > op.DATA_VERSION then
     refuse.version("the data of this router were written by a newer version")
   end

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import engine.commands
+from api import surface
 from api.app import ROUTES
 from engine.commands import JobCancel, JobCreate, JobRead, OfferAccept, QueueDelete, QueueRead
 from engine.errors import OutOfMemory, Refused, Unavailable
@@ -405,6 +406,33 @@ def test_client_that_goes_away_is_not_answered(client: Any, store: Any) -> None:
         "headers": [],
     }
     asyncio.run(client.app(scope, gone, send))
+    assert store.commands == []
+
+
+def test_body_that_never_ends(client: Any, store: Any, signed: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(surface, "BODY_SECONDS", 0.01)
+    sent: list[Any] = []
+    parts = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> Any:
+        return parts.pop() if parts else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    target = "/routing/jobs/x?api-version=2023-11-01"
+    scope = {
+        "type": "http",
+        "method": "PATCH",
+        "path": "/routing/jobs/x",
+        "raw_path": b"/routing/jobs/x",
+        "query_string": b"api-version=2023-11-01",
+        "headers": [(name.encode(), value.encode()) for name, value in signed("PATCH", target).items()],
+    }
+    asyncio.run(client.app(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert b'"RequestTimeout"' in sent[1]["body"]
     assert store.commands == []
 
 
