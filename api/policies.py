@@ -14,7 +14,7 @@ from api.merge_patch import merge
 from api.paging import PageRequest
 from api.wire import policies as wire
 from api.wire import secrets
-from api.wire.folding import folder
+from api.wire.kinds import patch_folder
 from api.wire.reading import read
 from engine.commands import Command, PolicyDelete, PolicyList, PolicyRead, PolicyUpsert
 from engine.model import PolicyRecord
@@ -26,7 +26,7 @@ class _Policies(Entity[PolicyRecord]):
     def __init__(self, kind: str, body: type[wire.PolicyBody]):
         self.kind = kind
         self.body = body
-        self.fold = folder(body)
+        self.fold = patch_folder(body)
 
     def read(self, entity_id: str) -> Command:
         return PolicyRead(self.kind, entity_id, secrets=True)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from api.errors import BadRequest
-from api.wire.folding import folder
+from api.wire.kinds import patch_folder
 from api.wire.reading import read
 from api.wire.values import (
     MAX_ENTRIES,
@@ -79,23 +79,7 @@ class JobBody(msgspec.Struct, rename="camel"):
     matching_mode: MatchingMode = msgspec.field(default_factory=QueueAndMatch)
 
 
-_fold = folder(JobBody)
-_MODE = msgspec.structs.fields(JobBody)[-1].encode_name
-
-
-def fold(value: Any) -> Any:
-    """A patch in the contract's spelling.
-
-    A mode without any member is what version 1.1.0b1 of the Python client sends for SuspendMode() and for
-    QueueAndMatchMode(): to take it for either would be a guess.
-    """
-    patch = _fold(value)
-    if patch.get(_MODE) == {}:
-        raise BadRequest(
-            f"The property '{_MODE}.kind' is required. "
-            "If your client leaves it out, give the mode as an object: {'kind': 'suspend'}."
-        )
-    return patch
+fold = patch_folder(JobBody)
 
 
 def body(value: Any) -> JobBody:

@@ -21,6 +21,9 @@ MAX_QUEUES = 1000
 MAX_INT = 2**31 - 1
 MAX_SECONDS = 10**9
 
+MAX_SHOWN = 40
+"""Characters of a label's key that an error repeats."""
+
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Reference = Annotated[str, Meta(max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=1024)]
@@ -60,10 +63,16 @@ encode = msgspec.json.Encoder(order="deterministic").encode
 
 def labels_text(labels: Mapping[str, model.Scalar], name: str) -> str:
     """Labels or tags as they are stored; ``name`` is the property, for the text of an error."""
-    for value in labels.values():
+    for key, value in labels.items():
         if type(value) is int and not -_LARGEST < value < _LARGEST:
-            raise BadRequest(f"The property '{name}' is not valid: a number is too large.")
+            raise BadRequest(f"The property '{entry(name, key)}' is not valid: the number is too large.")
     return model.members_text(labels)
+
+
+def entry(name: str, key: str) -> str:
+    """One label or tag of a property, as errors name it; a long key is cut."""
+    shown = key if len(key) <= MAX_SHOWN else f"{key[:MAX_SHOWN]}…"
+    return f'{name}["{shown}"]'
 
 
 def without_id(labels: dict[str, model.Scalar]) -> dict[str, model.Scalar]:

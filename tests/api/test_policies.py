@@ -52,7 +52,12 @@ def policies(store: Any) -> dict[str, dict[str, Any]]:
 
 def written(store: Any) -> PolicyUpsert:
     """The last command that wrote."""
-    return [command for command in store.commands if isinstance(command, PolicyUpsert)][-1]
+    return written_at_all(store)[-1]
+
+
+def written_at_all(store: Any) -> list[PolicyUpsert]:
+    """The commands that would have written."""
+    return [command for command in store.commands if isinstance(command, PolicyUpsert)]
 
 
 DEFAULTS = {"minConcurrentOffers": 1, "maxConcurrentOffers": 1, "bypassSelectors": False}
@@ -351,7 +356,10 @@ def test_rules_sent_again_without_ids_of_actions_are_a_change(client: Any, polic
 
 BAD_MODES = [
     (None, "The property 'mode' is required."),
-    ({}, "The property 'mode.kind' is required."),
+    (
+        {"bypassSelectors": True},
+        "The property 'mode.kind' is required: 'roundRobin', 'longestIdle' or 'bestWorker'.",
+    ),
     ("roundRobin", "'mode' is not valid"),
     ({"kind": "random"}, "'mode.kind' is not valid: invalid value 'random'"),
     ({"kind": "roundRobin", "maxConcurrentOffers": 0}, "'mode.maxConcurrentOffers' is not valid"),
@@ -366,7 +374,7 @@ BAD_MODES = [
     ),
     ({"kind": "roundRobin", "bypassSelectors": "no"}, "'mode.bypassSelectors' is not valid"),
     ({"kind": "bestWorker", "scoringRule": {"kind": "magic"}}, "'mode.scoringRule.kind' is not valid"),
-    ({"kind": "bestWorker", "scoringRule": {}}, "The property 'mode.scoringRule.kind' is required."),
+    ({"kind": "bestWorker", "scoringRule": {"value": 1}}, "'mode.scoringRule.kind' is required: 'static', "),
     (
         {"kind": "bestWorker", "scoringRule": {"kind": "expression"}},
         "The property 'mode.scoringRule.expression' is required.",
@@ -511,7 +519,7 @@ BAD_EXCEPTIONS = [
     ),
     (
         {"id": "r", "trigger": TRIGGER, "actions": [{"kind": "reclassify", "labelsToUpsert": {"a": []}}]},
-        "labelsToUpsert[...]' is not valid",
+        'labelsToUpsert["a"]\' is not valid',
     ),
     (
         {
@@ -519,7 +527,7 @@ BAD_EXCEPTIONS = [
             "trigger": TRIGGER,
             "actions": [{"kind": "reclassify", "labelsToUpsert": {"a": 10**400}}],
         },
-        "'labelsToUpsert' is not valid: a number is too large",
+        "'labelsToUpsert[\"a\"]' is not valid: the number is too large",
     ),
 ]
 
@@ -536,6 +544,77 @@ def test_rules_with_the_same_id(client: Any) -> None:
     response = client("PATCH", PATHS["exception"], {"exceptionRules": [rule, rule]})
     assert response.status == 400
     assert "two rules have the same id" in response.error["message"]
+
+
+# ---- objects that do not name their kind -----------------------------------------------------------------
+
+RULE_KINDS = "'static', 'directMap', 'expression', 'function' or 'webhook'"
+ATTACHED = {"kind": "conditional", "workerSelectors": []}
+
+
+@pytest.mark.parametrize("rule", [{}, {"value": 1}])
+@pytest.mark.parametrize(
+    ("kind", "body", "place"),
+    [
+        ("classification", {"prioritizationRule": ...}, "prioritizationRule"),
+        (
+            "classification",
+            {"workerSelectorAttachments": [ATTACHED | {"condition": ...}]},
+            "workerSelectorAttachments[0].condition",
+        ),
+        (
+            "classification",
+            {"queueSelectorAttachments": [{"kind": "ruleEngine", "rule": ...}]},
+            "queueSelectorAttachments[0].rule",
+        ),
+        (
+            "distribution",
+            {"offerExpiresAfterSeconds": 5, "mode": {"kind": "bestWorker", "scoringRule": ...}},
+            "mode.scoringRule",
+        ),
+    ],
+)
+def test_rule_without_kind(
+    client: Any, store: Any, kind: str, body: dict[str, Any], place: str, rule: dict[str, Any]
+) -> None:
+    response = client("PATCH", PATHS[kind], json.loads(json.dumps(body, default=lambda _: rule)))
+    assert response.status == 400
+    assert response.error["message"] == (
+        f"The property '{place}.kind' is required: {RULE_KINDS}. Version 1.1.0b1 of the Python client leaves "
+        'it out of DirectMapRouterRule(): give {"kind": "directMap"} instead.'
+    )
+    assert written_at_all(store) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "former", "patch", "place"),
+    [
+        (
+            "classification",
+            {"prioritizationRule": {"kind": "static", "value": 1}},
+            {"prioritizationRule": {}},
+            "prioritizationRule",
+        ),
+        (
+            "distribution",
+            {
+                "offerExpiresAfterSeconds": 5,
+                "mode": {"kind": "bestWorker", "scoringRule": {"kind": "static", "value": 1}},
+            },
+            {"mode": {"scoringRule": {"unknown": 1}}},
+            "mode.scoringRule",
+        ),
+        ("distribution", LEAST["distribution"], {"mode": {}}, "mode"),
+    ],
+)
+def test_empty_object_is_not_taken_for_what_is_stored(
+    client: Any, policies: Any, kind: str, former: dict[str, Any], patch: dict[str, Any], place: str
+) -> None:
+    assert client("PATCH", PATHS[kind], former).status == 201
+    response = client("PATCH", PATHS[kind], patch)
+    assert response.status == 400
+    assert f"'{place}.kind' is required: " in response.error["message"]
+    assert policies[kind]["doc"] == 1
 
 
 # ---- patches ------------------------------------------------------------------------------------------

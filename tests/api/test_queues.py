@@ -45,7 +45,7 @@ def test_view(client: Any, store: Any, make_record: Any) -> None:
         ({"distributionPolicyId": "d" * 257}, "'distributionPolicyId' is not valid"),
         ({"exceptionPolicyId": 5}, "'exceptionPolicyId' is not valid"),
         ({"name": 5}, "'name' is not valid: expected str, got int"),
-        ({"labels": {"a": {}}}, "'labels[...]' is not valid"),
+        ({"labels": {"a": {}}}, "'labels[\"a\"]' is not valid"),
     ],
 )
 def test_bad_queues(client: Any, store: Any, change: dict[str, Any], text: str) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
+from api.errors import BadRequest
 from api.merge_patch import merge
 from api.wire.folding import words
-from api.wire.reading import explain
+from api.wire.jobs import JobBody
+from api.wire.reading import explain, read
 from api.wire.values import http_date, milliseconds, timestamp
 from engine import model
 
@@ -185,4 +187,22 @@ def test_merge_patch(target: Any, patch: Any, merged: Any) -> None:
     ],
 )
 def test_explanations(text: str, explained: str) -> None:
-    assert explain(text) == explained
+    assert explain(text, {}, JobBody) == explained
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (
+            {"a": 1, "b c": []},
+            "'labels[\"b c\"]' is not valid: expected bool | int | float | str, got array.",
+        ),
+        ({"a": 1, "b": "x" * 1025}, "'labels[\"b\"]' is not valid: expected str of length <= 1024."),
+        ({"k" * 41: None}, f"'labels[\"{'k' * 40}…\"]' is not valid: "),
+        ({"": 1}, "'key in labels' is not valid: expected str of length >= 1."),
+    ],
+)
+def test_label_that_does_not_fit_is_named(labels: dict[str, Any], text: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        read({"channelId": "c", "labels": labels}, JobBody)
+    assert text in caught.value.message

@@ -110,7 +110,7 @@ BAD = [
     ({"availableForOffers": "true"}, "'availableForOffers' is not valid: expected bool, got str"),
     ({"availableForOffers": 1}, "'availableForOffers' is not valid"),
     ({"maxConcurrentOffers": 0}, "'maxConcurrentOffers' is not valid: expected int >= 1"),
-    ({"labels": {"a": []}}, "'labels[...]' is not valid"),
+    ({"labels": {"a": []}}, "'labels[\"a\"]' is not valid"),
     ({"tags": []}, "'tags' is not valid"),
 ]
 

@@ -121,3 +121,14 @@ def test_a_wrong_expression_is_refused_where_it_is_wrong(sdk: Sdk, new: Callable
         sdk.upsert_distribution_policy(new("dp"), policy)
     assert refused.value.status_code == 400
     assert "'mode.scoringRule.expression' is not valid: line 1, column 23: " in str(refused.value)
+
+
+def test_rule_that_one_version_sends_without_its_kind(sdk: Sdk, new: Callable[[str], str]) -> None:
+    """It is refused, with what to write instead, also where a patch would have kept the former rule."""
+    rule = m.DirectMapRouterRule({"kind": "directMap"})
+    policy = sdk.upsert_classification_policy(new("cp"), m.ClassificationPolicy(prioritization_rule=rule))
+    assert policy.prioritization_rule.kind == "directMap"
+    if not dict(m.DirectMapRouterRule()):
+        with pytest.raises(HttpResponseError, match=r'give \{"kind": "directMap"\} instead') as caught:
+            sdk.upsert_classification_policy(new("cp"), prioritization_rule=m.DirectMapRouterRule())
+        assert caught.value.status_code == 400
