@@ -27,6 +27,13 @@ class Reading(NamedTuple):
     queue: Callable[[Any], str | None]
 
 
+class Answers(NamedTuple):
+    """What a task's rules have given, as the store takes it, and whether they have all given something."""
+
+    text: str
+    complete: bool
+
+
 class Questions:
     """Asks the rules of tasks, those of one task at the same time."""
 
@@ -35,8 +42,8 @@ class Questions:
         self._caller = caller
         self._reading = reading
 
-    async def answers(self, row: Mapping[str, Any]) -> str:
-        """The answers to a leased task, as the store takes them. Raises EndpointBusy."""
+    async def answers(self, row: Mapping[str, Any]) -> Answers:
+        """The answers to a leased task. Raises EndpointBusy."""
         secrets = _secrets(row["secret"])
         payload = rule_payload(labels_object(row["labels"]))
         found: dict[str, Given] = {}
@@ -58,7 +65,7 @@ class Questions:
             busy = EndpointBusy(*several.exceptions[0].args)
         if busy:
             raise busy
-        return answers_text(found)
+        return Answers(answers_text(found), all(given.kind != "failed" for given in found.values()))
 
     def _reader(self, place: str) -> Callable[[Any], Given]:
         to_document = self._reading.worker if place.startswith("worker.") else self._reading.queue

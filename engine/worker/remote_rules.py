@@ -26,7 +26,12 @@ LEASE_MARGIN_SECONDS = 5.0
 AT_ONCE = 4_096
 """Tasks at work: many more than may call or wait for one endpoint, so that a dead one holds no others up."""
 
+ALIVE_SECONDS = 2.0
+"""Tasks wait here for their turn at a busy endpoint when the same rules were answered so lately."""
+
 _PORTION = 100
+_TURN_SECONDS = 0.2
+_MOST_KNOWN = 1_000
 _REPORTED_FAILURE = 3
 
 
@@ -44,6 +49,8 @@ class RemoteRules:
         self._woken = asyncio.Event()
         self._working: set[asyncio.Task[None]] = set()
         self._failures = 0
+        # pipelines, and when all their rules were last answered, or they were first seen
+        self._alive: dict[str, float] = {}
 
     def alarm_set(self) -> None:
         """There is a new task."""
@@ -94,12 +101,29 @@ class RemoteRules:
     async def _work(self, row: Mapping[str, Any]) -> None:
         try:
             async with asyncio.timeout(self._lease_ms / 1000):
-                answers = await self._questions.answers(row)
+                answers = await self._answers(row)
                 await self._bring(TaskAnswer(row["task"], int(row["asked"]), int(row["revision"]), answers))
         except (EndpointBusy, TimeoutError):
             pass  # left to the lease
         except Exception:
             log.exception("%s: %s: cannot be answered, trying again later", self._tenant, row["task"])
+
+    async def _answers(self, row: Mapping[str, Any]) -> str:
+        """Raises EndpointBusy when an endpoint is busy and does not seem to answer anybody."""
+        rules = row["pipeline"]
+        while True:
+            try:
+                answers = await self._questions.answers(row)
+            except EndpointBusy:
+                if _now() - self._alive.setdefault(rules, _now()) > ALIVE_SECONDS:
+                    raise
+                await asyncio.sleep(_TURN_SECONDS)
+                continue
+            if answers.complete:
+                if len(self._alive) >= _MOST_KNOWN:
+                    self._alive.clear()
+                self._alive[rules] = _now()
+            return answers.text
 
     async def _bring(self, answer: TaskAnswer) -> None:
         """An answer counts once, so it may be brought again when it is not known whether it has arrived."""
@@ -123,3 +147,7 @@ class RemoteRules:
         failures, self._failures = self._failures, 0
         if failures >= _REPORTED_FAILURE:
             log.warning("%s: taking tasks again", self._tenant)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
