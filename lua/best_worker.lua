@@ -40,7 +40,8 @@ local function earliest_of(job, wanted, lane, class, channel, before)
   return best
 end
 
-local memo = { size = 0, of = {}, most = 64 }
+-- rankings: each counts as many as it has classes
+local memo = { size = 0, of = {}, most = 16384 }
 
 -- the classes of a queue that fit, in groups of equal score, best first
 local function ranked_classes(wanted, scorer, descending)
@@ -67,7 +68,7 @@ local function ranked_classes(wanted, scorer, descending)
     end
     table.insert(groups[#groups], row.class)
   end
-  memos.put(memo, key, { version = version, groups = groups })
+  memos.put(memo, key, { version = version, groups = groups }, #rows + 1)
   return groups
 end
 
