@@ -225,7 +225,7 @@ class Maker:
         self.scorings = self.choose_scorings()
         self.channels = ["v", "chat", "mail"][: d.choice([1, 2, 3])]
         self.selecting = d.choice([0.0, 0.2, 0.7])
-        self.labelling = d.choice([0.0, 0.5, 1.0])
+        self.labelling, self.values = d.choice([0.0, 0.5, 1.0]), VALUES
         self.expiring = d.choice([0.0, 0.0, 0.5])
         self.excepting = d.choice([0.0, 0.3, 0.9])
         self.classifying = d.choice([0.0, 0.3, 0.9])
@@ -247,16 +247,19 @@ class Maker:
         self.weights = self.choose_weights()
         if d.random() < 0.3:
             shapes = self.be_plain()
-        elif d.random() < 0.35:
+        elif d.random() < 0.3:
             shapes = self.be_crowded()
+        elif d.random() < 0.6:
+            shapes = self.be_choosy()
         self.shapes = [self.shape() for _ in range(shapes)]
 
     def choose_scorings(self) -> list[str]:
         """The scoring rules of an episode; most have few, so that what is remembered of them is used."""
         d = self.dice
-        rules = [scoring_text(by_expression(source, job_labels=d.random() < 0.8)) for source in SCORES]
-        some = d.sample(rules, d.choice([1, 2, 4]))
-        return d.choice([[""], ["", *some], some, [*some, "", scoring_text(Equal())]])
+        sources = d.choice([SCORES, [source for source in SCORES if "worker.Id" in source]])
+        rules = [scoring_text(by_expression(source, job_labels=d.random() < 0.8)) for source in sources]
+        some = d.sample(rules, d.choice([1, 2, 3]))
+        return d.choice([[""], some, some, [*some, "", scoring_text(Equal())]])
 
     def be_plain(self) -> int:
         """An episode of few equal workers who finish their jobs, where proofs replace searches."""
@@ -287,6 +290,25 @@ class Maker:
         self.weights |= {"cancel": 6, "update": 9, "worker": 12, "delete": 6, "decline": d.choice([0, 3])}
         self.weights |= {"accept": d.choice([6, 14]), "policy": d.choice([0, 1]), "queue": d.choice([0, 1])}
         return d.choice([1, 1, 2, 3])
+
+    def be_choosy(self) -> int:
+        """An episode of more free workers than jobs, among whom the best is chosen."""
+        d = self.dice
+        self.queues, self.channels = self.queues[:2], ["v"]
+        self.workers, self.jobs = [f"w{i}" for i in range(9)], [f"j{i}" for i in range(12)]
+        self.modes = d.choice([["bestWorker"], ["bestWorker"], ["bestWorker", "longestIdle", "roundRobin"]])
+        self.labelling = d.choice([0.8, 1.0])
+        self.values = d.choice([VALUES, ["1", "2", "3.5", "-2"], ["1", "2", "0", "-2", "true", '"1"']])
+        self.selecting, self.asking_id = d.choice([0.0, 0.2, 0.5]), 0.15
+        self.most_offers, self.maxima, self.limits = d.choice([1, 2, 4]), d.choice([[None], [None, 2]]), [0]
+        self.capacities, self.costs = d.choice([[1], [2, 3], [5], [20]]), [1]
+        self.offer_ms, self.delays, self.vary = [60_000], [0, 1, 100], d.choice([0.0, 0.1])
+        self.excepting, self.classifying = 0.0, 0.0
+        self.batch, self.worker_offers = 100, 1_000
+        self.weights |= {"create": 40, "accept": 16, "complete": 12, "close": 12, "cancel": 20, "decline": 6}
+        self.weights |= {"worker": 4, "update": 4, "policy": d.choice([0, 6]), "queue": 0, "delete": 1}
+        self.weights |= {"wait": 0, "read": 1, "sweep": 2}
+        return d.choice([2, 4, 7])
 
     def choose_weights(self) -> dict[str, float]:
         """How often each kind of step comes; some kinds are left out of some episodes."""
@@ -332,7 +354,9 @@ class Maker:
     # ---- documents -----------------------------------------------------------------------------------
 
     def labels(self, chance: float) -> str:
-        members = [f"{k}:{self.dice.choice(VALUES)}" for k in sorted(KEYS) if self.dice.random() < chance]
+        members = [
+            f"{k}:{self.dice.choice(self.values)}" for k in sorted(KEYS) if self.dice.random() < chance
+        ]
         return "\n".join(members)
 
     def selectors(self) -> str:
