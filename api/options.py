@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from api.access_keys import BadOption
+from engine import __version__
 from engine.model import Scalar, members_text
 
-_UNITS_MS = {"": 86_400_000, "ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)")
+_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
 class Flag(NamedTuple):
@@ -27,7 +28,9 @@ class Flag(NamedTuple):
 
 
 def duration_ms(text: str) -> int:
-    """``90d``, ``12h``, ``30m``, ``45s``, ``500ms``; a number alone is days. In ms."""
+    """``90d``, ``12h``, ``30m``, ``45s``, ``500ms``, ``0``; any other number needs its unit. In ms."""
+    if text == "0":
+        return 0
     found = _DURATION.fullmatch(text)
     if not found:
         raise ValueError
@@ -51,9 +54,9 @@ def positive(text: str) -> int:
 
 
 def timeout_ms(text: str) -> int:
-    """A duration above 0; a number alone is seconds. In ms."""
-    found = _DURATION.fullmatch(text)
-    if not found or not (timeout := round(float(found[1]) * _UNITS_MS[found[2] or "s"])):
+    """A duration above 0. In ms."""
+    timeout = duration_ms(text)
+    if not timeout:
         raise ValueError
     return timeout
 
@@ -104,18 +107,32 @@ def labels(text: str) -> str:
     return members_text(msgspec.json.decode(text, type=dict[str, Scalar]))
 
 
+ALLOWED: dict[Callable[[str], Any], str] = {
+    duration_ms: "a number with its unit, as 90d, 12h, 30m, 45s or 500ms, or 0",
+    outage_ms: "at least 2s, as a number with its unit, or 0",
+    timeout_ms: "a number above 0 with its unit, as 5s or 500ms",
+    positive: "a whole number of at least 1",
+    count: "a whole number",
+    places: "addresses, networks and hosts, separated by commas, as 10.1.0.0/16,hooks.internal",
+    port_number: "a number from 0 to 65535",
+    truth: "yes or no",
+    labels: """a JSON object of strings, numbers and booleans, as '{"Region":"NA"}'""",
+}
+"""What a reader takes, for the text of an error."""
+
+
 LISTENING = (
     Flag("host", "127.0.0.1", str, "address to listen on"),
-    Flag("port", "8080", port_number, "port for http"),
-    Flag("tls-port", "8443", port_number, "port for https"),
-    Flag(
-        "tls-cert", "", str, "certificate file (PEM, with its chain); none: a development certificate is made"
-    ),
+    Flag("port", "8080", port_number, "port for http; 0: any that is free"),
+    Flag("tls-port", "8443", port_number, "port for https; 0: any that is free"),
     Flag("tls-key", "", str, "key file of the certificate (PEM)"),
     Flag("public-base-url", "", str, "address under which clients see the router, if a proxy changes it"),
     Flag("trusted-proxies", "", str, "addresses, separated by commas, whose X-Forwarded-Host is believed"),
     Flag("hosts", "", str, "hosts of routers: 'main=<host>[,<host>];other=<host>'"),
 )
+_CERTIFICATE = "certificate file (PEM, with its chain)"
+CERTIFIED = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: a development certificate is made"),)
+CERTIFIED_OR_HTTP = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: http alone, no --tls-port"),)
 DATA = (Flag("data-dir", ".jobrouter", str, "directory of data, key and certificate"),)
 STORE = (Flag("redis-url", "", str, "redis://, rediss:// or unix:// address of the store"),)
 KEYS = (Flag("access-keys", "", str, "access keys: 'main=<base64>[,<base64>];other=<base64>'"),)
@@ -125,7 +142,7 @@ WORKING = (
         "keep-finished",
         "90d",
         duration_ms,
-        "how long closed and cancelled jobs are kept (90d, 12h, 30m, 45s)",
+        "how long closed and cancelled jobs are kept (90d, 12h, 30m, 45s, 500ms)",
     ),
     Flag("keep-finished-count", "1000000", positive, "how many closed and cancelled jobs are kept"),
     Flag("keep-events", "7d", duration_ms, "how long events are kept"),
@@ -158,9 +175,12 @@ LABELS = (
 COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
-        (*LISTENING, *DATA, *STORE, *KEYS, *WORKING, *RULES),
+        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *WORKING, *RULES),
     ),
-    "api": ("the HTTP interface alone, beside a store and workers", (*LISTENING, *STORE, *KEYS)),
+    "api": (
+        "the HTTP interface alone, beside a store and workers",
+        (*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS),
+    ),
     "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING, *RULES)),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
     "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
@@ -172,9 +192,10 @@ OPERANDS = {"expression": "the expression, as in a policy: 'If(job.Escalated = t
 
 
 class Options(argparse.Namespace):
-    """The options of one command, by name with underscores."""
+    """The options of one command, by name with underscores; ``given`` names those that are no default."""
 
     command: str
+    given: frozenset[str]
     host: str
     port: int
     tls_port: int
@@ -206,6 +227,7 @@ class Options(argparse.Namespace):
 def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
     """Options of flags, else of the environment, else defaults. Raises BadOption; SystemExit for --help."""
     parser = argparse.ArgumentParser(prog="jobrouter", description="A job router on Redis.")
+    parser.add_argument("--version", action="version", version=f"jobrouter {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, (about, flags) in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=about)
@@ -218,11 +240,17 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
             text = f"{flag.help} [{variable(flag)}; {flag.default or 'none'}]"
             command.add_argument(f"--{flag.name}", metavar="…", help=text, **bare)  # type: ignore[arg-type]
     options = parser.parse_args(arguments, Options())
+    given = set()
     for flag in COMMANDS[options.command][1]:
         attribute = flag.name.replace("-", "_")
-        given = getattr(options, attribute)
-        text = environment.get(variable(flag), flag.default) if given is None else given
-        setattr(options, attribute, _read(flag, ",".join(text) if isinstance(text, list) else text))
+        parts: str | list[str] | None = getattr(options, attribute)
+        value = ",".join(parts) if isinstance(parts, list) else parts
+        if value is None:
+            value = environment.get(variable(flag))
+        if value is not None:
+            given.add(attribute)
+        setattr(options, attribute, _read(flag, flag.default if value is None else value))
+    options.given = frozenset(given)
     return options
 
 
@@ -235,4 +263,6 @@ def _read(flag: Flag, text: str) -> Any:
     try:
         return flag.read(text)
     except (ValueError, KeyError):
-        raise BadOption(f"--{flag.name} (or {variable(flag)}) cannot be '{text}': {flag.help}.") from None
+        raise BadOption(
+            f"--{flag.name} (or {variable(flag)}) cannot be '{text}': it must be {ALLOWED[flag.read]}."
+        ) from None

@@ -62,10 +62,13 @@ class Router:
         scheme, port = ("https", self.tls_port) if secure else ("http", self.port)
         return f"{scheme}://{host_of(self.settings.tenants[tenant], self._host)}:{port}/"
 
+    def key(self, tenant: str) -> str:
+        """A tenant's first key, as base64."""
+        return b64encode(self.settings.tenants[tenant].keys[0]).decode()
+
     def connection_string(self, tenant: str) -> str:
-        """What an official client takes, with the tenant's first key."""
-        key = b64encode(self.settings.tenants[tenant].keys[0]).decode()
-        return f"endpoint={self.endpoint(tenant, secure=self.tls is not None)};accesskey={key}"
+        """What an official client takes; that of Python uses https whatever the address says."""
+        return f"endpoint={self.endpoint(tenant, secure=self.tls is not None)};accesskey={self.key(tenant)}"
 
     def keep(self, task: asyncio.Task[None]) -> None:
         """A task without which the router cannot go on."""
@@ -134,13 +137,18 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
 
 @contextlib.asynccontextmanager
 async def api_alone(options: Options) -> AsyncIterator[Router]:
-    """The HTTP interface beside a store; https only with a certificate."""
+    """The HTTP interface beside a store; https only with a certificate. Raises BadOption."""
     if not options.access_keys:
         raise BadOption("The access keys are missing: give --access-keys or JOBROUTER_ACCESS_KEYS.")
     async with contextlib.AsyncExitStack() as stack:
         tenants = parse_tenants(options.access_keys, options.hosts)
         router = Router(options, settings_of(options, tenants, _required_url(options)))
         router.tls = _given_files(options)
+        if "tls_port" in options.given and router.tls is None:
+            raise BadOption(
+                "--tls-port (or JOBROUTER_TLS_PORT) needs a certificate: give --tls-cert and --tls-key. "
+                "Only 'jobrouter serve' makes a development certificate."
+            )
         sockets = _sockets(stack, options, secure=router.tls is not None)
         store = _store(stack, router.settings.redis_url)
         await stack.enter_async_context(_task(router, _prepared(store, router.settings)))

@@ -69,6 +69,18 @@ def run(options: Options) -> int:
     return run_until_told(work)
 
 
+def _access(router: Router, tenant: str) -> list[str]:
+    """How the official clients get access to a tenant."""
+    text = f"connection string: {router.connection_string(tenant)}"
+    endpoint = router.endpoint(tenant, secure=router.tls is not None).rstrip("/")
+    if endpoint.startswith("https:"):
+        return [f"  {text}"]
+    return [
+        f'  Python: JobRouterClient("{endpoint}", AzureKeyCredential("{router.key(tenant)}"))',
+        f"  .NET: {text}",
+    ]
+
+
 def announcement(router: Router) -> list[str]:
     """What an operator wants to know at start, line by line."""
     lines = []
@@ -78,7 +90,7 @@ def announcement(router: Router) -> list[str]:
             lines.append(f"{tenant}: {router.endpoint(tenant, secure=secure)}")
             if secure:
                 lines.append(f"  plain http: {router.endpoint(tenant, secure=False)}")
-            lines.append(f"  connection string: {router.connection_string(tenant)}")
+            lines += _access(router, tenant)
     if router.embedded:
         lines.append(f"look inside: redis-cli -s {shlex.quote(str(router.embedded.socket))}")
     if router.tls and router.tls.ca:

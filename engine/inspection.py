@@ -28,10 +28,15 @@ ABOUT = {
 
 
 async def problems(url: str, tenant: str) -> AsyncIterator[tuple[int, list[str]]]:
-    """For each slice the number of its entities and the problems found. Raises Unavailable, RedisError."""
+    """For each slice the number of its entities and the problems found. Raises Unavailable, RedisError.
+
+    That nothing has ever written to the tenant is a problem, too: its name may be mistyped.
+    """
     store = await Store.open(url)
     try:
         async with administration(url) as client:
+            if not await client.exists(root_of(tenant)):
+                yield 0, ["there is no such router"]
             async for ids in _slices(client, root_of(tenant)):
                 reply = await store.run(root_of(tenant), Check(ids=ids))
                 yield len(ids), list(reply["problems"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from api.access_keys import BadOption, kept_key, parse_tenants
-from api.options import parse
+from api.options import ALLOWED, COMMANDS, parse
 from api.runtime import settings_of
+from engine import __version__
 
 KEY = b64encode(b"0123456789abcdef").decode()
 OTHER = b64encode(b"fedcba9876543210").decode()
@@ -34,7 +36,7 @@ def test_flags_win_over_variables() -> None:
 
 @pytest.mark.parametrize(
     ("text", "ms"),
-    [("90d", 7_776_000_000), ("12h", 43_200_000), ("1.5m", 90_000), ("250ms", 250), ("2", 172_800_000)],
+    [("90d", 7_776_000_000), ("12h", 43_200_000), ("1.5m", 90_000), ("250ms", 250), ("0", 0)],
 )
 def test_durations(text: str, ms: int) -> None:
     assert parse(["worker", "--keep-events", text], {}).keep_events == ms
@@ -51,8 +53,32 @@ def test_durations(text: str, ms: int) -> None:
     ],
 )
 def test_values_that_cannot_be_used(flag: str, text: str) -> None:
-    with pytest.raises(BadOption, match=f"--{flag} "):
+    with pytest.raises(BadOption, match=f"--{flag} .* cannot be '{re.escape(text)}': it must be "):
         parse(["serve", f"--{flag}", text], {})
+
+
+@pytest.mark.parametrize("flag", ["keep-finished", "keep-events", "outage", "rule-timeout"])
+def test_number_without_its_unit(flag: str) -> None:
+    """It would be days to one reader and seconds to the next."""
+    with pytest.raises(BadOption, match="with its unit"):
+        parse(["serve", f"--{flag}", "30"], {})
+
+
+def test_every_reader_tells_what_it_takes() -> None:
+    readers = {flag.read for _, flags in COMMANDS.values() for flag in flags}
+    assert readers - {str} == set(ALLOWED)
+
+
+def test_what_was_given() -> None:
+    options = parse(["api", "--port", "8080"], {"JOBROUTER_TLS_PORT": "8443"})
+    assert options.given == {"port", "tls_port"}
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--version"], {})
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"jobrouter {__version__}\n"
 
 
 def test_labels() -> None:
@@ -78,7 +104,7 @@ def test_how_rules_are_called() -> None:
         options = parse([command], {})
         assert (options.allow_outgoing, options.rule_timeout, options.rule_retries) == ((), 5_000, 1)
         flags = ("--allow-outgoing", "10.1.0.0/16, hooks.internal", "--allow-outgoing", "::1")
-        options = parse([command, *flags, "--rule-timeout", "2.5", "--rule-retries", "0"], {})
+        options = parse([command, *flags, "--rule-timeout", "2.5s", "--rule-retries", "0"], {})
         assert options.allow_outgoing == ("10.1.0.0/16", "hooks.internal", "::1")
         assert (options.rule_timeout, options.rule_retries) == (2_500, 0)
         options = parse([command], {"JOBROUTER_ALLOW_OUTGOING": "::1", "JOBROUTER_RULE_TIMEOUT": "300ms"})

@@ -32,8 +32,9 @@ def test_api_and_worker_alone(server: support.Server, store: support.SyncStore, 
         api.wait_for("^ready")
         worker.wait_for("^working")
         eventually(api.ready)
-        url = f"http://localhost:{api.port}"
-        with JobRouterAdministrationClient(url, AzureKeyCredential(KEY)) as client:
+        told = api.wait_for(r'Python: JobRouterClient\("(.*)", AzureKeyCredential\("(.*)"\)\)$')
+        assert told[1] == f"http://localhost:{api.port}"
+        with JobRouterAdministrationClient(told[1], AzureKeyCredential(told[2])) as client:
             assert list(client.list_queues()) is not None
         alarm = f"{root_of(tenant)}:alarm"
         # an alarm without anything due is set anew or left by the sweep: the worker has heard it
@@ -52,6 +53,10 @@ def test_api_and_worker_alone(server: support.Server, store: support.SyncStore, 
         (("worker", "--redis-url", "http://x"), "cannot be used"),
         (("check", "--data-dir", "/nowhere"), "No embedded server runs"),
         (("serve", "--tls-cert", "x"), "belong together"),
+        (
+            ("api", "--redis-url", "unix:///nowhere", "--access-keys", f"main={KEY}", "--tls-port", "0"),
+            "--tls-port (or JOBROUTER_TLS_PORT) needs a certificate: give --tls-cert and --tls-key.",
+        ),
     ],
 )
 def test_what_is_missing_is_told(command: tuple[str, ...], text: str, tmp_path: Path) -> None:
@@ -90,6 +95,12 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
             assert check.process.wait(10) == 0
             assert "0 problems" in check.rest()
         assert it.end(signal.SIGINT) == 0
+
+
+def test_check_of_a_router_that_is_not_there(server: support.Server, tenant: str) -> None:
+    with jobrouter("check", "--redis-url", server.url, "--tenants", f"{tenant}-mistyped") as check:
+        assert check.process.wait(10) == 1
+        assert f"{tenant}-mistyped: there is no such router" in check.rest()
 
 
 def test_check_of_what_was_left_behind(server: support.Server, store: support.SyncStore, tenant: str) -> None:
