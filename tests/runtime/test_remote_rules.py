@@ -1,4 +1,4 @@
-"""The worker's part in rules that others answer: woken at once, by its sweep at the latest; bursts in turn."""
+"""The worker's part in rules that others answer: woken at once, by its sweep at the latest; bursts."""
 
 from __future__ import annotations
 

@@ -229,7 +229,9 @@ class Maker:
         self.expiring = d.choice([0.0, 0.0, 0.5])
         self.excepting = d.choice([0.0, 0.3, 0.9])
         self.classifying = d.choice([0.0, 0.3, 0.9])
-        self.remote = d.choice([0.0, 0.05, 0.4])
+        self.remote = d.choice([0.0, 0.3, 0.8])
+        if self.remote and d.random() < 0.5:
+            self.classifying = 0.9
         self.asking_id = d.choice([0.15, 0.6])
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
@@ -548,7 +550,8 @@ class Maker:
         if kind == 3:
             blank = compile_expression("Blank()").text
             rule = pipelines.Rule("labels") if d.random() < 0.6 else pipelines.Rule("expression", blank)
-            return pipelines.Answer(rule if d.random() < 0.9 else self.found_rule(EXPRESSIONS, VALUES))
+            known = d.random() < 0.9 and d.random() >= self.remote
+            return pipelines.Answer(rule if known else self.found_rule(EXPRESSIONS, VALUES))
         return pipelines.Draw(
             [pipelines.Share(d.choice([0.3, 0.7, 1, 2.5]), some()) for _ in range(d.choice([1, 2, 3]))]
         )
