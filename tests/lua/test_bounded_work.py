@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from bench.entities import job, policy, queue, region_and_skill, worker
-from bench.site import Site, site
+from bench.site import Site
 from engine import commands as c
-from engine.library import library
-from tests.lua import coverage
 
 THOUSAND = 1_000
 CALLS = 1_000
 """redis.calls that an operation may make for 20 offers made and 20 taken back, in 100 label classes."""
 
 
-@pytest.fixture(name="own", scope="module")
-def _own(server_program: Path) -> Iterator[Site]:
-    with site(server_program) as it:
-        yield it
-
-
 @pytest.fixture(name="here")
-def _here(own: Site) -> Iterator[Site]:
-    """An empty router; every job of queue ``crowd`` is offered to a thousand workers at once."""
-    own.client.call("FLUSHALL")
-    own.client.call("FUNCTION", "LOAD", "REPLACE", library().source)
-    here = Site(own.client)
-    here.now = 1_000_000_000
-    here.build(
+def _here(empty: Site) -> Site:
+    """Every job of queue ``crowd`` is offered to a thousand workers at once."""
+    empty.build(
         [policy(), queue(), policy("crowd", offers=THOUSAND), queue("crowd", "crowd"), queue("next", "crowd")]
     )
-    yield here
-    coverage.collect(own.client.call)
+    return empty
 
 
 @pytest.fixture(name="crowd")

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
 from bench.entities import CHANNEL, QUEUE, equal, job, policy, queue, worker
-from bench.site import Site, site
+from bench.site import Site
 from engine.commands import Check, JobCancel, JobCreate, OfferDecline, WorkerUpsert
 from engine.model import Channel, Selector, json_text
-from tests.lua import coverage
 
 WORKERS = 700
 MODES = ("longestIdle", "roundRobin", "bestWorker")
 
 
-@pytest.fixture(name="own", scope="module")
-def _own(server_program: Path) -> Iterator[Site]:
-    """A server of our own: counting takes a server that nobody else uses."""
-    with site(server_program) as it:
-        yield it
-        coverage.collect(it.client.call)
-
-
 @pytest.fixture(name="here", params=MODES)
-def _here(own: Site, request: pytest.FixtureRequest) -> Site:
+def _here(empty: Site, request: pytest.FixtureRequest) -> Site:
     """As many label classes as free workers; every second worker has a maximum on the channel."""
-    own.client.call("FLUSHALL")
-    here = Site(own.client)
-    here.build([policy(request.param, request.param), queue(distribution=request.param)])
-    here.build(map(_worker, range(WORKERS)))
-    return here
+    empty.build([policy(request.param, request.param), queue(distribution=request.param)])
+    empty.build(map(_worker, range(WORKERS)))
+    return empty
 
 
 def _worker(number: int) -> WorkerUpsert:

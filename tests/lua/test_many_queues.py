@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from bench.entities import Labels, classification_policy, classified, policy, queue
-from bench.site import Site, site
+from bench.site import Site
 from engine.commands import Check, JobRead
 from tests.budget import CALLS
-from tests.lua import coverage
 
 QUEUES = 1_500
 
 
-@pytest.fixture(name="own", scope="module")
-def _own(server_program: Path) -> Iterator[Site]:
-    """A server of our own: counting takes a server that nobody else uses."""
-    with site(server_program) as it:
-        yield it
-        coverage.collect(it.client.call)
-
-
 @pytest.fixture(name="here", params=[20, QUEUES], ids=["few-label-sets", "own-label-sets"])
-def _here(own: Site, request: pytest.FixtureRequest) -> Site:
+def _here(empty: Site, request: pytest.FixtureRequest) -> Site:
     """Queues of teams."""
-    own.client.call("FLUSHALL")
-    here = Site(own.client)
-    here.build([policy(), classification_policy()])
-    here.build(queue(f"queue-{number}", labels=_labels(number, request.param)) for number in range(QUEUES))
-    return here
+    empty.build([policy(), classification_policy()])
+    empty.build(queue(f"queue-{number}", labels=_labels(number, request.param)) for number in range(QUEUES))
+    return empty
 
 
 def _labels(number: int, label_sets: int) -> Labels:
