@@ -190,17 +190,6 @@ def test_offer_decline_forgets_jobs_that_are_over(router: Router) -> None:
     assert router.offers("w1") == []
 
 
-def test_offer_decline_without_a_retry_time_outlives_an_earlier_one(router: Router) -> None:
-    router.worker("w1")
-    router.job("j1")
-    router.decline("w1", "j1", retry_at=30_000)
-    router.worker("w1", available=False)
-    router.worker("w1", available=True)
-    router.decline("w1", "j1")
-    router.at(30_000)
-    assert router.offers("w1") == []
-
-
 def test_offer_decline_retry_of_a_job_that_is_away_then(router: Router) -> None:
     router.worker("w1")
     router.job("j1")
