@@ -64,47 +64,6 @@ local NUMERIC = {
 
 local loaded = {}
 
--- a record with room for all that an operation usually keeps in it: a table that grows field by field is made anew again and
--- again, which costs more than the reading
-local function blank(id, stored)
-  return {
-    id = id,
-    key = keys.job(id),
-    stored = stored,
-    row = {},
-    status = nil,
-    queue = nil,
-    channel = nil,
-    created = nil,
-    created_at = nil,
-    modified_at = nil,
-    enqueued_at = nil,
-    doc = nil,
-    rev = nil,
-    event = nil,
-    told = nil,
-    labels = nil,
-    tags = nil,
-    offers = nil,
-    offered = nil,
-    assignment = nil,
-    worker = nil,
-    assigned_at = nil,
-    completed_at = nil,
-    closed_at = nil,
-    disposition = nil,
-    accepted_offer = nil,
-    accept_request = nil,
-    complete_request = nil,
-    close_request = nil,
-    base = nil,
-    active = nil,
-    in_queue = nil,
-    in_place = nil,
-    in_class = nil,
-  }
-end
-
 --- Starts a call.
 function jobs.begin()
   if next(loaded) then
@@ -116,7 +75,7 @@ end
 function jobs.load(id)
   local job = loaded[id]
   if job == nil then
-    job = records.fill(blank(id, true), NUMERIC)
+    job = records.load(keys.job(id), id, NUMERIC) or false
     if job then
       demand.remember_place(job)
     end
@@ -140,23 +99,13 @@ end
 ---@param queue_id string|nil nil until it is classified
 ---@param channel_id string
 function jobs.new(id, number, queue_id, channel_id)
-  local job, now = blank(id, false), clock.now
-  job.queue, job.channel, job.created, job.created_at, job.modified_at = queue_id, channel_id, number, now, now
-  job.doc = 1
-  job.row = {
-    "channel",
-    channel_id,
-    "created",
-    number,
-    "created_at",
-    now,
-    "modified_at",
-    now,
-    "doc",
-    1,
-    queue_id and "queue",
-    queue_id,
-  }
+  local job = records.new(keys.job(id), id)
+  jobs.set(job, "channel", channel_id)
+  jobs.set(job, "queue", queue_id)
+  jobs.set(job, "created", number)
+  jobs.set(job, "created_at", clock.now)
+  jobs.set(job, "modified_at", clock.now)
+  jobs.set(job, "doc", 1)
   loaded[id] = job
   return job
 end

@@ -36,25 +36,6 @@ local function topic_member()
   return topic
 end
 
-local frame_time, after_types = nil, {}
-
--- what stands behind an event's data
-local function after_data(kind)
-  if frame_time ~= clock.now then
-    frame_time, after_types = clock.now, {}
-  end
-  local text = after_types[kind]
-  if not text then
-    text = '},"eventType":"Microsoft.Communication.'
-      .. kind
-      .. '","dataVersion":"1.0","metadataVersion":"1","eventTime":"'
-      .. clock.iso(clock.now)
-      .. '"}'
-    after_types[kind] = text
-  end
-  return text
-end
-
 -- the places of a call's first events: .1, .2, …
 local places = {}
 
@@ -72,6 +53,7 @@ function outbox.flush(name, request_id)
     row[9], row[10] = "request", request_id
   end
   local at, after_id = #row, topic_member()
+  local after_type = '","dataVersion":"1.0","metadataVersion":"1","eventTime":"' .. clock.iso(clock.now) .. '"}'
   for k = 1, n do
     local event = list[k]
     local job, worker = event.job, event.worker
@@ -82,7 +64,9 @@ function outbox.flush(name, request_id)
       .. event.subject
       .. ',"data":{'
       .. event.data
-      .. after_data(event.kind)
+      .. '},"eventType":"Microsoft.Communication.'
+      .. event.kind
+      .. after_type
     at = at + 2
     -- the place of the previous event of the job and of the worker, so that history walks back without an index
     links = links .. (k == 1 and "" or " ") .. (job and job.event or "-") .. "," .. (worker and worker.event or "-")

@@ -1,27 +1,20 @@
 -- Records kept as hashes: loaded once per call, written once at its end, only the fields that have changed.
 
---- Fills a record from its hash; false when there is none.
----@param record table with id and key
----@param numeric table names of the fields that are numbers
-function records.fill(record, numeric)
-  local flat = redis.call("HGETALL", record.key)
-  local n = #flat
-  for i = 1, n, 2 do
-    local field, value = flat[i], flat[i + 1]
-    if numeric[field] then
-      value = tonumber(value)
-    end
-    record[field] = value
-  end
-  return n > 0 and record
-end
-
 --- Loads a hash as a record, or nil.
 ---@param key string
 ---@param id string
 ---@param numeric table names of the fields that are numbers
 function records.load(key, id, numeric)
-  return records.fill({ id = id, key = key, stored = true, row = {} }, numeric) or nil
+  local flat = redis.call("HGETALL", key)
+  if #flat == 0 then
+    return nil
+  end
+  local record = { id = id, key = key, stored = true, row = {} }
+  for i = 1, #flat, 2 do
+    local field, value = flat[i], flat[i + 1]
+    record[field] = numeric[field] and tonumber(value) or value
+  end
+  return record
 end
 
 --- A record that is not stored yet.
