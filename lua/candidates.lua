@@ -4,9 +4,6 @@
 -- in queue order is the rule. The demand classes of all the workers' buckets are merged; each stands at its lower bound until
 -- the walk reaches it.
 
--- arguments of one redis.call; Lua's stack holds 8,000
-local CHUNK = 4000
-
 local function listed_buckets(groups)
   local names, seen = {}, {}
   for hash, members in pairs(groups) do
@@ -21,8 +18,7 @@ local function listed_buckets(groups)
     end
   end
   local listed = {}
-  for from = 1, #names, CHUNK do
-    local to = math.min(from + CHUNK - 1, #names)
+  for from, to in portions.of(names) do
     for i, bound in ipairs(redis.call("ZMSCORE", keys.demand(), unpack(names, from, to))) do
       if bound then
         listed[#listed + 1] = { name = names[from + i - 1], bound = tonumber(bound), from = 0, count = 4 }

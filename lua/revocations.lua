@@ -4,9 +4,6 @@
 -- comes, when the agenda takes it back, portion by portion. The hash `void` says which offers are void, the list
 -- `revocation:<op>` in which order they are taken back.
 
--- arguments of one redis.call; Lua's stack holds 8,000
-local CHUNK = 2000
-
 --- Starts what may take back one portion: all that is due at the beginning of a call, then the operation itself.
 function revocations.begin()
   revocations.spent = 0
@@ -62,8 +59,8 @@ end
 -- what is left to be taken back: void from now on
 local function put_off(list, first, lost)
   local number = op.number()
-  for from = first, #list, CHUNK / 2 do
-    local part = { unpack(list, from, math.min(from + CHUNK / 2 - 1, #list)) }
+  for from, to in portions.of(list, first) do
+    local part = { unpack(list, from, to) }
     local had, marks, entries = marks_of(part), {}, {}
     for i, one in ipairs(part) do
       local is_lost = lost or (had[i] and string.find(had[i], "lost", 1, true))
