@@ -107,9 +107,8 @@ def test_a_declined_job_goes_to_the_next_that_fits(here: Site) -> None:
     assert asked == (wanted[::-1] if _mode(here) == "bestWorker" else wanted)
 
 
+@pytest.mark.parametrize("here", ["roundRobin"], indirect=True)
 def test_round_robin_goes_on_around_the_circle(here: Site) -> None:
-    if _mode(here) != "roundRobin":
-        pytest.skip("other modes have no circle")
     assert _offered(here, *equal({"name": "person-697"})) == ["worker-697"]
     found = [worker for _ in range(4) for worker in _offered(here, _grade(">=", 690))]
     assert found == ["worker-698", "worker-699", "worker-695", "worker-696"]
