@@ -1,0 +1,1 @@
+"""Events reach everybody: filters, the live feed, streams."""
