@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api import errors, events, jobs, offers, queues, workers
+from api import errors, events, jobs, offers, overview, queues, workers
 from api.call import Handler, Runner
 from api.policies import classification, distribution, exception
 from api.surface import Surface
@@ -58,6 +58,8 @@ ROUTES: dict[str, Handler] = {
     "GET /routing/exceptionPolicies/{}": exception.get,
     "DELETE /routing/exceptionPolicies/{}": exception.delete,
     "GET /ext/v1/events": events.page,
+    "GET /ext/v1/queues": overview.queues,
+    "GET /ext/v1/workers": overview.workers,
 }
 
 

@@ -170,6 +170,16 @@ class QueueStatistics(Command, frozen=True):
     id: str
 
 
+class QueueOverview(Command, frozen=True):
+    """limit: at most 100."""
+
+    function = "jr_queue_overview"
+    write = False
+
+    limit: int = 100
+    cursor: int = 0
+
+
 # ---- workers -----------------------------------------------------------------------------------------------
 
 
@@ -227,6 +237,17 @@ class WorkerList(Command, frozen=True):
     channel: str = ""
     queue: str = ""
     has_capacity: bool = False
+
+
+class WorkerOverview(Command, frozen=True):
+    """limit: at most 100. queue "" = all."""
+
+    function = "jr_worker_overview"
+    write = False
+
+    limit: int = 100
+    cursor: int = 0
+    queue: str = ""
 
 
 # ---- offers and assignments --------------------------------------------------------------------------------

@@ -181,6 +181,11 @@ function queues.rank(score)
   return math.floor(score / RANK)
 end
 
+--- The priority of a rank: an expedited one stands 201 before that of the same priority, so from -100 down.
+function queues.priority_of(rank)
+  return rank <= -100 and 1 - (rank + 201) or 1 - rank
+end
+
 --- The first score of a rank.
 function queues.rank_start(rank)
   return rank * RANK

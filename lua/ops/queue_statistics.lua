@@ -4,11 +4,6 @@
 --- Refuses: NOT_FOUND
 --- Events: none
 
--- an expedited rank stands 201 before that of the same priority, so from -100 down
-local function priority_of(rank)
-  return rank <= -100 and 1 - (rank + 201) or 1 - rank
-end
-
 op.read("jr_queue_statistics", { id = op.TEXT }, function(given)
   local queue = queues.whole(given.id)
   if not queue then
@@ -30,7 +25,7 @@ op.read("jr_queue_statistics", { id = op.TEXT }, function(given)
   }
   local shown = {}
   for _, rank in ipairs(ranks) do
-    local priority = priority_of(rank)
+    local priority = queues.priority_of(rank)
     if not shown[priority] then
       shown[priority] = true
       local ahead = redis.call("ZCOUNT", key, "-inf", "(" .. string.format("%.0f", queues.rank_start(2 - priority)))

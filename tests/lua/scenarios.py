@@ -330,6 +330,13 @@ def worker_list(here: Site) -> c.Command:
 
 
 @scenario
+def worker_overview(here: Site) -> c.Command:
+    """A page of one: a worker with an offer."""
+    offered(here)
+    return c.WorkerOverview(limit=1)
+
+
+@scenario
 def worker_delete(here: Site) -> c.Command:
     """A registered worker without offers."""
     staffed(here)
@@ -370,6 +377,15 @@ def queue_statistics(here: Site) -> c.Command:
     """One job waits."""
     waiting(here)
     return c.QueueStatistics("empty")
+
+
+@scenario
+def queue_overview(here: Site) -> c.Command:
+    """A page of one: a queue in which one job waits that nobody fits."""
+    name = fresh(here, "queue")
+    here.run(queue(name))
+    here.run(new_job(here, name))
+    return c.QueueOverview(limit=1)
 
 
 @scenario

@@ -730,6 +730,8 @@ class Maker:
                     c.JobPosition(job),
                     c.JobPosition(job),
                     c.QueueList(limit, cursor),
+                    c.QueueOverview(limit, cursor),
+                    c.WorkerOverview(limit, cursor, d.choice(["", *self.queues])),
                     c.PolicyList(d.choice(["distribution", "exception", "classification"]), limit, cursor),
                     c.JobList(
                         limit,

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import classification, exceptions, jobs, offers, policies, schedules, workers
+from tests.twin import classification, exceptions, jobs, offers, overview, policies, schedules, workers
 from tests.twin.matching import fill_due, settle
 from tests.twin.model import Reply, Router
 
@@ -38,8 +38,10 @@ READS: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.QueueRead: policies.queue_read,
     c.QueueList: policies.queue_list,
     c.QueueStatistics: policies.statistics,
+    c.QueueOverview: overview.queues,
     c.WorkerRead: workers.read,
     c.WorkerList: workers.list_page,
+    c.WorkerOverview: overview.workers,
     c.JobRead: jobs.read,
     c.JobList: jobs.list_page,
     c.JobPosition: jobs.position,
