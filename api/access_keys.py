@@ -1,4 +1,4 @@
-"""Access keys and hosts of the routers, as operators write them; and the key made on first start."""
+"""Keys and hosts of the routers, as operators write them; and the keys made on first start."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from engine.settings import Tenant
 
 LEAST_BYTES = 16
 MADE_BYTES = 64
+VIEW_BYTES = 24
+"""A viewing key is typed or pasted by people."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -21,22 +23,32 @@ class BadOption(Exception):
     """An option has a value that cannot be used; the text says which and why."""
 
 
-def parse_tenants(keys: str, hosts: str = "") -> dict[str, Tenant]:
-    """Tenants of ``main=<base64>[,<base64>];other=…`` and of ``main=<host>[,<host>];…``. Raises BadOption."""
-    of_hosts = _parts(hosts, "hosts")
+def parse_tenants(keys: str, hosts: str = "", view_keys: str = "") -> dict[str, Tenant]:
+    """Tenants of ``main=<base64>[,<base64>];other=…``, of ``main=<host>[,<host>];…`` and of viewing keys.
+
+    Raises BadOption.
+    """
+    of_hosts, of_viewers = _parts(hosts, "hosts"), _parts(view_keys, "viewing keys")
     tenants = {
-        name: Tenant(name, tuple(_key(name, text) for text in texts), tuple(of_hosts.pop(name, ())))
+        name: Tenant(
+            name,
+            tuple(_key(name, text) for text in texts),
+            tuple(of_hosts.pop(name, ())),
+            tuple(_view_key(name, text) for text in of_viewers.pop(name, ())),
+        )
         for name, texts in _parts(keys, "access keys").items()
     }
     for name in of_hosts:
         raise BadOption(f"The router '{name}' has hosts but no access key.")
+    for name in of_viewers:
+        raise BadOption(f"The router '{name}' has a viewing key but no access key.")
     return tenants
 
 
-def kept_key(path: Path) -> str:
-    """The access key in a file, as base64; made and written there (for its owner only) when there is none."""
+def kept_key(path: Path, size: int = MADE_BYTES) -> str:
+    """The key in a file, as base64; made of so many bytes, for its owner only, when there is none."""
     if not path.exists():
-        write_private(path, b64encode(secrets.token_bytes(MADE_BYTES)) + b"\n")
+        write_private(path, b64encode(secrets.token_bytes(size)) + b"\n")
     return path.read_text().strip()
 
 
@@ -65,3 +77,11 @@ def _key(name: str, text: str) -> bytes:
     if len(key) < LEAST_BYTES:
         raise BadOption(f"An access key of the router '{name}' has less than {LEAST_BYTES} bytes.")
     return key
+
+
+def _view_key(name: str, text: str) -> str:
+    if len(text) < LEAST_BYTES or not text.isascii() or not text.isprintable():
+        raise BadOption(
+            f"A viewing key of the router '{name}' has less than {LEAST_BYTES} characters, or others than ASCII."
+        )
+    return text

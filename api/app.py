@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api import errors, events, jobs, offers, overview, queues, workers
+from api import dashboard, errors, events, jobs, offers, overview, queues, workers
+from api.auth import Authenticator
 from api.call import Handler, Runner
 from api.policies import classification, distribution, exception
 from api.surface import Surface
@@ -86,8 +87,13 @@ def create_app(
             media_type="application/json",
         )
 
+    authenticator = Authenticator(settings, clock)
     pages = Starlette(
-        routes=[Route("/health/live", live), Route("/health/ready", ready)],
+        routes=[
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            *dashboard.routes(authenticator),
+        ],
         exception_handlers={HTTPException: http_error},
     )
-    return Surface(pages, ROUTES, store, settings, clock)
+    return Surface(pages, ROUTES, store, settings, authenticator, clock)

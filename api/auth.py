@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 from api.errors import Denied
+from api.viewing import Viewing
 from api.wire.values import http_epoch
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Authenticator:
         self._public_host = urlsplit(settings.public_base_url).netloc.encode()
         self._proxies = frozenset(settings.trusted_proxies)
         self._clock = clock
+        self.viewing = Viewing(clock)
 
     def tenant(self, host: bytes) -> Tenant:
         """The router of a host: a configured one, one named as the host's first label, or the main one."""
@@ -58,7 +60,9 @@ class Authenticator:
     def check(
         self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes, tenant: Tenant, peer: str
     ) -> None:
-        """Refuses a request that is not signed with a key of this router."""
+        """Refuses a request that is not signed with a key of this router, nor reads with a viewing key."""
+        if method == "GET" and self.viewing.admits(tenant, headers):
+            return
         names, signature = _parse(headers.get(b"authorization"))
         date = headers.get(names[0])
         if date is None:
@@ -107,7 +111,8 @@ def _parse(authorization: bytes | None) -> tuple[tuple[bytes, Sequence[bytes]], 
         return (b"x-ms-date", _USUAL_NAMES), _decoded(authorization[len(_USUAL) :])
     if authorization[:7].lower() == b"bearer ":
         raise Denied(
-            f"{_DENIED} This router takes access keys, not tokens: give the client its connection string, "
+            f"{_DENIED} This router takes access keys; the only token it takes is a viewing key, to read: "
+            "give the client its connection string, "
             "or AzureKeyCredential with the access key (the server's setting JOBROUTER_ACCESS_KEYS)."
         )
     found = _SCHEME.fullmatch(authorization)

@@ -136,6 +136,14 @@ CERTIFIED_OR_HTTP = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: http alon
 DATA = (Flag("data-dir", ".jobrouter", str, "directory of data, key and certificate"),)
 STORE = (Flag("redis-url", "", str, "redis://, rediss:// or unix:// address of the store"),)
 KEYS = (Flag("access-keys", "", str, "access keys: 'main=<base64>[,<base64>];other=<base64>'"),)
+VIEWING = (
+    Flag(
+        "view-keys",
+        "",
+        str,
+        "keys that may only read, for dashboard, metrics and streams: 'main=<key>[,<key>];other=<key>'",
+    ),
+)
 TENANTS = (Flag("tenants", "", str, "routers, separated by commas; none: those of the access keys, or main"),)
 WORKING = (
     Flag(
@@ -175,11 +183,11 @@ LABELS = (
 COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
-        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *WORKING, *RULES),
+        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES),
     ),
     "api": (
         "the HTTP interface alone, beside a store and workers",
-        (*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS),
+        (*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING),
     ),
     "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING, *RULES)),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
@@ -207,6 +215,7 @@ class Options(argparse.Namespace):
     data_dir: str
     redis_url: str
     access_keys: str
+    view_keys: str
     tenants: str
     keep_finished: int
     keep_finished_count: int

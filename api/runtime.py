@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from api import tls
-from api.access_keys import BadOption, kept_key, parse_tenants
+from api.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants
 from api.app import create_app
 from api.listeners import listen, serving
 from api.options import Options
@@ -115,7 +115,10 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
     async with contextlib.AsyncExitStack() as stack:
         directory = stack.enter_context(DataDirectory(Path(options.data_dir)))
         keys = options.access_keys or f"main={kept_key(directory.path / 'access-key')}"
-        tenants = parse_tenants(keys, options.hosts)
+        view_keys = options.view_keys
+        if not view_keys and not options.access_keys:
+            view_keys = f"main={kept_key(directory.path / 'view-key', VIEW_BYTES)}"
+        tenants = parse_tenants(keys, options.hosts, view_keys)
         embedded = None if options.redis_url else Embedded(directory, find_program())
         settings = settings_of(options, tenants, embedded.url if embedded else options.redis_url)
         router = Router(options, settings)
@@ -141,7 +144,7 @@ async def api_alone(options: Options) -> AsyncIterator[Router]:
     if not options.access_keys:
         raise BadOption("The access keys are missing: give --access-keys or JOBROUTER_ACCESS_KEYS.")
     async with contextlib.AsyncExitStack() as stack:
-        tenants = parse_tenants(options.access_keys, options.hosts)
+        tenants = parse_tenants(options.access_keys, options.hosts, options.view_keys)
         router = Router(options, settings_of(options, tenants, _required_url(options)))
         router.tls = _given_files(options)
         if "tls_port" in options.given and router.tls is None:

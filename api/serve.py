@@ -81,6 +81,13 @@ def _access(router: Router, tenant: str) -> list[str]:
     ]
 
 
+def _viewing(router: Router, tenant: str) -> list[str]:
+    """Where to watch a tenant, and the key for it."""
+    keys = router.settings.tenants[tenant].view_keys
+    page = f"{router.endpoint(tenant, secure=False)}dashboard"
+    return [f"  dashboard: {page}   viewing key: {keys[0]}"] if keys else []
+
+
 def announcement(router: Router) -> list[str]:
     """What an operator wants to know at start, line by line."""
     lines = []
@@ -91,6 +98,7 @@ def announcement(router: Router) -> list[str]:
             if secure:
                 lines.append(f"  plain http: {router.endpoint(tenant, secure=False)}")
             lines += _access(router, tenant)
+            lines += _viewing(router, tenant)
     if router.embedded:
         lines.append(f"look inside: redis-cli -s {shlex.quote(str(router.embedded.socket))}")
     if router.tls and router.tls.ca:

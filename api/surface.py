@@ -49,12 +49,13 @@ class Surface:
         routes: Mapping[str, Handler],
         store: Runner,
         settings: Settings,
+        authenticator: Authenticator,
         clock: Callable[[], float],
     ):
         self._pages = pages
         self._dispatch = Dispatcher(routes)
         self._store = store
-        self._authenticator = Authenticator(settings, clock)
+        self._authenticator = authenticator
         self._clock = clock
         self._max_body = settings.max_body
         self._link_base = settings.public_base_url.rstrip("/")

@@ -8,11 +8,13 @@ DAY_MS = 86_400_000
 
 
 class Tenant(msgspec.Struct, frozen=True):
-    """One router: its name, its decoded access keys, and the hosts it answers to besides ``<name>.…``."""
+    """One router: its name, its decoded access keys, the hosts it answers to besides ``<name>.…``, and the
+    keys of those who may only read."""
 
     name: str
     keys: tuple[bytes, ...] = ()
     hosts: tuple[str, ...] = ()
+    view_keys: tuple[str, ...] = ()
 
 
 class Settings(msgspec.Struct, frozen=True):

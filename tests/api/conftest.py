@@ -21,6 +21,7 @@ from tests.signed import sign as signed_headers
 
 KEY = support.KEY
 SECOND_KEY = b"second-key"
+VIEW_KEY = "a-viewing-key-of-this-router"
 NOW = 1_700_000_000.0
 GA = "2023-11-01"
 
@@ -128,6 +129,8 @@ class Client:
         sent: list[Any] = []
 
         async def receive() -> Any:
+            if not incoming:
+                await asyncio.Event().wait()
             return incoming.pop(0)
 
         async def deliver(message: Any) -> None:
@@ -160,7 +163,7 @@ class Client:
 def make_settings(**changes: Any) -> Settings:
     """Settings of a router 'main', and of a second one with a host of its own."""
     tenants = {
-        "main": Tenant(name="main", keys=(KEY, SECOND_KEY), hosts=()),
+        "main": Tenant(name="main", keys=(KEY, SECOND_KEY), hosts=(), view_keys=(VIEW_KEY,)),
         "other": Tenant(name="other", keys=(b"other-key",), hosts=("router.example.com",)),
     }
     return Settings(**{"tenants": tenants, **changes})

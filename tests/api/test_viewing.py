@@ -1,0 +1,130 @@
+"""Viewing keys: they read everything, as token or as session, and change nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.viewing import COOKIE, SESSION_SECONDS, Viewing
+from engine.commands import QueueOverview
+from engine.settings import Tenant
+from tests.api.conftest import NOW
+from tests.api.conftest import VIEW_KEY as KEY
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def asked(client: Any, **headers: str) -> int:
+    """The status of an unsigned read."""
+    status: int = client.send("GET", "/ext/v1/queues", b"", {"host": "localhost", **headers}).status
+    return status
+
+
+@pytest.fixture(autouse=True)
+def _answers(store: Any) -> None:
+    store.on(QueueOverview, {"next": 0, "rows": []})
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_key_reads(client: Any, scheme: str) -> None:
+    assert asked(client, authorization=f"{scheme} {KEY}") == 200
+
+
+@pytest.mark.parametrize("token", ["", "x", KEY[:-1], f"{KEY}x", KEY.upper(), "\u00e9" * 20])
+def test_another_does_not(client: Any, token: str) -> None:
+    assert asked(client, authorization=f"Bearer {token}") == 401
+
+
+def test_nobody_reads_without(client: Any) -> None:
+    assert asked(client) == 401
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST", "DELETE"])
+def test_a_key_changes_nothing(client: Any, store: Any, method: str) -> None:
+    headers = {"host": "localhost", "authorization": f"Bearer {KEY}"}
+    target = "/routing/jobs/j1:cancel?api-version=2023-11-01"
+    assert client.send(method, target, b"{}", headers).status == 401
+    assert store.commands == []
+
+
+def signed_in(client: Any, key: str = KEY) -> Any:
+    return client.send("POST", "/dashboard/session", f"key={key}".encode(), {"host": "localhost"})
+
+
+def test_a_session_reads(client: Any) -> None:
+    answer = signed_in(client)
+    assert answer.status == 204
+    cookie = answer.headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=strict", "Path=/", f"Max-Age={SESSION_SECONDS}"} <= set(cookie.split("; "))
+    assert KEY not in cookie
+    pair = cookie.partition(";")[0]
+    assert asked(client, cookie=f"other=1; {pair}") == 200
+    # an access key that is wrong is not helped by a session
+    assert asked(client, cookie=pair, authorization="Bearer x") == 401
+
+
+@pytest.mark.parametrize("key", ["", "x", "%00", "a" * 5000])
+def test_a_wrong_key_gives_no_session(client: Any, key: str) -> None:
+    answer = signed_in(client, key)
+    assert answer.status == 401
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_session_ends() -> None:
+    clock, tenant = Clock(), Tenant("main", view_keys=(KEY,))
+    viewing = Viewing(clock)
+    headers = {b"cookie": f"{COOKIE}={viewing.session(tenant)}".encode()}
+    assert viewing.admits(tenant, headers)
+    clock.now = NOW + SESSION_SECONDS
+    assert not viewing.admits(tenant, headers)
+
+
+def test_a_session_is_of_its_router_and_key() -> None:
+    viewing = Viewing(Clock())
+    value = viewing.session(Tenant("main", view_keys=(KEY,)))
+    headers = {b"cookie": f"{COOKIE}={value}".encode()}
+    assert viewing.admits(Tenant("main", view_keys=("a-newer-key-of-it", KEY)), headers)
+    assert not viewing.admits(Tenant("other", view_keys=(KEY,)), headers)
+    assert not viewing.admits(Tenant("main", view_keys=("a-newer-key-of-it",)), headers)
+    assert not viewing.admits(Tenant("main"), headers)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "1", ".", "x.y", f"{int(NOW) + 9}.", f"{int(NOW) + 9}.00", f"{'9' * 13}.0", "²." + "0" * 64]
+)
+def test_no_session_of_ones_own(client: Any, value: str) -> None:
+    assert asked(client, cookie=f"{COOKIE}={value}".encode().decode("latin-1")) == 401
+
+
+def test_the_page_and_its_files_come_under_a_strict_policy(client: Any) -> None:
+    for path, kind in [
+        ("/dashboard", "text/html"),
+        ("/static/dashboard/main.js", "text/javascript"),
+        ("/static/dashboard/dashboard.css", "text/css"),
+        ("/static/uplot/uPlot.iife.min.js", "text/javascript"),
+    ]:
+        answer = client.send("GET", path, b"", {"host": "localhost"})
+        assert answer.status == 200
+        assert answer.headers["content-type"].startswith(kind)
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/", "/static/..%2fapp.py", "/static/../app.py", "/static/dashboard/none.js"]
+)
+def test_nothing_else_is_a_file(client: Any, path: str) -> None:
+    assert client.send("GET", path, b"", {"host": "localhost"}).status == 404
+
+
+def test_signing_out_takes_the_session_back(client: Any) -> None:
+    answer = client.send("DELETE", "/dashboard/session", b"", {"host": "localhost"})
+    assert answer.status == 204
+    assert "Max-Age=0" in answer.headers["set-cookie"]
