@@ -4,6 +4,8 @@
 
 local MANY = 1000
 local memo = { size = 0, of = {} }
+-- bytes of a tree's text for which it takes one place in the memo: closures of large trees take much memory
+local PLACE = 256
 
 -- the value of a closure; nil and the reason when the expression fails
 local function attempt(run, given)
@@ -282,7 +284,7 @@ end
 ---@return number|string|boolean|nil value nil for blank
 ---@return string|nil reason why it has no value, when it fails
 function expressions.evaluate(text, given)
-  local run = memo.of[text] or memos.put(memo, text, compile(text))
+  local run = memo.of[text] or memos.put(memo, text, compile(text), math.ceil(#text / PLACE))
   coercions.begin()
   return attempt(run, given)
 end

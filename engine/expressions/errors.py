@@ -11,3 +11,9 @@ class BadExpression(ValueError):
         self.text = text
         self.line = line
         self.column = column
+
+
+def wrong_at(source: str, position: int, text: str) -> BadExpression:
+    """An error at a position of the source, from 0."""
+    line = source.count("\n", 0, position) + 1
+    return BadExpression(text, line, position - source.rfind("\n", 0, position))

@@ -1,52 +1,64 @@
-"""The grammar: operators bind as in Power Fx, weakest first."""
+"""The words of the language, and how tight its operators bind."""
 
 from __future__ import annotations
 
-GRAMMAR = r"""
-start: expression
-?expression: disjunction
-?disjunction: conjunction | disjunction OR conjunction -> either
-?conjunction: membership | conjunction AND membership -> both
-?membership: comparison | membership IN comparison -> binary
-?comparison: joined | comparison COMPARE joined -> binary
-?joined: sum | joined JOIN sum -> chain
-?sum: product | sum PLUS product -> chain | sum MINUS product -> difference
-?product: prefixed | product TIMES prefixed -> chain | product DIVIDE prefixed -> binary
-?prefixed: power | MINUS prefixed -> negated | NOT prefixed -> opposite
-?power: suffixed | suffixed POWER prefixed -> binary
-?suffixed: atom | suffixed PERCENT -> percent
-?atom: NUMBER -> number
-     | TEXT -> text
-     | NAME -> name
-     | NAME DOT NAME -> label
-     | NAME DOT NAME (DOT NAME)+ -> nested
-     | NAME OPEN [arguments] CLOSE -> call
-     | OPEN expression CLOSE -> enclosed
-arguments: expression -> first_argument | arguments COMMA expression -> next_argument
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
-OR: "||" | /Or\b/
-AND: "&&" | /And\b/
-NOT.2: "!" | /Not(?![\w(])/
-IN: /(in|exactin)\b/
-COMPARE: "<=" | ">=" | "<>" | "=" | "<" | ">"
-JOIN: "&"
-PLUS: "+"
-MINUS: "-"
-TIMES: "*"
-DIVIDE: "/"
-POWER: "^"
-PERCENT: "%"
-DOT: "."
-OPEN: "("
-CLOSE: ")"
-COMMA: ","
-NUMBER: /([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?/
-TEXT: /"(?:[^"]|"")*"/
-NAME: /[^\W\d]\w*|'(?:[^']|'')+'/
+from engine.expressions.functions import BOOLEAN, NUMBER, TEXT
 
-COMMENT: /\/\/[^\r\n]*|\/\*(?s:.)*?\*\//
-SPACE: /\s+/
-%ignore COMMENT
-%ignore SPACE
-"""
-"""In lark's notation."""
+_TOKEN = re.compile(
+    r"""
+      (?P<space>  \s+ | //[^\r\n]* | /\*.*?\*/ )
+    | (?P<number> (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
+    | (?P<text>   "[^"]*(?:""[^"]*)*" )
+    | (?P<word>   [^\W\d]\w* )
+    | (?P<quoted> '[^']*(?:''[^']*)*' )
+    | (?P<sign>   \|\| | && | <= | >= | <> | [-=<>&+*/^%!.(),] )
+    | (?P<other>  . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Token(NamedTuple):
+    """A word, literal or sign, and its position in the source; at the end one of kind ``end``."""
+
+    kind: str
+    text: str
+    at: int
+
+
+def tokens(source: str) -> Iterator[Token]:
+    """The tokens of a source, as far as they are asked for; white space and comments are none."""
+    for match in _TOKEN.finditer(source):
+        kind = match.lastgroup or ""
+        if kind != "space":
+            yield Token(kind, match[0], match.start())
+    yield Token("end", "", len(source))
+
+
+class Infix(NamedTuple):
+    """An operator between two operands, from left to right."""
+
+    name: str
+    binding: int
+    type: str
+    chained: bool = False  # a row of it is one node
+
+
+INFIX = {
+    "||": Infix("Or", 1, BOOLEAN, True),
+    "Or": Infix("Or", 1, BOOLEAN, True),
+    "&&": Infix("And", 2, BOOLEAN, True),
+    "And": Infix("And", 2, BOOLEAN, True),
+    **{sign: Infix(sign, 3, BOOLEAN) for sign in ("in", "exactin")},
+    **{sign: Infix(sign, 4, BOOLEAN) for sign in ("=", "<>", "<", "<=", ">", ">=")},
+    "&": Infix("&", 5, TEXT, True),
+    "+": Infix("+", 6, NUMBER, True),
+    "-": Infix("+", 6, NUMBER, True),  # of its right operand's opposite, so that a row of + and - is one
+    "*": Infix("*", 7, NUMBER, True),
+    "/": Infix("/", 7, NUMBER),
+}
+"""As in Power Fx, weakest first. Tighter bind signs before an operand, then ``^``, then ``%`` behind one."""
