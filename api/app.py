@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api import dashboard, errors, events, jobs, offers, overview, queues, workers
+from api import dashboard, errors, events, jobs, offers, overview, queues, subscriptions, workers
 from api.auth import Authenticator
 from api.call import Handler, Runner
 from api.policies import classification, distribution, exception
@@ -59,6 +59,10 @@ ROUTES: dict[str, Handler] = {
     "GET /routing/exceptionPolicies/{}": exception.get,
     "DELETE /routing/exceptionPolicies/{}": exception.delete,
     "GET /ext/v1/events": events.page,
+    "GET /ext/v1/subscriptions": subscriptions.page,
+    "PATCH /ext/v1/subscriptions/{}": subscriptions.upsert,
+    "GET /ext/v1/subscriptions/{}": subscriptions.get,
+    "DELETE /ext/v1/subscriptions/{}": subscriptions.delete,
     "GET /ext/v1/queues": overview.queues,
     "GET /ext/v1/workers": overview.workers,
 }

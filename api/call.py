@@ -16,6 +16,9 @@ Handler = Callable[..., Awaitable[Answer]]
 REQUEST_ID = b"x-ms-client-request-id"
 MAX_REQUEST_ID = 64
 
+_PUBLIC_ROOT = "jr:{main}"
+"""The router whose address the operator gives; others have the same scheme and hosts of their own."""
+
 
 class Runner(Protocol):
     """What handlers need of the store."""
@@ -27,7 +30,18 @@ class Runner(Protocol):
 class Call:
     """One authenticated request, with the router that it is for."""
 
-    __slots__ = ("body", "clock", "headers", "link_base", "path", "query", "root", "store", "version")
+    __slots__ = (
+        "body",
+        "clock",
+        "headers",
+        "link_base",
+        "path",
+        "query",
+        "root",
+        "scheme",
+        "store",
+        "version",
+    )
 
     def __init__(
         self,
@@ -40,6 +54,7 @@ class Call:
         version: str,
         headers: dict[bytes, bytes],
         body: bytes,
+        scheme: str,
     ):
         self.store = store
         self.root = root
@@ -50,6 +65,7 @@ class Call:
         self.version = version
         self.headers = headers
         self.body = body
+        self.scheme = scheme
 
     async def run(self, command: Command) -> Any:
         """Runs a command."""
@@ -64,6 +80,14 @@ class Call:
         """The client's id of the request, the same in all repetitions; a long one is stored as its hash."""
         given = self.headers.get(REQUEST_ID, b"")
         return given.decode("latin-1") if len(given) <= MAX_REQUEST_ID else hashlib.sha256(given).hexdigest()
+
+    @property
+    def origin(self) -> str:
+        """The URL under which others reach this router, without a slash at its end."""
+        public_scheme = self.link_base.partition("://")[0]
+        if public_scheme and self.root == _PUBLIC_ROOT:
+            return self.link_base
+        return f"{public_scheme or self.scheme}://{self.headers.get(b'host', b'').decode('latin-1')}"
 
     @property
     def knows_limit(self) -> bool:

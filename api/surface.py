@@ -96,7 +96,18 @@ class Surface:
         if not version and path.startswith(_ACS):
             version = _version(query)
         root = f"jr:{{{tenant.name}}}"
-        call = Call(self._store, root, self._clock, self._link_base, path, query, version, headers, body)
+        call = Call(
+            self._store,
+            root,
+            self._clock,
+            self._link_base,
+            path,
+            query,
+            version,
+            headers,
+            body,
+            scope.get("scheme", "http"),
+        )
         return await handler(call, *ids)
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

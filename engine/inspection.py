@@ -13,7 +13,7 @@ from engine.store import Store, root_of
 SLICE = 50
 """Entities in one call: it must stay short, since the store does nothing else meanwhile."""
 
-KINDS = ("job", "worker", "queue")
+KINDS = ("job", "worker", "queue", "subscription")
 
 ABOUT = {
     "classify": "job",
@@ -23,6 +23,8 @@ ABOUT = {
     "life": "job",
     "schedule": "job",
     "selector": "job",
+    "validate": "subscription",
+    "validation": "subscription",
 }
 """Kinds of rows on the agenda, and of tasks, that speak of one entity, by its id."""
 

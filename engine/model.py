@@ -173,6 +173,25 @@ class QueueRecord(Record, kw_only=True):
     labels: str = ""
 
 
+class SubscriptionRecord(Record, kw_only=True):
+    """A subscription to events: its document is that of ``engine.subscriptions``.
+
+    ``cursor`` is the number of the last entry of the outbox that is done; what the deliveries have come to
+    is told by the rest. Times in epoch ms, 0 = never.
+    """
+
+    document: str = "{}"
+    secret: str = ""
+    status: str = "validating"
+    cursor: int = 0
+    delivered: int = 0
+    dead: int = 0
+    parked: int = 0
+    last_delivered_at: int = 0
+    last_error: str = ""
+    last_error_at: int = 0
+
+
 class JobRecord(Record, kw_only=True):
     """A job, with its one assignment at most."""
 

@@ -102,6 +102,9 @@ local DO = {
   selector = function(rest)
     job_selectors.due(rest)
   end,
+  validation = function(rest)
+    handshakes.due(rest)
+  end,
 }
 
 --- Does at most one batch of what is due now, in the order of time and then of the row's text. All of it together makes

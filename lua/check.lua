@@ -339,7 +339,32 @@ local function check_rest(job_ids, worker_ids)
   end
 end
 
-local CHECK = { job = check_job, worker = check_worker, queue = check_queue }
+-- ---- subscriptions ---------------------------------------------------------------------------------------------------------
+
+local function check_subscription(id)
+  local subscription, name = subscriptions.load(id), "subscription " .. id
+  local asked = redis.call("EXISTS", keys.secret("validation", id)) == 1
+  local row, task = agenda_at("validation:" .. id), score_in(keys.tasks(), "validate:" .. id)
+  local delivers = score_in(keys.deliveries(), id)
+  if not subscription then
+    expect(not score_in(keys.listing("subscriptions"), id), name, "is gone but listed")
+    expect(subscriptions.secret(id) == "" and not asked, name, "is gone but has a secret")
+    expect(not row and not task and not delivers, name, "is gone but something is to be done for it")
+    return
+  end
+  expect(score_in(keys.listing("subscriptions"), id) == subscription.created, name, "is listed wrongly")
+  expect(subscriptions.secret(id) ~= "", name, "has no secret")
+  expect(subscription.cursor <= tonumber(op.event), name, "is ahead of the events")
+  local validating = subscription.status == "validating"
+  expect((row ~= nil) == validating, name, "is", subscription.status, "and has a wrong end of its handshake")
+  expect(asked == validating, name, "is", subscription.status, "and has a wrong code")
+  expect((subscription.asked ~= nil) == validating, name, "is", subscription.status, "and has a wrong question")
+  expect(validating or not task, name, "is asked although it is", subscription.status)
+  expect((delivers ~= nil) == subscriptions.delivers(subscription), name, "delivers wrongly")
+  expect(not delivers or subscription.agreed == subscription.target, name, "gets events without its consent")
+end
+
+local CHECK = { job = check_job, worker = check_worker, queue = check_queue, subscription = check_subscription }
 
 --- Checks the named entities and all they link to.
 ---@param ids table of "<kind>:<id>"
@@ -351,11 +376,11 @@ function check.entities(ids)
   expect(redis.call("HLEN", keys.void()) == op.void, "the void offers are counted wrongly")
   local filling = redis.call("ZCARD", keys.filling_jobs()) + redis.call("ZCARD", keys.filling_workers())
   expect(filling == op.filling, "what is set aside is counted wrongly")
-  local named = { job = {}, worker = {}, queue = {} }
+  local named = { job = {}, worker = {}, queue = {}, subscription = {} }
   for _, name in ipairs(ids) do
     local kind, id = string.match(tostring(name), "^(%a+):(.*)$")
     if not CHECK[kind] then
-      refuse.bad_call("an id to check is job:<id>, worker:<id> or queue:<id>")
+      refuse.bad_call("an id to check is job:<id>, worker:<id>, queue:<id> or subscription:<id>")
     end
     CHECK[kind](id)
     table.insert(named[kind], id)

@@ -83,6 +83,21 @@ function keys.policy_queues(kind, id)
   return prefix .. "policy.queues." .. kind .. ":" .. id
 end
 
+--- A subscription to events.
+function keys.subscription(id)
+  return prefix .. "subscription:" .. id
+end
+
+--- Subscriptions that deliver, by the time from which a worker may take each.
+function keys.deliveries()
+  return prefix .. "deliveries"
+end
+
+--- Set when a subscription has changed.
+function keys.deliveries_bell()
+  return prefix .. "deliveries.bell"
+end
+
 function keys.secret(kind, id)
   return prefix .. "secret." .. kind .. ":" .. id
 end
@@ -116,7 +131,7 @@ function keys.demand_access(queue)
 end
 
 --- Listing of one kind of entity, newest first by its score.
----@param kind string jobs, workers, queues, policies.<kind>, finished
+---@param kind string jobs, workers, queues, policies.<kind>, subscriptions, finished
 function keys.listing(kind)
   return prefix .. kind
 end

@@ -36,6 +36,11 @@ limits.EXPRESSION_TEXT = 32768
 limits.NUMERAL = 256
 --- Tasks that a worker takes in one call.
 limits.LEASED_TASKS = 100
+--- Subscriptions of a tenant.
+limits.SUBSCRIPTIONS = 1000
+--- Time in which an endpoint has to agree to a subscription (ms), and the pause before one that gave no answer is asked again.
+limits.HANDSHAKE_MS = 600000
+limits.HANDSHAKE_PAUSE_MS = 15000
 --- Compatible lanes that are looked at directly instead of walking.
 limits.DIRECT_LANES = 16
 --- Classes of a queue up to which compatible lanes are remembered.

@@ -1,8 +1,9 @@
--- Work that is done outside of Redis: rules that others answer. One sorted set of tasks by the time at which each is to be taken.
+-- Work that is done outside of Redis: rules that others answer, endpoints that are asked whether they want events. One sorted
+-- set of tasks by the time at which each is to be taken.
 --
 -- A worker takes a task by a lease: the time is moved ahead, so that another worker takes it when the first has died. The answer
--- removes it. A task says only what it is about, "classify:<job>": what is asked is read when it is leased, and numbered, so that
--- the answer to an outdated question does nothing.
+-- removes it. A task says only what it is about, as "classify:<job>": what is asked is read when it is leased, and numbered, so
+-- that the answer to an outdated question does nothing.
 
 --- Asks for a worker, at once. The bell is a key of its own: its SET is the notification.
 ---@param task string its kind, a colon, and what it is about
@@ -16,8 +17,14 @@ function tasks.remove(task)
   redis.call("ZREM", keys.tasks(), task)
 end
 
--- of each kind: what it asks, as flat list; its answers from their text (refuses those that are malformed); what takes them,
--- which gives false when the question is outdated
+--- Asks for a worker again, but later.
+---@param pause_ms number
+function tasks.put_off(task, pause_ms)
+  redis.call("ZADD", keys.tasks(), clock.now + pause_ms, task)
+end
+
+-- of each kind: what it asks, as flat list (nil = nothing any more); its answers from their text (refuses those that are
+-- malformed); what takes them, which gives false when the question is outdated
 local KINDS = {
   classify = {
     question = function(rest)
@@ -30,6 +37,17 @@ local KINDS = {
       return classification.answer(rest, given, answers)
     end,
   },
+  validate = {
+    question = function(rest)
+      return handshakes.question(rest)
+    end,
+    read = function(text)
+      return handshakes.read(text)
+    end,
+    answer = function(rest, given, answers)
+      return handshakes.answer(rest, given, answers)
+    end,
+  },
 }
 
 local function parts(task)
@@ -37,7 +55,7 @@ local function parts(task)
   return KINDS[name], rest
 end
 
---- The first tasks that wait, each moved ahead.
+--- The first tasks that wait, each moved ahead; what asks nothing any more is taken off.
 ---@param count number at most so many
 ---@param lease_ms number ahead by this
 ---@return table rows task, and what it asks
@@ -46,11 +64,15 @@ function tasks.lease(count, lease_ms)
   for _, task in ipairs(redis.call("ZRANGEBYSCORE", keys.tasks(), "-inf", clock.now, "LIMIT", 0, count)) do
     local kind, rest = parts(task)
     local row = kind.question(rest)
-    row[#row + 1] = "task"
-    row[#row + 1] = task
-    rows[#rows + 1] = row
-    leased[#leased + 1] = clock.now + lease_ms
-    leased[#leased + 1] = task
+    if row then
+      row[#row + 1] = "task"
+      row[#row + 1] = task
+      rows[#rows + 1] = row
+      leased[#leased + 1] = clock.now + lease_ms
+      leased[#leased + 1] = task
+    else
+      tasks.remove(task)
+    end
   end
   if leased[1] then
     redis.call("ZADD", keys.tasks(), unpack(leased))
@@ -63,7 +85,7 @@ end
 function tasks.read(task, text)
   local kind = parts(task)
   if not kind then
-    refuse.bad_call("task is classify:<job>")
+    refuse.bad_call("task is classify:<job> or validate:<subscription>")
   end
   return kind.read(text or "")
 end

@@ -211,6 +211,12 @@ def record(kind: str, **fields: Any) -> dict[str, Any]:
         },
         "classification": {"document": '{"queueSelectorAttachments":[],"workerSelectorAttachments":[]}'},
         "exception": {"document": '{"exceptionRules":[]}'},
+        "subscription": {
+            "document": '{"url":"https://a.example.com/hook"}',
+            "secret": '{"url":"https://a.example.com/hook"}',
+            "status": "validating",
+            "cursor": "5",
+        },
     }
     given = {name: value if isinstance(value, int) else str(value) for name, value in fields.items()}
     return {

@@ -496,6 +496,68 @@ def task_answer(here: Site) -> c.Command:
     return c.TaskAnswer(row["task"], int(row["asked"]), int(row["revision"]), answers)
 
 
+# ---- subscriptions to events -------------------------------------------------------------------------------
+
+CODE = "code-of-a-handshake"
+
+
+def subscription(here: Site) -> c.SubscriptionUpsert:
+    """A subscription that does not exist yet."""
+    return c.SubscriptionUpsert(
+        fresh(here, "subscription"), target="t", document='{"url":"https://a/"}', secret="{}", code=CODE
+    )
+
+
+def subscribed(here: Site) -> str:
+    """A subscription whose endpoint is asked."""
+    created = subscription(here)
+    here.run(created)
+    return created.id
+
+
+@scenario
+def subscription_upsert(here: Site) -> c.Command:
+    """It is new, and its endpoint is to be asked."""
+    return subscription(here)
+
+
+@scenario
+def subscription_update(here: Site) -> c.Command:
+    """Its endpoint is to be asked anew."""
+    created = subscription(here)
+    here.run(created)
+    given = {name: getattr(created, name) for name in created.__struct_fields__}
+    return c.SubscriptionUpdate(**given | {"doc": 1, "target": "another"})
+
+
+@scenario
+def subscription_confirm(here: Site) -> c.Command:
+    """The endpoint agrees."""
+    return c.SubscriptionConfirm(subscribed(here), CODE)
+
+
+@scenario
+def subscription_read(here: Site) -> c.Command:
+    """With its secret."""
+    return c.SubscriptionRead(subscribed(here), secrets=True)
+
+
+@scenario
+def subscription_list(here: Site) -> c.Command:
+    """The last one."""
+    subscribed(here)
+    return c.SubscriptionList(1)
+
+
+@scenario
+def subscription_delete(here: Site) -> c.Command:
+    """While its endpoint is asked."""
+    return c.SubscriptionDelete(subscribed(here))
+
+
+# ---- the router itself -------------------------------------------------------------------------------------
+
+
 @scenario
 def settings_write(here: Site) -> c.Command:
     """All defaults."""

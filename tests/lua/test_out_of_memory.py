@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
+import msgspec
 import pytest
 
 from engine import commands as c
@@ -15,17 +16,22 @@ from tests import support
 
 Opener = Callable[[], AbstractAsyncContextManager[Store]]
 
+SUBSCRIBE = c.SubscriptionUpsert(
+    id="hook", target="t", document='{"url":"https://a/"}', secret="{}", code="code-of-a-handshake"
+)
 CREATE = (
     c.PolicyUpsert(kind="distribution", id="fair", expires_ms=60_000, mode="longestIdle", document="{}"),
     c.QueueUpsert(id="sales", distribution="fair"),
     c.WorkerUpsert(id="anna", capacity=1, available=True, queues='"sales"', channels='"voice"\t1\t'),
     c.JobCreate(id="call", channel="voice", queue="sales"),
+    SUBSCRIBE,
 )
 ADD = (
     c.PolicyUpsert(kind="distribution", id="new", expires_ms=60_000, mode="longestIdle", document="{}"),
     c.QueueUpsert(id="new", distribution="fair"),
     c.WorkerUpsert(id="new", capacity=1),
     c.JobCreate(id="new", channel="voice", queue="sales"),
+    msgspec.structs.replace(SUBSCRIBE, id="new"),
 )
 REPLACE = (
     c.PolicyUpsert(
@@ -34,6 +40,7 @@ REPLACE = (
     c.QueueUpsert(id="sales", doc=1, distribution="fair", labels='"a":1'),
     c.WorkerUpsert(id="anna", doc=1, capacity=2, available=True, queues='"sales"', channels='"voice"\t1\t'),
     c.JobUpdate(id="call", doc=1, channel="voice", queue="sales", priority=7),
+    msgspec.structs.replace(SUBSCRIBE, doc=1, enabled=False),
 )
 
 

@@ -12,7 +12,7 @@ from luaparser import astnodes as lua
 
 from tests.tree.sources import LUA_FILES, ROOT, lua_nodes, python_files, python_tree, string
 
-# Values, not names: the wire's words for states, modes and kinds are stored as they are.
+# Values, not names: the wire's words for states, modes, kinds and schemas are stored as they are.
 VALUES = {
     "waitingForActivation",
     "pendingSchedule",
@@ -24,6 +24,9 @@ VALUES = {
     "longestIdle",
     "roundRobin",
     "bestWorker",
+    "eventGrid",
+    "cloudEventsStructured",
+    "cloudEventsBinary",
 }
 PAYLOADS = {"events.lua", "outbox.lua"}
 _WORD = re.compile(r"\b[a-z]+(?:[A-Z][a-z]+)+\b")

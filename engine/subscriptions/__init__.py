@@ -1,0 +1,1 @@
+"""Subscriptions to events: what they ask for, and how events are told to others."""

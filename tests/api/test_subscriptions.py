@@ -1,0 +1,311 @@
+"""Subscriptions on the wire: what is stored of them, what is shown, and what is refused."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import Any
+
+import pytest
+
+from engine.commands import SubscriptionDelete, SubscriptionList, SubscriptionRead, SubscriptionUpsert
+from engine.errors import Refused
+from engine.event_filters import EventFilters
+from engine.subscriptions.model import Secrets, Subscription, target
+
+PATH = "/ext/v1/subscriptions/s"
+URL = "https://hooks.example.com/events"
+LEAST = {"destination": {"endpointUrl": URL}}
+SECRETS = [f"whsec_{b64encode(bytes([n]) * 32).decode()}" for n in range(3)]
+FULL = {
+    "name": "to the CRM",
+    "destination": {"endpointUrl": f"{URL}?code=key"},
+    "schema": "cloudEventsBinary",
+    "filters": {
+        "eventTypes": ["Microsoft.Communication.RouterJobQueued", "RouterJobClosed"],
+        "subjectBeginsWith": "job/",
+        "subjectEndsWith": "/voice",
+        "queueIds": ["sales", "care"],
+        "channelIds": ["voice"],
+        "workerIds": ["anna"],
+    },
+    "retryPolicy": {"maxDeliveryAttempts": 5, "eventTimeToLiveInMinutes": 60},
+    "enabled": False,
+    "startAfter": "12-0",
+    "signingSecrets": SECRETS[:2],
+}
+
+
+@pytest.fixture
+def kept(store: Any) -> dict[str, dict[str, Any]]:
+    """Stores subscriptions as the engine does."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def write(command: SubscriptionUpsert) -> dict[str, Any]:
+        before = found.get(command.id)
+        if command.doc == 0 and before:
+            return {"outcome": "exists", "op": 9, **before}
+        if before and command.doc != before["doc"]:
+            raise Refused("CHANGED", "it has changed since it was read")
+        count = before["doc"] + 1 if before else 1
+        found[command.id] = {
+            "id": command.id,
+            "doc": count,
+            "rev": count,
+            "created": 7,
+            "modified_at": 1_700_000_000_500,
+            "document": command.document,
+            "secret": command.secret,
+            "status": "validating" if command.enabled else "disabled",
+            "cursor": "5",
+        }
+        return {"outcome": "updated" if before else "created", "op": 9, **found[command.id]}
+
+    def read(command: SubscriptionRead) -> dict[str, Any]:
+        if command.id not in found:
+            raise Refused("NOT_FOUND", "The item was not found.")
+        return found[command.id]
+
+    store.on(SubscriptionUpsert, write)
+    store.on(SubscriptionRead, read)
+    store.on(SubscriptionDelete, {"outcome": "deleted", "op": 9})
+    return found
+
+
+def written(store: Any) -> list[SubscriptionUpsert]:
+    """The commands that would have written."""
+    return [command for command in store.commands if isinstance(command, SubscriptionUpsert)]
+
+
+def test_all_of_a_subscription(client: Any, store: Any, kept: Any) -> None:
+    response = client("PATCH", PATH, FULL)
+    assert response.status == 201
+    assert response.json == {
+        **{name: value for name, value in FULL.items() if name != "signingSecrets"},
+        "id": "s",
+        "destination": {"endpointBaseUrl": URL},
+        "filters": {
+            **FULL["filters"],  # type: ignore[dict-item]
+            "eventTypes": [
+                "Microsoft.Communication.RouterJobClosed",
+                "Microsoft.Communication.RouterJobQueued",
+            ],
+            "queueIds": ["care", "sales"],
+        },
+        "signingSecretCount": 2,
+        "status": "disabled",
+        "delivery": {"cursor": "5-0", "deliveredCount": 0, "deadLetterCount": 0, "parkedCount": 0},
+        "etag": response.headers["etag"],
+    }
+    [command] = written(store)
+    assert Subscription.parse(command.document) == Subscription(
+        url=URL,
+        schema="cloudEventsBinary",
+        name="to the CRM",
+        filters=EventFilters(
+            types=frozenset({"RouterJobQueued", "RouterJobClosed"}),
+            subject_begins="job/",
+            subject_ends="/voice",
+            queues=frozenset({"sales", "care"}),
+            channels=frozenset({"voice"}),
+            workers=frozenset({"anna"}),
+        ),
+        attempts=5,
+        minutes=60,
+        signing=2,
+        enabled=False,
+        after=12,
+    )
+    assert Secrets.parse(command.secret) == Secrets(f"{URL}?code=key", SECRETS[:2])
+    assert (command.enabled, command.after) == (False, 12)
+    assert command.target == target("cloudEventsBinary", f"{URL}?code=key")
+    assert command.origin == "http://localhost"
+    assert len(command.code) > 40
+
+
+def test_the_least_of_a_subscription(client: Any, store: Any, kept: Any) -> None:
+    shown = client("PATCH", PATH, LEAST).json
+    assert "name" not in shown
+    assert shown["schema"] == "eventGrid"
+    assert shown["filters"] == {
+        "eventTypes": [],
+        "subjectBeginsWith": "",
+        "subjectEndsWith": "",
+        "queueIds": [],
+        "channelIds": [],
+        "workerIds": [],
+    }
+    assert shown["retryPolicy"] == {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}
+    assert (shown["enabled"], shown["startAfter"], shown["status"]) == (True, "now", "validating")
+    [command] = written(store)
+    assert (command.after, command.doc) == (-1, 0)
+
+
+def test_a_secret_that_is_made_is_shown_once(client: Any, store: Any, kept: Any) -> None:
+    first = client("PATCH", PATH, LEAST).json
+    [secret] = first["signingSecrets"]
+    assert secret.startswith("whsec_")
+    assert len(b64decode(secret.removeprefix("whsec_"))) == 32
+    assert Secrets.parse(kept["s"]["secret"]).signing == [secret]
+    for later in (client("GET", PATH), client("PATCH", PATH, LEAST), client("PATCH", PATH, {"name": "n"})):
+        assert later.status == 200
+        assert "signingSecrets" not in later.json
+        assert later.json["signingSecretCount"] == 1
+    assert Secrets.parse(kept["s"]["secret"]).signing == [secret]
+    fresh = client("PATCH", PATH, {"signingSecrets": None}).json["signingSecrets"]
+    assert fresh == Secrets.parse(kept["s"]["secret"]).signing != [secret]
+
+
+@pytest.mark.parametrize("given", [[], SECRETS[:1], SECRETS[:2]])
+def test_secrets_that_are_given_are_never_shown(client: Any, kept: Any, given: list[str]) -> None:
+    for response in (client("PATCH", PATH, LEAST | {"signingSecrets": given}), client("GET", PATH)):
+        assert response.json["signingSecretCount"] == len(given)
+        assert "whsec_" not in response.body.decode()
+    assert Secrets.parse(kept["s"]["secret"]).signing == given
+
+
+def test_a_patch_keeps_what_it_does_not_name(client: Any, store: Any, kept: Any) -> None:
+    client("PATCH", PATH, FULL)
+    before = kept["s"]
+    response = client("PATCH", PATH, {"filters": {"queueIds": None}, "enabled": True})
+    assert response.status == 200
+    document = Subscription.parse(kept["s"]["document"])
+    assert document.filters.queues == frozenset()
+    assert document.filters.workers == {"anna"}
+    assert kept["s"]["secret"] == before["secret"]
+    assert response.headers["etag"] != f'"{before["rev"]}"'
+
+
+def test_what_was_read_can_be_sent_back(client: Any, store: Any, kept: Any) -> None:
+    client("PATCH", PATH, FULL)
+    shown = client("GET", PATH)
+    same = client("PATCH", PATH, shown.body)
+    assert (same.status, same.body, len(written(store))) == (200, shown.body, 1)
+
+
+def test_the_url_is_shown_without_its_query(client: Any, kept: Any) -> None:
+    for url in (f"{URL}?code=key", f"{URL}#key", f"{URL}?a=key#b"):
+        client("PATCH", PATH, {"destination": {"endpointUrl": url}})
+        assert client("GET", PATH).json["destination"] == {"endpointBaseUrl": URL}
+        assert Secrets.parse(kept["s"]["secret"]).url == url
+
+
+def test_an_etag_guards_it(client: Any, kept: Any) -> None:
+    tag = client("PATCH", PATH, LEAST).headers["etag"]
+    assert client("PATCH", PATH, {"name": "n"}, headers={"If-Match": '"other"'}).status == 412
+    assert client("PATCH", PATH, {"name": "n"}, headers={"If-None-Match": "*"}).status == 412
+    assert client("PATCH", PATH, {"name": "n"}, headers={"If-Match": tag}).status == 200
+    assert client("PATCH", PATH, {"name": "m"}, headers={"If-Match": tag}).status == 412
+
+
+BAD = [
+    ({}, "The property 'destination' is required."),
+    ({"destination": {}}, "The property 'destination.endpointUrl' is required."),
+    ({"destination": {"endpointUrl": "ftp://a/"}}, "'destination.endpointUrl' is not valid"),
+    (
+        {"destination": {"endpointUrl": "https://"}},
+        "'destination.endpointUrl' is not valid: the URL has no host",
+    ),
+    ({"destination": {"endpointUrl": "https://u:p@a/"}}, "the URL holds a user name or password"),
+    ({"destination": {"endpointUrl": "https://a/ b"}}, "the URL holds a blank or a control character"),
+    ({"destination": {"endpointUrl": f"https://a/{'x' * 2048}"}}, "'destination.endpointUrl' is not valid"),
+    (LEAST | {"schema": "xml"}, "'cloudEventsBinary', 'cloudEventsStructured' or 'eventGrid'"),
+    (
+        LEAST | {"filters": {"eventTypes": ["Nothing"]}},
+        "'filters.eventTypes' is not valid: 'Nothing' is no type",
+    ),
+    (LEAST | {"filters": {"queueIds": [""]}}, "'filters.queueIds[0]' is not valid"),
+    (LEAST | {"filters": {"queueIds": ["q"] * 101}}, "'filters.queueIds' is not valid"),
+    (LEAST | {"retryPolicy": {"maxDeliveryAttempts": 0}}, "'retryPolicy.maxDeliveryAttempts' is not valid"),
+    (LEAST | {"retryPolicy": {"maxDeliveryAttempts": 31}}, "'retryPolicy.maxDeliveryAttempts' is not valid"),
+    (LEAST | {"retryPolicy": {"eventTimeToLiveInMinutes": 0}}, "'retryPolicy.eventTimeToLiveInMinutes'"),
+    (LEAST | {"retryPolicy": {"eventTimeToLiveInMinutes": 1441}}, "'retryPolicy.eventTimeToLiveInMinutes'"),
+    (LEAST | {"enabled": "yes"}, "'enabled' is not valid"),
+    (LEAST | {"startAfter": "soon"}, "'startAfter' is not valid: it must be 'now' or the id of an entry"),
+    (LEAST | {"startAfter": "-1"}, "'startAfter' is not valid"),
+    (LEAST | {"signingSecrets": SECRETS}, "'signingSecrets' is not valid"),
+    (LEAST | {"signingSecrets": [SECRETS[0]] * 2}, "a secret is listed twice"),
+    (LEAST | {"signingSecrets": ["c2VjcmV0"]}, "a signing secret is whsec_ and the base64 of 24 to 64 bytes"),
+    (LEAST | {"signingSecrets": ["whsec_c2VjcmV0"]}, "a signing secret is whsec_"),
+    (LEAST | {"signingSecrets": ["whsec_" + "!" * 40]}, "a signing secret is whsec_"),
+]
+
+
+@pytest.mark.parametrize(("body", "text"), BAD)
+def test_what_is_refused(client: Any, store: Any, kept: Any, body: Any, text: str) -> None:
+    response = client("PATCH", PATH, body)
+    assert response.status == 400
+    assert text in response.error["message"]
+    assert written(store) == []
+
+
+def test_no_error_repeats_a_secret(client: Any, kept: Any) -> None:
+    response = client("PATCH", PATH, LEAST | {"signingSecrets": ["whsec_my-secret"]})
+    assert "my-secret" not in response.body.decode()
+
+
+def test_the_start_cannot_be_moved(client: Any, store: Any, kept: Any) -> None:
+    client("PATCH", PATH, FULL)
+    assert client("PATCH", PATH, {"startAfter": "12"}).status == 200
+    for start in ("now", "13-0", None):
+        response = client("PATCH", PATH, {"startAfter": start})
+        assert (response.status, "'startAfter'" in response.error["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [(Refused("LIMIT", "as many as there may be"), 409), (Refused("INVALID", "gone"), 400)],
+)
+def test_what_the_router_refuses(client: Any, store: Any, refusal: Refused, status: int) -> None:
+    store.on(SubscriptionUpsert, refusal)
+    response = client("PATCH", PATH, LEAST)
+    assert (response.status, response.error["message"]) == (status, refusal.text)
+
+
+def test_it_is_listed_in_pages(client: Any, store: Any, make_record: Any) -> None:
+    rows = [make_record("subscription", id=name, delivered=3, last_error="status 500") for name in "ba"]
+    store.on(SubscriptionList, {"next": 4, "rows": rows}, {"next": 0, "rows": []})
+    page = client("GET", "/ext/v1/subscriptions?maxpagesize=2").json
+    assert [row["id"] for row in page["value"]] == ["b", "a"]
+    assert page["value"][0]["delivery"] == {
+        "cursor": "5-0",
+        "deliveredCount": 3,
+        "deadLetterCount": 0,
+        "parkedCount": 0,
+        "lastError": "status 500",
+    }
+    assert client("GET", page["nextLink"], version=None).json == {"value": []}
+    assert store.commands == [SubscriptionList(2, 0), SubscriptionList(2, 4)]
+
+
+def test_it_is_deleted(client: Any, store: Any, kept: Any) -> None:
+    assert client("DELETE", PATH).status == 204
+    assert store.commands == [SubscriptionDelete("s")]
+    assert client("GET", PATH).status == 404
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "origin"),
+    [
+        ({}, "localhost:8080", "http://localhost:8080"),
+        ({"public_base_url": "https://jobs.example.com/"}, "localhost", "https://jobs.example.com"),
+        ({"public_base_url": "https://jobs.example.com"}, "router.example.com", "https://router.example.com"),
+    ],
+)
+def test_endpoints_are_told_where_the_router_is(
+    make_client: Any, store: Any, kept: Any, settings: dict[str, str], host: str, origin: str
+) -> None:
+    client = make_client(**settings)
+    key = {"key": b"other-key"} if host.startswith("router") else {}
+    response = client("PATCH", PATH, LEAST, host=host, **key)
+    assert response.status == 201
+    assert written(store)[0].origin == origin
+
+
+def test_a_served_router_keeps_them(call: Any) -> None:
+    path = "/ext/v1/subscriptions/served"
+    status, created = call("PATCH", path, FULL | {"startAfter": "0-0"})
+    assert (status, created["status"]) == (201, "disabled")
+    assert call("GET", path) == (200, created)
+    assert created in call("GET", "/ext/v1/subscriptions")[1]["value"]
+    assert call("DELETE", path)[0] == 204
+    assert call("GET", path)[0] == 404
