@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api import dashboard, errors, events, jobs, offers, overview, queues, subscriptions, workers
+from api import dashboard, errors, events, explain, jobs, offers, overview, queues, subscriptions, workers
 from api.auth import Authenticator
 from api.call import Handler, Runner
 from api.policies import classification, distribution, exception
@@ -65,6 +65,7 @@ ROUTES: dict[str, Handler] = {
     "DELETE /ext/v1/subscriptions/{}": subscriptions.delete,
     "GET /ext/v1/queues": overview.queues,
     "GET /ext/v1/workers": overview.workers,
+    "GET /ext/v1/jobs/{}:explain": explain.job,
 }
 
 

@@ -20,7 +20,7 @@ def run(options: Options) -> int:
     async def work() -> int:
         entities = wrong = 0
         for tenant in tenants_of(options):
-            async for number, found in problems(_url(options), tenant):
+            async for number, found in problems(store_url(options), tenant):
                 entities += number
                 wrong += len(found)
                 for problem in found:
@@ -31,7 +31,8 @@ def run(options: Options) -> int:
     return run_until_told(work)
 
 
-def _url(options: Options) -> str:
+def store_url(options: Options) -> str:
+    """The address of a live store: that of --redis-url, else of the embedded server. Raises BadOption."""
     if options.redis_url:
         return options.redis_url
     socket = recorded_socket(Path(options.data_dir).absolute() / "server")

@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from api import expression
 
             return expression.run(options)
+        if options.command == "why":
+            from api import why
+
+            return why.run(options)
         from api import serve
 
         return serve.run(options)

@@ -1,7 +1,8 @@
 """Finds the handler of a request by its raw path: a small table, and ids that may hold any character.
 
-Paths are a fixed head (``/routing`` or ``/ext/v1``), then names and ids in turn. The action of a POST follows
-the last colon of the last id.
+Paths are a fixed head (``/routing`` or ``/ext/v1``), then names and ids in turn. An action of a GET or POST
+follows the last colon of the last id. An id may hold colons too: where a path takes the method without an
+action, that goes before.
 """
 
 from __future__ import annotations
@@ -50,16 +51,24 @@ class Dispatcher:
     def _action(self, method: str, methods: Mapping[str, Handler], raw_ids: list[bytes]) -> Handler:
         """The handler of an action, which is cut off from the last id."""
         head, colon, action = raw_ids[-1].rpartition(b":") if raw_ids else (b"", b"", b"")
-        name = f"POST:{action.decode('latin-1')}"
+        name = action.decode("latin-1")
+        actions = {
+            known.partition(":")[0]: handler for known, handler in methods.items() if _acts(known, name)
+        }
         plain = [known for known in methods if ":" not in known]
-        if colon and head and name in methods and (method == "POST" or not plain):
-            if method != "POST":
-                raise _no_such_method(method, ["POST"])
+        if colon and head and actions and (method in actions or not plain):
+            if method not in actions:
+                raise _no_such_method(method, [*actions])
             raw_ids[-1] = head
-            return methods[name]
+            return actions[method]
         if not plain or (method == "POST" and colon):
             raise _no_such_path()
         raise _no_such_method(method, plain)
+
+
+def _acts(known: str, action: str) -> bool:
+    """Does a method of the table, ``METHOD:action``, do this?"""
+    return known.partition(":")[1:] == (":", action)
 
 
 def _key(segments: list[bytes]) -> _Key:

@@ -191,12 +191,26 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     ),
     "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING, *RULES)),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
+    "why": ("tell why a job is not offered, to anybody or to a worker", (*DATA, *STORE, *KEYS, *TENANTS)),
     "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
     "expression": ("try a rule expression on labels, on a server of its own", LABELS),
 }
 
-OPERANDS = {"expression": "the expression, as in a policy: 'If(job.Escalated = true, 10, 5)'"}
-"""What a command takes besides flags: an option of its own name."""
+
+class Operand(NamedTuple):
+    """What a command takes besides flags: an option of this name, empty when it is left out."""
+
+    name: str
+    help: str
+    optional: bool = False
+
+
+OPERANDS = {
+    "expression": (
+        Operand("expression", "the expression, as in a policy: 'If(job.Escalated = true, 10, 5)'"),
+    ),
+    "why": (Operand("job", "id of the job"), Operand("worker", "id of the worker", optional=True)),
+}
 
 
 class Options(argparse.Namespace):
@@ -240,8 +254,9 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, (about, flags) in COMMANDS.items():
         command = commands.add_parser(name, help=about, description=about)
-        if name in OPERANDS:
-            command.add_argument(name, metavar=name.upper(), help=OPERANDS[name])
+        for operand in OPERANDS.get(name, ()):
+            count = {"nargs": "?", "default": ""} if operand.optional else {}
+            command.add_argument(operand.name, metavar=operand.name.upper(), help=operand.help, **count)  # type: ignore[arg-type]
         for flag in flags:
             # --forever alone says yes; lists may be given in parts
             bare = {"nargs": "?", "const": "yes"} if flag.read is truth else {}

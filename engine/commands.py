@@ -492,6 +492,16 @@ class JobPosition(Command, frozen=True):
     id: str
 
 
+class JobExplain(Command, frozen=True):
+    """Why a job is not offered; worker_id "" = of the job alone."""
+
+    function = "jr_job_explain"
+    write = False
+
+    job_id: str
+    worker_id: str = ""
+
+
 # ---- agenda, events, the router itself ---------------------------------------------------------------------
 
 

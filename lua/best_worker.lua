@@ -1,7 +1,8 @@
 -- Best worker: the ready worker with the best score, of equal ones the longest available.
 
--- how a queue scores workers for a job
-local function scorer_of(job, plan)
+--- How a queue scores workers for a job.
+---@param plan table how the queue distributes
+function best_worker.scorer_of(job, plan)
   if plan.scoring == "expression" then
     local rule = scoring_rules.get(queues.load(job.queue).distribution, plan.rule)
     return scoring_rules.scorer(rule, plan.rule, job)
@@ -104,7 +105,7 @@ function best_worker.pick(job, wanted, alone, plan)
   if alone and demand.is_stuck(wanted.name, job.id) then
     return nil
   end
-  local scorer = scorer_of(job, plan)
+  local scorer = best_worker.scorer_of(job, plan)
   if scorer.sees_id then
     return best_by_worker(job, wanted, scorer, plan.descending)
   end

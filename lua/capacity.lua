@@ -10,13 +10,28 @@ function capacity.level(used, total)
   return math.floor(used * 8191 / total)
 end
 
+--- The three parts of room; what a worker lacks is told by the same (see obstacles). First: is as much free as a job takes?
+function capacity.has_units(worker, class, channel)
+  return worker.used + channel.cost <= class.capacity
+end
+
+--- Has it fewer jobs on the channel than the channel's maximum?
+function capacity.is_below_maximum(worker, channel)
+  return not channel.max or capacity.count(worker, channel.id) < channel.max
+end
+
+--- Has it fewer open offers than it may have?
+function capacity.takes_offers(worker, class)
+  return worker.open < classes.offer_limit(class)
+end
+
 --- Has a worker of this class room for one more job of a channel?
 ---@param class table
 ---@param channel table of the class: cost, max
 function capacity.fits(worker, class, channel)
-  return worker.used + channel.cost <= class.capacity
-    and (not channel.max or capacity.count(worker, channel.id) < channel.max)
-    and worker.open < classes.offer_limit(class)
+  return capacity.has_units(worker, class, channel)
+    and capacity.is_below_maximum(worker, channel)
+    and capacity.takes_offers(worker, class)
 end
 
 -- counts per channel: lines of sized channel and number, kept only for classes with a maximum
@@ -66,20 +81,25 @@ function capacity.use(worker, channel_id, cost, by)
   end
 end
 
---- Counts anew after the class has changed.
+--- Counts from what it holds, where nothing is counted: the worker is not active, or its class has changed.
 ---@param class table
-function capacity.recount(worker, class)
+function capacity.tally(worker, class)
   worker.by_channel = {}
-  if not class.limited then
-    return
-  end
-  for _, one in ipairs(held.all(worker)) do
+  for _, one in ipairs(class.limited and held.all(worker) or {}) do
     local channel = class.channels[one.channel]
     if channel and channel.max then
       worker.by_channel[one.channel] = (worker.by_channel[one.channel] or 0) + 1
     end
   end
-  write_counts(worker)
+end
+
+--- Counts anew after the class has changed.
+---@param class table
+function capacity.recount(worker, class)
+  capacity.tally(worker, class)
+  if class.limited then
+    write_counts(worker)
+  end
 end
 
 --- A worker leaves its class: nothing is counted any more.

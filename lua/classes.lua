@@ -73,6 +73,15 @@ function classes.get(hash)
   return memo.of[hash] or classes.remember(hash, redis.call("HGET", keys.class(hash), "text"))
 end
 
+--- The class of a worker: if it is not active, the one that it would join.
+function classes.of(worker)
+  if worker.class then
+    return classes.get(worker.class)
+  end
+  local text = classes.text_of(workers.whole(worker))
+  return classes.remember(redis.sha1hex(text), text)
+end
+
 --- Open offers that a worker of a class may have.
 function classes.offer_limit(class)
   local most = op.worker_offers

@@ -56,6 +56,9 @@ limits.TURNS_FIRST = 64
 --- Classes, and workers in them, that are then looked at each.
 limits.FEW_TURNS = 256
 
+--- Jobs, offers or workers that one reason of an explanation names.
+limits.EXPLAINED_JOBS = 10
+
 --- The defaults by name, as specification of control fields.
 function limits.defaults()
   local defaults = {}

@@ -108,6 +108,14 @@ end
 --- The six operators.
 selectors.OPERATORS = HOLDS
 
+--- Does one selector hold on a worker?
+---@param labels table of its class
+---@param id string
+function selectors.holds(selector, labels, id)
+  local actual = selector.key == '"Id"' and id or labels[selector.key]
+  return HOLDS[selector.operator](actual, selector)
+end
+
 --- Do all selectors but those on Id hold? (what all workers of a class have in common)
 function selectors.class_fits(list, labels)
   for _, selector in ipairs(list) do

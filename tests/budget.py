@@ -26,6 +26,7 @@ CALLS = {
     "job_create__scored": 19,
     "job_create__waiting": 15,
     "job_delete": 9,
+    "job_explain": 12,
     "job_list": 3,
     "job_position": 8,
     "job_read": 2,

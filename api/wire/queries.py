@@ -43,6 +43,7 @@ STATUS = "status"
 STATE = "state"
 QUEUE = "queueid"
 CHANNEL = "channelid"
+WORKER = "workerid"
 CLASSIFICATION = "classificationpolicyid"
 SCHEDULED_BEFORE = "scheduledbefore"
 SCHEDULED_AFTER = "scheduledafter"
@@ -51,6 +52,7 @@ HAS_CAPACITY = "hascapacity"
 _SPELLED = {
     QUEUE: "queueId",
     CHANNEL: "channelId",
+    WORKER: "workerId",
     CLASSIFICATION: "classificationPolicyId",
     SCHEDULED_BEFORE: "scheduledBefore",
     SCHEDULED_AFTER: "scheduledAfter",

@@ -185,6 +185,11 @@ def stored_selector(
     )
 
 
+def operator_word(sign: str) -> LabelOperator:
+    """The word of a stored operator."""
+    return _OPERATORS[sign]
+
+
 class WorkerSelector(msgspec.Struct, rename="camel"):
     """A worker selector as a client sends it."""
 

@@ -317,6 +317,18 @@ def worker_update(here: Site) -> c.Command:
 
 
 @scenario
+def job_explain(here: Site) -> c.Command:
+    """A waiting job, another in front of it, and the only worker, who has no room."""
+    name = fresh(here, "queue")
+    here.run(queue(name))
+    here.run(worker(here.take_serials(1)[0], {}, queues=[name]))
+    offer = only_offer(here, name)
+    jobs = [new_job(here, name) for _ in range(2)]
+    here.build(jobs)
+    return c.JobExplain(jobs[1].id, offer.worker_id)
+
+
+@scenario
 def worker_read(here: Site) -> c.Command:
     """A worker with an open offer."""
     return c.WorkerRead(offered(here).worker_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import redis
@@ -13,10 +14,14 @@ from tests.twin.model import Reply, Router
 from tests.twin.moves import Maker, Memory, Step, resolve
 from tests.twin.router import Twin
 from tests.twin.store import Store, private_client
+from tests.twin.why import of_job, of_pair, reasons_told
 
 START = 1_700_000_000_000
 WHOLE_EVERY = 200
 SHORT = 200
+EXPLAINED = 2
+"""Pairs of a job and a worker that are explained after each step."""
+EXPLAIN_ALL_EVERY = 100
 TEXT_MATTERS = ("NOT_FOUND", "IN_USE", "TAKEN")
 
 
@@ -60,9 +65,15 @@ class Pair:
         touched = self.touched(command, expected_events)
         got = self.on_redis(command, now)
         compare(got, wanted)
-        listed, checked = self.store.run_all([c.EventList(self.entry, 1000), c.Check(touched)], now)
+        pairs = self.some_pairs()
+        asked = [c.JobExplain(job, worker) for job, worker in pairs]
+        listed, checked, *explained = self.store.run_all(
+            [c.EventList(self.entry, 1000), c.Check(touched), *asked], now
+        )
         told(difference(lua_events(listed), expected_events, "events"))
         told([str(problem) for problem in checked["problems"]])
+        for pair, reply in zip(pairs, explained, strict=True):
+            self.compare_reasons(*pair, reply)
         if self.state.entries:
             self.entry = max(self.entry, self.state.entries[-1].op)
         self.memory.note(self.state)
@@ -75,6 +86,26 @@ class Pair:
             return self.store.run(command, now)
         except Refused as refusal:
             return refusal
+
+    def some_pairs(self) -> list[tuple[str, str]]:
+        """A few jobs and workers to be explained, all of them now and then."""
+        jobs, workers = list(self.state.jobs), list(self.state.workers)
+        if not jobs or not workers:
+            return []
+        if self.steps % EXPLAIN_ALL_EVERY == 0:
+            return [(job, worker) for job in jobs for worker in workers]
+        dice = random.Random(self.steps)
+        return [(dice.choice(jobs), dice.choice(workers)) for _ in range(EXPLAINED)]
+
+    def compare_reasons(self, job_id: str, worker_id: str, reply: Reply) -> None:
+        """Why is this job not offered to this worker?"""
+        r, rows = self.state, reply["rows"]
+        job, worker = r.jobs[job_id], r.workers[worker_id]
+        assert isinstance(rows, list)
+        wanted = {"job": of_job(r, job), "worker": of_pair(r, job, worker)}
+        got = {about: reasons_told(rows, about) for about in wanted}
+        if got != wanted:
+            raise Difference(f"explain {job_id}, {worker_id}: lua {got}, twin {wanted}")
 
     def touched(self, command: c.Command, entries: list[Any]) -> list[str]:
         """What this step speaks of, as ids for jr_check."""

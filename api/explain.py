@@ -1,0 +1,16 @@
+"""Explanations: why a job is not offered."""
+
+from __future__ import annotations
+
+from api.call import Answer, Call
+from api.wire import explanations as wire
+from api.wire import queries
+from engine.commands import JobExplain
+from engine.explanations import job_explanation
+
+
+async def job(call: Call, job_id: str) -> Answer:
+    """Tells why a job is not offered, to anybody or to one worker."""
+    worker_id = queries.text(call.query, queries.WORKER)
+    found = job_explanation(await call.run(JobExplain(job_id, worker_id)))
+    return 200, wire.job(found), ()

@@ -1,0 +1,186 @@
+"""The reasons of an explanation in plain English, for supervisors of a contact centre."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from engine.explanations import JobExplanation, Rank, Reason
+
+SENTENCES: dict[str, str] = {
+    "not_queued": "The job {standing}.",
+    "being_classified": "The job is being classified: it waits for the answer of a rule.",
+    "scheduled": "The job is scheduled: it waits until {at}, and is then to be activated.",
+    "suspended": "The job is suspended: it waits to be activated.",
+    "job_set_aside": "The job is being offered to many workers, some at a time: it goes on at once.",
+    "maximum_of_offers": "The job is already offered to {offered}, as many as its queue asks at a time: "
+    "{the_answer} is awaited until {until}.",
+    "not_registered": "Worker {worker} {presence}.",
+    "worker_set_aside": "Worker {worker} is being given many offers, some at a time: this goes on at once.",
+    "not_on_queue": "Worker {worker} does not serve queue {queue}.",
+    "channel_missing": "Worker {worker} does not take channel {channel}.",
+    "selector_failed": "The job asks for {wanted}{while_it_asks}, but worker {worker} has {has}.",
+    "already_offered": "The job is already offered to worker {worker}{until_then}.",
+    "declined": "Worker {worker} has declined the job, and is {asked_again}.",
+    "capacity_full": "Worker {worker} has no room: the job needs {needed} of its capacity of {capacity}, "
+    "and {free} is free{held}.",
+    "channel_maximum": "Worker {worker} has as many jobs on channel {channel} as it may have "
+    "({maximum}){held}.",
+    "offer_limit": "Worker {worker} has as many open offers as it may have ({limit}){held}.",
+    "outranked": "Worker {worker} fits and is free, but the job is offered to {asked} {ranked}.",
+    "behind_jobs": "{first} before it{jobs}.",
+}
+"""The sentence of each code; what stands in braces is made of its details."""
+
+_STANDINGS = {
+    "assigned": "is assigned to worker {worker}",
+    "completed": "is completed by worker {worker}, and only to be closed",
+    "closed": "is closed: nothing more happens to it",
+    "cancelled": "is cancelled: nothing more happens to it",
+    "classificationFailed": "has no queue: its classification has failed (its event tells why)",
+}
+_PRESENCES = {
+    "inactive": "is signed off",
+    "draining": "is signing off: it finishes what it has, and gets no more",
+}
+_COMPARISONS = {
+    "=": "{key} {value}",
+    "!=": "{key} other than {value}",
+    "<": "{key} below {value}",
+    "<=": "{key} of at most {value}",
+    ">": "{key} above {value}",
+    ">=": "{key} of at least {value}",
+}
+_RULES = {
+    "longestIdle": "by longest idle",
+    "roundRobin": "by round robin",
+    "bestWorker": "by the best score",
+}
+
+
+def sentence(reason: Reason, found: JobExplanation) -> str:
+    """A reason as a sentence."""
+    words = {"worker": found.worker, "queue": reason.queue or found.queue, "channel": found.channel}
+    numbers = {name: getattr(reason, name) for name in ("needed", "capacity", "free", "maximum", "limit")}
+    made = _WORDS[reason.code](reason) if reason.code in _WORDS else {}
+    text = SENTENCES[reason.code].format_map({**numbers, **words, **made})
+    return text[:1].upper() + text[1:]
+
+
+def moment(ms: int | None) -> str:
+    """Epoch milliseconds as people write them, to the second."""
+    if not ms:
+        return "an unknown time"
+    return datetime.datetime.fromtimestamp(ms // 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def several(words: Sequence[str], total: int | None = None) -> str:
+    """``a``, ``a and b``, ``a, b and c``, ``a, b and 7 more``."""
+    shown = list(words)
+    if total and total > len(shown):
+        shown.append(f"{total - len(shown)} more")
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+
+# ---- what is made of details -------------------------------------------------------------------------------
+
+
+def _label(text: str) -> str:
+    """A label's value as it is read: texts without quotes, unless they are empty."""
+    value = msgspec.json.decode(text) if text else None
+    return value if isinstance(value, str) and value else text
+
+
+def _standing(reason: Reason) -> dict[str, str]:
+    return {"standing": _STANDINGS.get(reason.status, f"is {reason.status}").format(worker=reason.worker)}
+
+
+def _offered(reason: Reason) -> dict[str, str]:
+    workers = [offer.worker for offer in reason.offers]
+    last = max((offer.expires_at for offer in reason.offers), default=0)
+    return {
+        "offered": several(workers, reason.open),
+        "the_answer": "the answer" if reason.open == 1 else "an answer",
+        "until": moment(last),
+    }
+
+
+def _wanted(reason: Reason) -> dict[str, str]:
+    key = _label(reason.key)
+    if reason.value in ("", "null"):
+        wanted = {"=": f"no {key} at all", "!=": f"some {key}"}.get(
+            reason.operator, f"{key} {reason.operator} nothing"
+        )
+    else:
+        wanted = _COMPARISONS[reason.operator].format(key=key, value=_label(reason.value))
+    return {
+        "wanted": wanted,
+        "while_it_asks": f" until {moment(reason.expires_at)}" if reason.expires_at else "",
+        "has": _label(reason.has) if reason.has else "none",
+    }
+
+
+def _held(reason: Reason) -> dict[str, str]:
+    if not reason.held:
+        return {"held": ""}
+    jobs = [f"{one.job} ({one.kind})" for one in reason.held]
+    return {"held": f"; it holds {several(jobs, reason.holds)}"}
+
+
+def _ranked(reason: Reason) -> dict[str, str]:
+    ranks = _ranks(reason)
+    return {
+        "asked": several(reason.asked),
+        "ranked": f"{_RULES.get(reason.rule, reason.rule)}{f' ({ranks})' if ranks else ''}",
+    }
+
+
+def _ranks(reason: Reason) -> str:
+    """The ranks of the worker and of the first one asked."""
+    if reason.rule == "roundRobin":
+        return f"the last turn was that of {reason.cursor}" if reason.cursor else ""
+    mine, other = _rank(reason.rank), _rank(reason.other)
+    return f"it {mine}; {reason.asked[0]} {other}" if mine and other else ""
+
+
+def _rank(rank: Rank | None) -> str:
+    if rank is None:
+        return ""
+    parts = [f"scores {rank.score:g}"] if rank.score is not None else []
+    parts += [f"waits since {moment(rank.available_at)}"] if rank.available_at else []
+    return ", ".join(parts)
+
+
+def _behind(reason: Reason) -> dict[str, str]:
+    shown = f": {several(reason.jobs, reason.ahead)}" if reason.jobs else ""
+    if reason.about == "worker":
+        return {"first": "When it has room, it gets another job", "jobs": shown}
+    ahead = reason.ahead or 0
+    return {
+        "first": f"{ahead} job{'s' if ahead != 1 else ''} of the same needs wait{'s' if ahead == 1 else ''}",
+        "jobs": shown,
+    }
+
+
+_WORDS: dict[str, Callable[[Reason], dict[str, str]]] = {
+    "not_queued": _standing,
+    "scheduled": lambda reason: {"at": moment(reason.at)},
+    "maximum_of_offers": _offered,
+    "not_registered": lambda reason: {"presence": _PRESENCES.get(reason.state, f"is {reason.state}")},
+    "selector_failed": _wanted,
+    "already_offered": lambda reason: {
+        "until_then": f" until {moment(reason.expires_at)}" if reason.expires_at else ""
+    },
+    "declined": lambda reason: {
+        "asked_again": f"asked again at {moment(reason.until)}"
+        if reason.until
+        else "not asked again until it signs off and on"
+    },
+    "capacity_full": _held,
+    "channel_maximum": _held,
+    "offer_limit": _held,
+    "outranked": _ranked,
+    "behind_jobs": _behind,
+}

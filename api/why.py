@@ -1,0 +1,63 @@
+"""``jobrouter why``: tells why a job is not offered, to anybody or to one worker."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+
+from api.check import store_url
+from api.options import Options
+from api.runtime import tenants_of
+from api.sentences import sentence
+from engine.commands import JobExplain
+from engine.errors import Refused
+from engine.explanations import JobExplanation, job_explanation
+from engine.store import Store, root_of
+
+
+def run(options: Options) -> int:
+    """Prints the reasons. Gives 0, or 1 when there is no such job or worker."""
+    found = asyncio.run(_explained(options))
+    if isinstance(found, str):
+        print(f"jobrouter: {found}", file=sys.stderr)
+        return 1
+    print(*lines(found), sep="\n")
+    return 0
+
+
+async def _explained(options: Options) -> JobExplanation | str:
+    """The explanation by the first router that has the job, or what was not found."""
+    missing = f"There is no job '{options.job}'."
+    store = await Store.open(store_url(options))
+    try:
+        for tenant in tenants_of(options):
+            try:
+                command = JobExplain(options.job, options.worker)
+                return job_explanation(await store.run(root_of(tenant), command))
+            except Refused as refused:
+                if refused.code != "NOT_FOUND":
+                    raise
+                if "worker" in refused.text:
+                    missing = f"There is no worker '{options.worker}'."
+        return missing
+    finally:
+        await store.close()
+
+
+def lines(found: JobExplanation) -> Iterator[str]:
+    """An explanation as lines of text."""
+    yield _head(found)
+    for reason in found.reasons:
+        yield f"- {sentence(reason, found)}"
+
+
+def _head(found: JobExplanation) -> str:
+    where = f" on channel {found.channel}" if found.channel else ""
+    if found.status == "queued":
+        return (
+            f"Job {found.job} waits in queue {found.queue}{where}, "
+            f"at position {found.position} of {found.length}."
+        )
+    where = (f" of queue {found.queue}" if found.queue else "") + where
+    return f"Job {found.job}{where} is {found.status}."

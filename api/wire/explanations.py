@@ -1,0 +1,179 @@
+"""Explanations as clients see them."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from api.sentences import sentence
+from api.wire.values import encode, operator_word, optional, timestamp_or_none
+from engine.explanations import JobExplanation, Rank, Reason
+
+CODES = {
+    "not_queued": "notQueued",
+    "being_classified": "beingClassified",
+    "scheduled": "scheduled",
+    "suspended": "suspended",
+    "job_set_aside": "jobSetAside",
+    "maximum_of_offers": "maximumOfOffers",
+    "not_registered": "notRegistered",
+    "worker_set_aside": "workerSetAside",
+    "not_on_queue": "notOnQueue",
+    "channel_missing": "channelMissing",
+    "selector_failed": "selectorFailed",
+    "already_offered": "alreadyOffered",
+    "declined": "declined",
+    "capacity_full": "capacityFull",
+    "channel_maximum": "channelMaximum",
+    "offer_limit": "offerLimit",
+    "outranked": "outranked",
+    "behind_jobs": "behindJobs",
+}
+"""The codes as they are written on the wire."""
+
+
+class _Offer(msgspec.Struct, rename="camel"):
+    worker_id: str
+    offer_id: str
+    expires_at: str | UnsetType
+
+
+class _Holding(msgspec.Struct, rename="camel"):
+    job_id: str
+    kind: str
+    capacity_cost: int
+
+
+class _Rank(msgspec.Struct, rename="camel"):
+    used: int | UnsetType
+    capacity: int | UnsetType
+    score: float | UnsetType
+    available_at: str | UnsetType
+
+
+class _Reason(msgspec.Struct, rename="camel"):
+    code: str
+    message: str
+    status: str | UnsetType
+    worker_id: str | UnsetType
+    state: str | UnsetType
+    queue_id: str | UnsetType
+    channel_id: str | UnsetType
+    at: str | UnsetType
+    retry_at: str | UnsetType
+    expires_at: str | UnsetType
+    offer_id: str | UnsetType
+    open_offers: int | UnsetType
+    maximum: int | UnsetType
+    limit: int | UnsetType
+    offers: list[_Offer] | UnsetType
+    ahead: int | UnsetType
+    job_ids: list[str] | UnsetType
+    key: str | UnsetType
+    label_operator: str | UnsetType
+    value: msgspec.Raw | UnsetType
+    has: msgspec.Raw | UnsetType
+    needed: int | UnsetType
+    free: int | UnsetType
+    capacity: int | UnsetType
+    held: list[_Holding] | UnsetType
+    held_count: int | UnsetType
+    rule: str | UnsetType
+    asked_worker_ids: list[str] | UnsetType
+    last_worker_id: str | UnsetType
+    rank: _Rank | UnsetType
+    asked_rank: _Rank | UnsetType
+
+
+class _Job(msgspec.Struct, rename="camel"):
+    job_id: str
+    status: str
+    queue_id: str | UnsetType
+    channel_id: str | UnsetType
+    position: int | UnsetType
+    queue_length: int | UnsetType
+    reasons: list[_Reason]
+    worker: _Worker | UnsetType
+
+
+class _Worker(msgspec.Struct, rename="camel"):
+    worker_id: str
+    state: str
+    reasons: list[_Reason]
+
+
+def job(found: JobExplanation) -> bytes:
+    """Why a job is not offered."""
+    worker = UNSET if not found.worker else _Worker(found.worker, found.state, _reasons(found, "worker"))
+    return encode(
+        _Job(
+            found.job,
+            found.status,
+            optional(found.queue),
+            optional(found.channel),
+            _known(found.position),
+            _known(found.length),
+            _reasons(found, "job"),
+            worker,
+        )
+    )
+
+
+def _reasons(found: JobExplanation, about: str) -> list[_Reason]:
+    return [_reason(reason, found) for reason in found.about(about)]
+
+
+def _reason(reason: Reason, found: JobExplanation) -> _Reason:
+    return _Reason(
+        code=CODES[reason.code],
+        message=sentence(reason, found),
+        status=optional(reason.status),
+        worker_id=optional(reason.worker),
+        state=optional(reason.state),
+        queue_id=optional(reason.queue),
+        channel_id=optional(reason.channel),
+        at=timestamp_or_none(reason.at),
+        retry_at=timestamp_or_none(reason.until),
+        expires_at=timestamp_or_none(reason.expires_at),
+        offer_id=optional(reason.offer),
+        open_offers=_known(reason.open),
+        maximum=_known(reason.maximum),
+        limit=_known(reason.limit),
+        offers=[_Offer(one.worker, one.offer, timestamp_or_none(one.expires_at)) for one in reason.offers]
+        or UNSET,
+        ahead=_known(reason.ahead),
+        job_ids=reason.jobs or UNSET,
+        key=msgspec.json.decode(reason.key, type=str) if reason.key else UNSET,
+        label_operator=operator_word(reason.operator) if reason.operator else UNSET,
+        value=_raw(reason.value),
+        has=_raw(reason.has),
+        needed=_known(reason.needed),
+        free=_known(reason.free),
+        capacity=_known(reason.capacity),
+        held=[_Holding(one.job, one.kind, one.cost) for one in reason.held] or UNSET,
+        held_count=_known(reason.holds),
+        rule=optional(reason.rule),
+        asked_worker_ids=reason.asked or UNSET,
+        last_worker_id=optional(reason.cursor),
+        rank=_rank(reason.rank),
+        asked_rank=_rank(reason.other),
+    )
+
+
+def _rank(rank: Rank | None) -> _Rank | UnsetType:
+    if rank is None or rank == Rank():
+        return UNSET
+    return _Rank(
+        _known(rank.used),
+        _known(rank.capacity),
+        UNSET if rank.score is None else rank.score,
+        timestamp_or_none(rank.available_at),
+    )
+
+
+def _known(number: int | None) -> int | UnsetType:
+    return UNSET if number is None else number
+
+
+def _raw(text: str) -> msgspec.Raw | UnsetType:
+    return msgspec.Raw(text.encode()) if text else UNSET

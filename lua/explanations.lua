@@ -1,0 +1,114 @@
+-- Explanations: why a job is offered to nobody, or not to a worker, by the matcher's own predicates and searches. Only reads:
+-- what a search notes of bounds is never written, for nothing is settled in a call that reads.
+
+-- statuses outside of the order of a queue, to the reason that they are
+local STATUSES = {
+  pendingClassification = "being_classified",
+  scheduled = "scheduled",
+  waitingForActivation = "suspended",
+}
+
+-- the open offers of a job, oldest first: worker, offer and expiry of some
+local function open_offers(job)
+  local shown = {}
+  for i, open in ipairs(offers.of_job(job)) do
+    if i > limits.EXPLAINED_JOBS then
+      break
+    end
+    local expires = redis.call("ZSCORE", keys.agenda(), "offer:" .. open.id .. ":" .. open.worker)
+    local n = #shown
+    shown[n + 1], shown[n + 2], shown[n + 3] = open.worker, open.id, expires or 0
+  end
+  return shown
+end
+
+-- the jobs of equal needs in front of a waiting one
+local function add_behind(list, job)
+  local key = keys.demand_jobs(demand.class_of(job))
+  local ahead = redis.call("ZRANK", key, job.id)
+  if ahead and ahead > 0 then
+    local first = redis.call("ZRANGE", key, 0, math.min(ahead, limits.EXPLAINED_JOBS) - 1)
+    reasons.add(list, "behind_jobs", "ahead", ahead, "jobs", first)
+  end
+end
+
+--- Why a job is offered to nobody, whoever it is, or to nobody else.
+---@return table reasons
+function explanations.of_job(job)
+  local list = {}
+  local reason = STATUSES[job.status]
+  if reason then
+    reasons.add(list, reason, "at", job.status == "scheduled" and job.schedule_at or nil)
+  elseif job.status ~= "queued" then
+    reasons.add(list, "not_queued", "status", job.status, "worker", job.worker)
+  elseif job.filling then
+    reasons.add(list, "job_set_aside")
+  elseif not demand.wants(job) then
+    reasons.add(
+      list,
+      "maximum_of_offers",
+      "open",
+      offers.open_of(job),
+      "maximum",
+      job.max or 1,
+      "offers",
+      open_offers(job)
+    )
+  else
+    add_behind(list, job)
+  end
+  return list
+end
+
+--- Where a job stands, as flat list.
+function explanations.head_of(job)
+  local head = {}
+  reasons.tell(head, "job", job.id, "status", job.status, "queue", job.queue, "channel", job.channel)
+  if job.status == "queued" then
+    local key = keys.queue_order(job.queue)
+    reasons.tell(head, "position", redis.call("ZRANK", key, job.id) + 1, "length", redis.call("ZCARD", key))
+  end
+  return head
+end
+
+--- The demand class that a job has, or would have in its queue; nil where it is over, taken, or where others decide its queue.
+function explanations.wanted_of(job)
+  if job.status == "queued" then
+    return demand.class(demand.class_of(job))
+  elseif not jobs.ASIDE[job.status] or job.unclassified or not job.queue then
+    return nil
+  end
+  -- it takes the policy of its queue when it joins
+  job.bypass = queues.plan(job.queue).bypass and "1" or nil
+  return demand.class(demand.class_of(job))
+end
+
+-- the job that a worker without room takes first when it is free, where that stands before this one
+local function add_behind_for(list, job, worker)
+  local class, freed = classes.of(worker), obstacles.freed(worker)
+  if not capacity.fits(freed, class, class.channels[job.channel]) then
+    return
+  end
+  local found = peek.first(freed, false)
+  if found and found.job.id ~= job.id then
+    reasons.add(list, "behind_jobs", "jobs", { found.job.id }, "queue", found.job.queue)
+  end
+end
+
+--- Why a job is not offered to a worker.
+---@param wanted table its demand class
+---@param in_full boolean|nil whether to look at what the worker holds, and at what it takes before
+---@return table reasons
+function explanations.of_pair(job, wanted, worker, in_full)
+  local list = obstacles.between(job, wanted, worker, in_full)
+  if job.status ~= "queued" or job.filling then
+    return list
+  elseif demand.wants(job) then
+    if in_full and obstacles.are_of_room(list) then
+      add_behind_for(list, job, worker)
+    end
+  elseif #list == 0 then
+    rankings.add_outranked(list, job, worker)
+  end
+  return list
+end

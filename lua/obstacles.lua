@@ -1,0 +1,150 @@
+-- Obstacles: what stands between a job and a worker, told by the predicates with which the matcher decides. Only reads.
+
+-- what uses a worker's room, oldest first: job, kind and cost of some, and how many there are
+local function holding(worker, matches)
+  local found, shown = {}, {}
+  for _, one in ipairs(held.all(worker)) do
+    if matches(one) then
+      found[#found + 1] = one
+      -- one text to sort by, see held.offers
+      one.order = string.format("%016.0f", one.offered_at or one.assigned_at) .. one.id
+    end
+  end
+  table.sort(found, function(a, b)
+    return a.order < b.order
+  end)
+  for i = 1, math.min(#found, limits.EXPLAINED_JOBS) do
+    local one, n = found[i], #shown
+    shown[n + 1], shown[n + 2], shown[n + 3] = one.job, one.offered_at and "offer" or "assignment", one.cost
+  end
+  return shown, #found
+end
+
+local function add_room(list, job, worker, class, channel, in_full)
+  local function add(code, matches, ...)
+    if in_full then
+      local shown, count = holding(worker, matches)
+      reasons.add(list, code, "held", shown, "holds", count, ...)
+    else
+      reasons.add(list, code, ...)
+    end
+  end
+  if channel and not capacity.has_units(worker, class, channel) then
+    add("capacity_full", function(one)
+      return one.cost > 0
+    end, "needed", channel.cost, "free", class.capacity - worker.used, "capacity", class.capacity)
+  end
+  if channel and not capacity.is_below_maximum(worker, channel) then
+    add("channel_maximum", function(one)
+      return one.channel == channel.id
+    end, "channel", job.channel, "maximum", channel.max)
+  end
+  if not capacity.takes_offers(worker, class) then
+    add("offer_limit", function(one)
+      return one.offered_at ~= nil
+    end, "open", worker.open, "limit", classes.offer_limit(class))
+  end
+end
+
+-- when a selector stops asking: the last one of its kind runs out. Nil where one of them never does.
+local function ends_at(job, core)
+  local last
+  for _, selector in ipairs(job_selectors.active(job)) do
+    if selector.core == core then
+      local expires = selectors.expires_at(selector, job.enqueued_at)
+      if not expires then
+        return nil
+      end
+      last = math.max(last or 0, expires)
+    end
+  end
+  return last
+end
+
+--- Adds a reason for each selector that does not hold on labels.
+---@param labels table
+---@param texts_of string the same labels as a document
+---@param id string|nil nil: those that ask for an Id are passed over
+function obstacles.add_selectors(list, job, wanted, labels, texts_of, id)
+  for _, selector in ipairs(wanted.selectors) do
+    local asks_id = selector.key == '"Id"'
+    if (id or not asks_id) and not selectors.holds(selector, labels, id) then
+      reasons.add(
+        list,
+        "selector_failed",
+        "key",
+        selector.key,
+        "operator",
+        selector.operator,
+        "value",
+        selector.text,
+        "has",
+        asks_id and texts.json(id) or document.text_of(texts_of, selector.key),
+        "expires_at",
+        ends_at(job, selector.core)
+      )
+    end
+  end
+end
+
+-- the offer that a worker has of a job
+local function add_offer(list, job, worker)
+  for _, open in ipairs(offers.of_job(job)) do
+    if open.worker == worker.id then
+      local expires = redis.call("ZSCORE", keys.agenda(), "offer:" .. open.id .. ":" .. worker.id)
+      reasons.add(list, "already_offered", "offer", open.id, "expires_at", expires or nil)
+      return
+    end
+  end
+end
+
+--- Why a worker is not asked for a job, whatever the job itself waits for; nothing when it might be.
+---@param job table stored, or one that could be: id, queue, channel, selectors, attached, bypass
+---@param wanted table its demand class
+---@param in_full boolean|nil whether to tell what a worker without room holds
+---@return table reasons in the order in which they are told
+function obstacles.between(job, wanted, worker, in_full)
+  local list, class = {}, classes.of(worker)
+  local channel = class.channels[job.channel]
+  if worker.state ~= "active" then
+    reasons.add(list, "not_registered", "state", worker.state)
+    capacity.tally(worker, class)
+  elseif worker.filling then
+    reasons.add(list, "worker_set_aside")
+  end
+  if not class.serves[job.queue] then
+    reasons.add(list, "not_on_queue", "queue", job.queue)
+  end
+  if not channel then
+    reasons.add(list, "channel_missing", "channel", job.channel)
+  end
+  obstacles.add_selectors(list, job, wanted, class.labels, worker.labels or "", worker.id)
+  if offers.is_offered(job, worker.id) then
+    add_offer(list, job, worker)
+  end
+  if bars.holds(job, worker.id) then
+    local retry = redis.call("ZSCORE", keys.agenda(), "retry:" .. texts.sized(job.id) .. worker.id)
+    reasons.add(list, "declined", "until", retry or nil)
+  end
+  add_room(list, job, worker, class, channel, in_full)
+  return list
+end
+
+-- what a worker lacks for a time only
+local BUSY = { capacity_full = true, channel_maximum = true, offer_limit = true }
+
+--- Is want of room the only obstacle, so that the worker may be asked when it is free?
+---@param list table reasons of obstacles.between
+function obstacles.are_of_room(list)
+  for _, reason in ipairs(list) do
+    if not BUSY[reason[2]] then
+      return false
+    end
+  end
+  return #list > 0
+end
+
+--- A worker as if it held nothing.
+function obstacles.freed(worker)
+  return setmetatable({ used = 0, open = 0, by_channel = {} }, { __index = worker })
+end

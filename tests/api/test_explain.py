@@ -1,0 +1,142 @@
+"""Explanations over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.commands import JobExplain
+from engine.errors import Refused
+
+HEAD = {"job": "j", "status": "queued", "queue": "q", "channel": "voice", "position": 2, "length": "3"}
+
+
+def test_reasons_of_a_job(client: Any, store: Any) -> None:
+    offers = ["anna", "o-1", "1700000060000", "bert", "o-2", "1700000060500"]
+    row = {"about": "job", "code": "maximum_of_offers", "open": 2, "maximum": 2, "offers": offers}
+    store.on(JobExplain, {**HEAD, "rows": [row]})
+    response = client("GET", "/ext/v1/jobs/j:explain", version=None)
+    assert response.status == 200
+    assert response.json == {
+        "jobId": "j",
+        "status": "queued",
+        "queueId": "q",
+        "channelId": "voice",
+        "position": 2,
+        "queueLength": 3,
+        "reasons": [
+            {
+                "code": "maximumOfOffers",
+                "message": "The job is already offered to anna and bert, "
+                "as many as its queue asks at a time: an answer is awaited until 2023-11-14 22:14:20 UTC.",
+                "openOffers": 2,
+                "maximum": 2,
+                "offers": [
+                    {"workerId": "anna", "offerId": "o-1", "expiresAt": "2023-11-14T22:14:20+00:00"},
+                    {"workerId": "bert", "offerId": "o-2", "expiresAt": "2023-11-14T22:14:20.5+00:00"},
+                ],
+            }
+        ],
+    }
+    assert store.commands == [JobExplain("j")]
+
+
+def test_reasons_of_a_worker(client: Any, store: Any) -> None:
+    rows = [
+        {
+            "about": "worker",
+            "code": "selector_failed",
+            "key": '"skill"',
+            "operator": ">=",
+            "value": "5",
+            "has": "3",
+            "expires_at": 1700000060000,
+        },
+        {
+            "about": "worker",
+            "code": "capacity_full",
+            "needed": 2,
+            "free": 1,
+            "capacity": 3,
+            "held": ["first", "assignment", 2],
+            "holds": 1,
+        },
+        {
+            "about": "worker",
+            "code": "outranked",
+            "rule": "bestWorker",
+            "asked": ["bert"],
+            "score": "0.5",
+            "other_score": "1",
+        },
+    ]
+    store.on(JobExplain, {**HEAD, "worker": "anna/x", "state": "active", "rows": rows})
+    response = client("GET", "/ext/v1/jobs/j:explain?workerId=anna%2Fx", version=None)
+    assert store.commands == [JobExplain("j", "anna/x")]
+    shown = response.json["worker"]
+    messages = [reason.pop("message") for reason in shown["reasons"]]
+    assert messages[0] == (
+        "The job asks for skill of at least 5 until 2023-11-14 22:14:20 UTC, but worker anna/x has 3."
+    )
+    assert shown == {
+        "workerId": "anna/x",
+        "state": "active",
+        "reasons": [
+            {
+                "code": "selectorFailed",
+                "key": "skill",
+                "labelOperator": "greaterThanOrEqual",
+                "value": 5,
+                "has": 3,
+                "expiresAt": "2023-11-14T22:14:20+00:00",
+            },
+            {
+                "code": "capacityFull",
+                "needed": 2,
+                "free": 1,
+                "capacity": 3,
+                "held": [{"jobId": "first", "kind": "assignment", "capacityCost": 2}],
+                "heldCount": 1,
+            },
+            {
+                "code": "outranked",
+                "rule": "bestWorker",
+                "askedWorkerIds": ["bert"],
+                "rank": {"score": 0.5},
+                "askedRank": {"score": 1.0},
+            },
+        ],
+    }
+
+
+@pytest.mark.parametrize("what", ["job", "worker"])
+def test_what_is_unknown(client: Any, store: Any, what: str) -> None:
+    store.on(JobExplain, Refused("NOT_FOUND", f"The {what} was not found."))
+    response = client("GET", "/ext/v1/jobs/j:explain?workerId=w", version=None)
+    assert (response.status, response.error["code"]) == (404, "NotFound")
+    assert response.error["message"] == f"The {what} was not found."
+
+
+def test_ids_with_colons(client: Any, store: Any) -> None:
+    store.on(JobExplain, {**HEAD, "rows": []})
+    assert client("GET", "/ext/v1/jobs/a:explain:explain", version=None).status == 200
+    assert store.commands == [JobExplain("a:explain")]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/ext/v1/jobs/j:explain", 405),
+        ("DELETE", "/ext/v1/jobs/j:explain", 405),
+        ("GET", "/ext/v1/jobs/j:other", 404),
+        ("GET", "/ext/v1/jobs/j", 404),
+        ("GET", "/ext/v1/jobs/:explain", 404),
+        ("GET", "/ext/v1/jobs/j:explain?workerId=" + "x" * 257, 400),
+    ],
+)
+def test_wrong_requests(client: Any, store: Any, method: str, path: str, status: int) -> None:
+    response = client(method, path, version=None)
+    assert response.status == status
+    assert response.headers.get("allow") == ("GET" if status == 405 else None)
+    assert store.commands == []

@@ -1,0 +1,230 @@
+"""``jobrouter why`` on what typically goes wrong: the sentences as a supervisor reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from api import cli
+from engine.pipelines import Rule
+from tests import support
+from tests.stories.router import START, Router, wants
+
+Why = Callable[..., str]
+
+
+@pytest.fixture
+def why(router: Router, server: support.Server, tenant: str, capsys: pytest.CaptureFixture[str]) -> Why:
+    """What the command prints about a job, and a worker."""
+
+    def told(*operands: str, status: int = 0) -> str:
+        capsys.readouterr()
+        assert cli.main(["why", *operands, "--redis-url", server.url, "--tenants", tenant]) == status
+        printed = capsys.readouterr()
+        return printed.out if status == 0 else printed.err
+
+    return told
+
+
+def waiting(reasons: str, position: str = "1 of 1") -> str:
+    """What is printed about a waiting job."""
+    return f"Job j waits in queue q on channel voice, at position {position}.\n{reasons}"
+
+
+def test_worker_that_is_signed_off(router: Router, why: Why) -> None:
+    router.worker("anna", available=False)
+    router.job("j")
+    assert why("j", "anna") == waiting("- Worker anna is signed off.\n")
+
+
+def test_worker_that_is_signing_off(router: Router, why: Why) -> None:
+    router.worker("anna", capacity=2)
+    router.job("first")
+    router.accept("anna", "first")
+    router.worker("anna", available=False)
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna is signing off: it finishes what it has, and gets no more.\n"
+    )
+
+
+def test_other_queue_and_channel(router: Router, why: Why) -> None:
+    router.queue("other")
+    router.worker("anna", queues=["other"], channels={"chat": 1})
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna does not serve queue q.\n- Worker anna does not take channel voice.\n"
+    )
+
+
+def test_skill_too_low(router: Router, why: Why) -> None:
+    router.worker("anna", labels={"english": 3, "team": "red"})
+    router.job(
+        "j",
+        selectors=[
+            wants("english", ">=", 5, seconds=90),
+            wants("team", "!=", "red"),
+            wants("licence", "!="),
+            wants("Id", "=", "bert"),
+        ],
+    )
+    assert why("j", "anna") == waiting(
+        "- The job asks for Id bert, but worker anna has anna.\n"
+        "- The job asks for english of at least 5 until 2023-11-14 22:14:50 UTC, but worker anna has 3.\n"
+        "- The job asks for some licence, but worker anna has none.\n"
+        "- The job asks for team other than red, but worker anna has red.\n"
+    )
+
+
+def test_declined(router: Router, why: Why) -> None:
+    router.worker("anna")
+    router.job("j")
+    router.decline("anna", "j", retry_at=600_000)
+    assert why("j", "anna") == waiting(
+        "- Worker anna has declined the job, and is asked again at 2023-11-14 22:23:20 UTC.\n"
+    )
+    router.at(600_000)
+    router.decline("anna", "j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna has declined the job, and is not asked again until it signs off and on.\n"
+    )
+
+
+def test_full(router: Router, why: Why) -> None:
+    router.worker("anna", capacity=3, channels={"voice": 2})
+    router.job("first")
+    router.accept("anna", "first")
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna has no room: the job needs 2 of its capacity of 3, and 1 is free; "
+        "it holds first (assignment).\n"
+    )
+
+
+def test_more_than_a_worker_has(router: Router, why: Why) -> None:
+    router.worker("anna", channels={"voice": 2})
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna has no room: the job needs 2 of its capacity of 1, and 1 is free.\n"
+    )
+
+
+def test_full_and_behind_others(router: Router, why: Why) -> None:
+    router.worker("anna")
+    for job in ("first", "second"):
+        router.job(job)
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- 1 job of the same needs waits before it: second.\n"
+        "- Worker anna has no room: the job needs 1 of its capacity of 1, and 0 is free; "
+        "it holds first (offer).\n"
+        "- When it has room, it gets another job before it: second.\n",
+        "3 of 3",
+    )
+
+
+def test_channel_maximum(router: Router, why: Why) -> None:
+    router.worker("anna", capacity=5, channels={"voice": (1, 1)})
+    router.job("first")
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna has as many jobs on channel voice as it may have (1); it holds first (offer).\n",
+        "2 of 2",
+    )
+
+
+def test_offer_limit(router: Router, why: Why) -> None:
+    router.worker("anna", capacity=5, max_offers=1)
+    router.job("first")
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna has as many open offers as it may have (1); it holds first (offer).\n", "2 of 2"
+    )
+
+
+def test_offered_elsewhere(router: Router, why: Why) -> None:
+    router.worker("anna")
+    router.at(1_000)
+    router.worker("bert")
+    router.job("j")
+    offered = (
+        "- The job is already offered to anna, as many as its queue asks at a time: "
+        "the answer is awaited until 2023-11-14 22:14:21 UTC.\n"
+    )
+    assert why("j", "bert") == waiting(
+        f"{offered}- Worker bert fits and is free, but the job is offered to anna by longest idle "
+        "(it waits since 2023-11-14 22:13:21 UTC; anna waits since 2023-11-14 22:13:20 UTC).\n"
+    )
+    assert why("j", "anna") == waiting(
+        f"{offered}- The job is already offered to worker anna until 2023-11-14 22:14:21 UTC.\n"
+        "- Worker anna has no room: the job needs 1 of its capacity of 1, and 0 is free; "
+        "it holds j (offer).\n"
+    )
+
+
+def test_others_score_better(router: Router, why: Why) -> None:
+    router.policy(mode="bestWorker")
+    router.worker("anna", labels={"english": 3})
+    router.worker("bert", labels={"english": 9})
+    router.job("j", labels={"english": 9})
+    assert why("j", "anna").splitlines()[2] == (
+        "- Worker anna fits and is free, but the job is offered to bert by the best score "
+        "(it scores 0, waits since 2023-11-14 22:13:20 UTC; "
+        "bert scores 1, waits since 2023-11-14 22:13:20 UTC)."
+    )
+
+
+def test_the_turn_of_another(router: Router, why: Why) -> None:
+    router.policy(mode="roundRobin")
+    router.worker("anna")
+    router.worker("bert")
+    router.job("j")
+    assert why("j", "bert").splitlines()[2] == (
+        "- Worker bert fits and is free, but the job is offered to anna by round robin "
+        "(the last turn was that of anna)."
+    )
+
+
+def test_jobs_outside_their_queue(router: Router, why: Why) -> None:
+    router.worker("anna", available=False)
+    router.job("j", mode="suspend")
+    assert why("j", "anna") == (
+        "Job j of queue q on channel voice is waitingForActivation.\n"
+        "- The job is suspended: it waits to be activated.\n"
+        "- Worker anna is signed off.\n"
+    )
+    router.job("j", mode="scheduleAndSuspend", schedule_at=START + 5_000)
+    assert why("j") == (
+        "Job j of queue q on channel voice is scheduled.\n"
+        "- The job is scheduled: it waits until 2023-11-14 22:13:25 UTC, and is then to be activated.\n"
+    )
+    router.cancel("j")
+    assert why("j") == (
+        "Job j of queue q on channel voice is cancelled.\n"
+        "- The job is cancelled: nothing more happens to it.\n"
+    )
+
+
+def test_job_whose_rule_has_not_answered(router: Router, why: Why) -> None:
+    router.classification("c", priority=Rule("webhook", "{}"))
+    router.job("j", classification="c")
+    assert why("j") == (
+        "Job j on channel voice is pendingClassification.\n"
+        "- The job is being classified: it waits for the answer of a rule.\n"
+    )
+
+
+def test_job_that_somebody_has(router: Router, why: Why) -> None:
+    router.worker("anna")
+    router.job("j")
+    router.accept("anna", "j")
+    assert why("j") == (
+        "Job j of queue q on channel voice is assigned.\n- The job is assigned to worker anna.\n"
+    )
+
+
+def test_job_or_worker_that_is_unknown(router: Router, why: Why) -> None:
+    router.job("j")
+    assert why("nothing", status=1) == "jobrouter: There is no job 'nothing'.\n"
+    assert why("j", "nobody", status=1) == "jobrouter: There is no worker 'nobody'.\n"

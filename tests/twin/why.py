@@ -1,0 +1,139 @@
+"""Why a job is not offered to a worker, in obvious Python: what `jr_job_explain` must answer."""
+
+from __future__ import annotations
+
+from tests.twin import offers
+from tests.twin.matching import eligible, has_room, offer_limit, wants
+from tests.twin.model import Job, Reply, Router, Worker
+from tests.twin.selectors import Selector
+
+Codes = set[tuple[str, ...]]
+"""A code, and what distinguishes reasons of one code."""
+
+
+def of_job(r: Router, job: Job) -> Codes:
+    """Reasons of the job alone."""
+    if job.status == "queued":
+        if job.filling:
+            return {("job_set_aside",)}
+        if not wants(r, job):
+            return {("maximum_of_offers", str(len(r.open_offers(job))), str(job.max_offers))}
+        ahead = [j for j in rivals(r) if needs(r, j) == needs(r, job) and j.place < job.place]
+        return {("behind_jobs", str(len(ahead)))} if ahead else set()
+    return {
+        "pendingClassification": {("being_classified",)},
+        "scheduled": {("scheduled", str(job.schedule_at))},
+        "waitingForActivation": {("suspended",)},
+    }.get(job.status, {("not_queued", job.status)})
+
+
+def of_pair(r: Router, job: Job, w: Worker) -> Codes:
+    """Reasons of the worker."""
+    if job.status == "queued":
+        found = obstacles(r, job, w)
+        if job.filling:
+            return found
+        if wants(r, job):
+            return found | behind(r, job, w, found)
+        return found or {("outranked",)}
+    if job.status in ("scheduled", "waitingForActivation") and not job.unclassified and job.queue:
+        return obstacles(r, job, w)
+    return set()
+
+
+def obstacles(r: Router, job: Job, w: Worker) -> Codes:
+    """What is between the two, whatever the job itself waits for."""
+    found: Codes = set()
+    channel = w.channel(job.channel)
+    if not w.available:
+        found.add(("not_registered", w.state))
+    if w.filling:
+        found.add(("worker_set_aside",))
+    if job.queue not in w.queue_ids:
+        found.add(("not_on_queue",))
+    if channel is None:
+        found.add(("channel_missing",))
+    if channel and w.used + channel.cost > w.capacity:
+        found.add(("capacity_full", str(channel.cost), str(w.capacity - w.used)))
+    if channel and channel.most is not None and w.held(channel.id) >= channel.most:
+        found.add(("channel_maximum", str(channel.most)))
+    if len(w.offers) >= offer_limit(r, w):
+        found.add(("offer_limit", str(len(w.offers)), str(offer_limit(r, w))))
+    for selector in asked(r, job):
+        if not selector.holds(w.label_values):
+            found.add(("selector_failed", selector.key, selector.operator, selector.value))
+    if w.id in job.bars:
+        found.add(("declined", str(r.agenda.get(offers.retry_row(job.id, w.id), ""))))
+    if w.id in asked_workers(r, job):
+        found.add(("already_offered",))
+    return found
+
+
+def asked(r: Router, job: Job) -> list[Selector]:
+    """The selectors that a worker must fit; outside its queue a job is to take the policy of the queue."""
+    bypass = job.bypass if job.status == "queued" else r.distribution(job.queue)["bypass"]
+    return [] if bypass else job.active_selectors()
+
+
+def needs(r: Router, job: Job) -> tuple[str, str, frozenset[tuple[str, str, str]]]:
+    """Jobs of equal needs compete for the same workers."""
+    return (
+        job.queue,
+        job.channel,
+        frozenset((s.key, s.operator, s.value) for s in asked(r, job)),
+    )
+
+
+def rivals(r: Router) -> list[Job]:
+    """All jobs that want an offer, in their order."""
+    return sorted((j for j in r.queued(r.jobs.values()) if wants(r, j)), key=lambda j: j.place)
+
+
+def asked_workers(r: Router, job: Job) -> set[str]:
+    return {offer.worker for offer in r.open_offers(job)}
+
+
+def behind(r: Router, job: Job, w: Worker, found: Codes) -> Codes:
+    """Does a worker that only lacks room take another job before this one when it is free?"""
+    if not found or {code[0] for code in found} - {"capacity_full", "channel_maximum", "offer_limit"}:
+        return set()
+    held = w.offers, w.assignments
+    before = [j for j in rivals(r) if j.place < job.place and w.id not in asked_workers(r, j)]
+    try:
+        w.offers, w.assignments = {}, {}
+        if not has_room(r, w, job.channel):
+            return set()
+        first = next((j for j in before if eligible(r, w, j)), None)
+    finally:
+        w.offers, w.assignments = held
+    return {("behind_jobs", first.id)} if first else set()
+
+
+def reasons_told(rows: list[Reply], about: str) -> Codes:
+    """The same of a reply of the library."""
+    details = {
+        "maximum_of_offers": ("open", "maximum"),
+        "scheduled": ("at",),
+        "not_queued": ("status",),
+        "not_registered": ("state",),
+        "capacity_full": ("needed", "free"),
+        "channel_maximum": ("maximum",),
+        "offer_limit": ("open", "limit"),
+        "selector_failed": ("key", "operator", "value"),
+        "declined": ("until",),
+    }
+    found: Codes = set()
+    for row in rows:
+        if row["about"] == about:
+            code = str(row["code"])
+            found.add((code, *(str(row.get(name, "")) for name in details.get(code, ())), *behind_whom(row)))
+    return found
+
+
+def behind_whom(row: Reply) -> tuple[str, ...]:
+    """Of a job that stands behind others: how many, or which one."""
+    if row["code"] != "behind_jobs":
+        return ()
+    jobs = row["jobs"]
+    assert isinstance(jobs, list)
+    return (str(row["ahead"]),) if "ahead" in row else (str(jobs[0]),)
