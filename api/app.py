@@ -13,7 +13,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from api import dashboard, errors, events, explain, jobs, offers, overview, queues, subscriptions, workers
+from api import (
+    dashboard,
+    errors,
+    events,
+    explain,
+    history,
+    jobs,
+    offers,
+    overview,
+    queues,
+    subscriptions,
+    workers,
+)
 from api.auth import Authenticator
 from api.call import Handler, Runner
 from api.policies import classification, distribution, exception
@@ -66,6 +78,8 @@ ROUTES: dict[str, Handler] = {
     "GET /ext/v1/queues": overview.queues,
     "GET /ext/v1/workers": overview.workers,
     "GET /ext/v1/jobs/{}:explain": explain.job,
+    "GET /ext/v1/jobs/{}/history": history.job,
+    "GET /ext/v1/workers/{}/history": history.worker,
 }
 
 

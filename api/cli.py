@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from api import why
 
             return why.run(options)
+        if options.command == "history":
+            from api import timeline
+
+            return timeline.run(options)
         from api import serve
 
         return serve.run(options)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from api.access_keys import BadOption
+from api.wire.queries import PLACE
 from engine import __version__
 from engine.model import Scalar, members_text
 
@@ -102,6 +103,13 @@ def truth(text: str) -> bool:
     }[text.lower()]
 
 
+def place(text: str) -> str:
+    """The place of an event: number of its entry, and its own in it."""
+    if text and not PLACE.fullmatch(text):
+        raise ValueError
+    return text
+
+
 def labels(text: str) -> str:
     """A JSON object of strings, numbers and booleans, as a document that is stored."""
     return members_text(msgspec.json.decode(text, type=dict[str, Scalar]))
@@ -116,6 +124,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     places: "addresses, networks and hosts, separated by commas, as 10.1.0.0/16,hooks.internal",
     port_number: "a number from 0 to 65535",
     truth: "yes or no",
+    place: "the place of an event, as 17.2",
     labels: """a JSON object of strings, numbers and booleans, as '{"Region":"NA"}'""",
 }
 """What a reader takes, for the text of an error."""
@@ -174,6 +183,7 @@ RULES = (
     Flag("rule-retries", "1", count, "how often a function or webhook is asked again when it fails"),
 )
 FOREVER = (Flag("forever", "no", truth, "keep going until it is interrupted"),)
+BEFORE = (Flag("before", "", place, "only events before this one (its place, as 17.2)"),)
 LABELS = (
     Flag("job", "{}", labels, """labels of the job, as JSON object: '{"Region":"NA"}'"""),
     Flag("worker", "{}", labels, "labels of the worker, Id among them"),
@@ -192,6 +202,10 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING, *RULES)),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
     "why": ("tell why a job is not offered, to anybody or to a worker", (*DATA, *STORE, *KEYS, *TENANTS)),
+    "history": (
+        "the life of a job or worker as a timeline, from the log of a live store",
+        (*BEFORE, *DATA, *STORE, *KEYS, *TENANTS),
+    ),
     "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
     "expression": ("try a rule expression on labels, on a server of its own", LABELS),
 }
@@ -203,6 +217,7 @@ class Operand(NamedTuple):
     name: str
     help: str
     optional: bool = False
+    choices: tuple[str, ...] | None = None
 
 
 OPERANDS = {
@@ -210,6 +225,7 @@ OPERANDS = {
         Operand("expression", "the expression, as in a policy: 'If(job.Escalated = true, 10, 5)'"),
     ),
     "why": (Operand("job", "id of the job"), Operand("worker", "id of the worker", optional=True)),
+    "history": (Operand("kind", "what it is", choices=("job", "worker")), Operand("id", "its id")),
 }
 
 
@@ -242,6 +258,9 @@ class Options(argparse.Namespace):
     rule_retries: int
     forever: bool
     expression: str
+    kind: str
+    id: str
+    before: str
     job: str
     worker: str
     queue: str
@@ -256,7 +275,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
         command = commands.add_parser(name, help=about, description=about)
         for operand in OPERANDS.get(name, ()):
             count = {"nargs": "?", "default": ""} if operand.optional else {}
-            command.add_argument(operand.name, metavar=operand.name.upper(), help=operand.help, **count)  # type: ignore[arg-type]
+            count |= {"metavar": "|".join(operand.choices or [operand.name.upper()])}
+            command.add_argument(operand.name, help=operand.help, choices=operand.choices, **count)  # type: ignore[arg-type]
         for flag in flags:
             # --forever alone says yes; lists may be given in parts
             bare = {"nargs": "?", "const": "yes"} if flag.read is truth else {}

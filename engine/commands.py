@@ -502,6 +502,28 @@ class JobExplain(Command, frozen=True):
     worker_id: str = ""
 
 
+class JobHistory(Command, frozen=True):
+    """Events of a job before the place ``before`` ("" = to the present), newest first."""
+
+    function = "jr_job_history"
+    write = False
+
+    id: str
+    before: str = ""
+    limit: int = 100
+
+
+class WorkerHistory(Command, frozen=True):
+    """Events of a worker before the place ``before`` ("" = to the present), newest first."""
+
+    function = "jr_worker_history"
+    write = False
+
+    id: str
+    before: str = ""
+    limit: int = 100
+
+
 # ---- agenda, events, the router itself ---------------------------------------------------------------------
 
 

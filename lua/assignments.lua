@@ -10,6 +10,7 @@ function assignments.need(job_id, assignment_id)
 end
 
 --- Gives the worker back what the job's assignment used.
+---@return table|nil worker
 function assignments.release(job)
   local worker = workers.load(job.worker, "a:" .. job.assignment)
   local assignment = worker and held.assignment(worker, job.assignment)
@@ -19,6 +20,7 @@ function assignments.release(job)
     capacity.use(worker, assignment.channel, assignment.cost, -1)
     workers.freed(worker)
   end
+  return worker
 end
 
 --- Closes a completed job now.
@@ -28,8 +30,7 @@ function assignments.close(job)
     jobs.set(job, "disposition", "Closed")
   end
   jobs.set(job, "closed_at", clock.now)
-  events.job_closed(job)
-  assignments.release(job)
+  events.job_closed(job, assignments.release(job))
   jobs.finish(job)
 end
 
@@ -47,14 +48,14 @@ end
 ---@param suspend boolean whether it waits for activation instead of going back to its queue
 ---@return number count how often this job was unassigned
 function assignments.unassign(job, suspend)
-  local assignment, worker = job.assignment, job.worker
-  assignments.release(job)
+  local assignment, worker_id = job.assignment, job.worker
+  local worker = assignments.release(job)
   jobs.set(job, "unassigned", (job.unassigned or 0) + 1)
   jobs.set(job, "unassigned_life", (job.unassigned_life or 0) + 1)
   for _, field in ipairs({ "assignment", "worker", "assigned_at", "accepted_offer", "accept_request" }) do
     jobs.set(job, field, nil)
   end
-  events.job_unassigned(job, assignment, worker)
+  events.job_unassigned(job, assignment, worker_id, worker)
   if suspend then
     jobs.move(job, "waitingForActivation")
     jobs.set(job, "mode", "suspend")

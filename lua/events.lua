@@ -70,8 +70,8 @@ local function subject_of(job, rest)
   return cjson.encode("job/" .. job.id .. "/channel/" .. job.channel .. rest)
 end
 
-local function job_event(kind, job, subject, data)
-  outbox.add(kind, subject_of(job, subject), job_base(job) .. data, job)
+local function job_event(kind, job, subject, data, worker)
+  outbox.add(kind, subject_of(job, subject), job_base(job) .. data, job, worker)
 end
 
 local function waiting_selectors(job)
@@ -213,12 +213,14 @@ function events.job_exception_triggered(job, rule_id)
   )
 end
 
-local function assignment_event(kind, job, assignment, worker_id, more)
+-- worker: where it is one of its events too
+local function assignment_event(kind, job, assignment, worker_id, more, worker)
   job_event(
     kind,
     job,
     "/assignment/" .. assignment,
-    ',"assignmentId":"' .. assignment .. '","workerId":' .. json(worker_id) .. (more or "")
+    ',"assignmentId":"' .. assignment .. '","workerId":' .. json(worker_id) .. (more or ""),
+    worker
   )
 end
 
@@ -226,21 +228,29 @@ function events.job_completed(job)
   assignment_event("RouterJobCompleted", job, job.assignment, job.worker)
 end
 
-function events.job_closed(job)
-  assignment_event("RouterJobClosed", job, job.assignment, job.worker, ',"dispositionCode":' .. json(job.disposition))
+---@param worker table that is freed
+function events.job_closed(job, worker)
+  local disposition = ',"dispositionCode":' .. json(job.disposition)
+  assignment_event("RouterJobClosed", job, job.assignment, job.worker, disposition, worker)
 end
 
-function events.job_unassigned(job, assignment, worker_id)
-  assignment_event("RouterJobUnassigned", job, assignment, worker_id)
+---@param worker table that is freed
+function events.job_unassigned(job, assignment, worker_id, worker)
+  assignment_event("RouterJobUnassigned", job, assignment, worker_id, nil, worker)
 end
 
 ---@param note string JSON string text, or empty
-function events.job_cancelled(job, note)
+---@param worker table|nil that is freed
+function events.job_cancelled(job, note, worker)
   job_event(
     "RouterJobCancelled",
     job,
     "/disposition/" .. job.disposition,
-    (note == "" and "" or ',"note":' .. note) .. ',"dispositionCode":' .. json(job.disposition)
+    (note == "" and "" or ',"note":' .. note)
+      .. ',"dispositionCode":'
+      .. json(job.disposition)
+      .. (worker and ',"assignmentId":"' .. job.assignment .. '","workerId":' .. json(worker.id) or ""),
+    worker
   )
 end
 

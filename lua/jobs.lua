@@ -262,14 +262,14 @@ end
 --- Cancels a job in whatever unfinished state it is.
 ---@param note string JSON string text, or empty
 function jobs.cancel(job, disposition, note)
-  local before = job.status
+  local before, worker = job.status, nil
   schedules.stop(job)
   classification.forget(job)
   if before == "queued" then
     jobs.dequeue(job)
   elseif job.assignment and (before == "assigned" or before == "completed") then
     jobs.set(job, "closed_at", clock.now)
-    assignments.release(job)
+    worker = assignments.release(job)
     if job.close_at then
       agenda.remove("close:" .. job.id)
       jobs.set(job, "close_at", nil)
@@ -280,7 +280,7 @@ function jobs.cancel(job, disposition, note)
   jobs.rewrite(job)
   jobs.move(job, "cancelled")
   match.touch_job(job)
-  events.job_cancelled(job, note)
+  events.job_cancelled(job, note, worker)
   jobs.finish(job)
 end
 

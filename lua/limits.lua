@@ -21,6 +21,9 @@ limits.LIFETIME_MS = 7776000000
 limits.ROWS_PER_OFFER = 5
 --- Rows that a listing looks at in one call.
 limits.LISTED_ROWS = 1000
+--- Events that a history shows in one call, and the bytes of them after which it stops.
+limits.HISTORY_ROWS = 100
+limits.HISTORY_BYTES = 1048576
 --- Offers that a worker remembers: those lost to another worker's acceptance, and those it has declined.
 limits.REMEMBERED_OFFERS = 16
 --- Jobs that a worker declines between two clearings of its bars; each looks at twice as many of them.

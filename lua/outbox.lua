@@ -85,3 +85,35 @@ function outbox.flush(name, request_id)
   op.event = number_text
   list = {}
 end
+
+-- ---- reading ---------------------------------------------------------------------------------------------------------
+
+local FRAME = { at = true, call = true, request = true, links = true }
+
+--- An entry as it is replied: op, at, call, request, links, prev, events (type, payload …).
+---@param entry table id and fields, as XRANGE gives it
+function outbox.show(entry)
+  local row, made = { "op", tonumber(string.match(entry[1], "^(%d+)")) }, {}
+  local fields = entry[2]
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if FRAME[name] then
+      row[#row + 1], row[#row + 2] = name, value
+    elseif name == "previous" then
+      row[#row + 1], row[#row + 2] = "prev", tonumber(value)
+    else
+      made[#made + 1], made[#made + 2] = name, value
+    end
+  end
+  row[#row + 1], row[#row + 2] = "events", made
+  return row
+end
+
+local ABOUT = { job = "jobId", worker = "workerId" }
+
+--- Does an event speak of this job or worker?
+---@param payload string
+---@param kind string "job" or "worker"
+function outbox.is_about(payload, kind, id)
+  return cjson.decode(payload).data[ABOUT[kind]] == id
+end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -48,6 +49,10 @@ CLASSIFICATION = "classificationpolicyid"
 SCHEDULED_BEFORE = "scheduledbefore"
 SCHEDULED_AFTER = "scheduledafter"
 HAS_CAPACITY = "hascapacity"
+BEFORE = "before"
+
+PLACE = re.compile(r"[0-9]{1,15}\.[0-9]{1,6}")
+"""The place of an event in the log: number of its entry, and its own in it."""
 
 _SPELLED = {
     QUEUE: "queueId",
@@ -74,6 +79,14 @@ def text(query: Mapping[str, str], name: str) -> str:
     given = query.get(name, "")
     if len(given) > 256 or "\0" in given:
         raise _wrong(name, "an id has at most 256 characters and no NUL")
+    return given
+
+
+def place(query: Mapping[str, str], name: str) -> str:
+    """The place of an event; empty when none is given."""
+    given = query.get(name, "")
+    if given and not PLACE.fullmatch(given):
+        raise _wrong(name, "it must be the place of an event, as 17.2")
     return given
 
 

@@ -6,25 +6,6 @@
 --- Refuses: BAD_CALL
 --- Events: none
 
-local FRAME = { at = true, call = true, request = true, links = true }
-
-local function show(entry)
-  local row, made = { "op", tonumber(string.match(entry[1], "^(%d+)")) }, {}
-  local fields = entry[2]
-  for i = 1, #fields, 2 do
-    local name, value = fields[i], fields[i + 1]
-    if FRAME[name] then
-      row[#row + 1], row[#row + 2] = name, value
-    elseif name == "previous" then
-      row[#row + 1], row[#row + 2] = "prev", tonumber(value)
-    else
-      made[#made + 1], made[#made + 2] = name, value
-    end
-  end
-  row[#row + 1], row[#row + 2] = "events", made
-  return row
-end
-
 op.read("jr_event_list", { after = 0, limit = 100 }, function(given)
   if given.limit < 1 or given.limit > 1000 then
     refuse.bad_call("limit must be between 1 and 1000")
@@ -35,7 +16,7 @@ op.read("jr_event_list", { after = 0, limit = 100 }, function(given)
   local from = "(" .. string.format("%.0f", given.after) .. "-0"
   local rows, last = {}, given.after
   for _, entry in ipairs(redis.call("XRANGE", keys.events(), from, "+", "COUNT", given.limit)) do
-    rows[#rows + 1] = show(entry)
+    rows[#rows + 1] = outbox.show(entry)
     last = rows[#rows][2]
   end
   local oldest = redis.call("XRANGE", keys.events(), "-", "+", "COUNT", 1)[1]

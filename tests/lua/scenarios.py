@@ -477,6 +477,21 @@ def event_list(here: Site) -> c.Command:
 
 
 @scenario
+def job_history(here: Site) -> c.Command:
+    """Two events of two entries."""
+    job_id, _ = completed(here)
+    return c.JobHistory(job_id, limit=2)
+
+
+@scenario
+def worker_history(here: Site) -> c.Command:
+    """Two events of two entries."""
+    job_id, _ = completed(here)
+    worker_id = here.run(c.JobRead(job_id))["worker"]
+    return c.WorkerHistory(worker_id, limit=2)
+
+
+@scenario
 def expression_evaluate(here: Site) -> c.Command:
     """It looks at nothing but its arguments."""
     return c.ExpressionEvaluate(tree='["=",[".","job","\\"A\\""],true]', job='"A":true')

@@ -187,6 +187,7 @@ def test_operation_with_malformed_document(full: Router, kind: type[c.Command], 
     full.run(command)
 
 
+PLACES = ["x", "1", "1.", ".1", "1.1.1", "1 .1", "-1.1", "1.-1", "1e3.1", "9" * 16 + ".1", "1.1\n"]
 SCORING = [
     "x",
     "null",
@@ -235,6 +236,8 @@ SCORING = [
         c.WorkerOverview(limit=101),
         c.EventList(limit=0),
         c.EventList(after=-1),
+        *(c.JobHistory("j1", before) for before in PLACES),
+        *(c.WorkerHistory("w1", limit=limit) for limit in (0, -1, 101)),
         c.JobCreate("j9", channel="voice", queue="q", priority=101),
         c.JobCreate("j9", channel="voice", queue="q", priority=-101),
         c.JobCreate("j9", queue="q"),

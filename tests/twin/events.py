@@ -54,8 +54,8 @@ def job_event(r: Router, kind: str, job: Job, subject: str = "", **data: object)
     tell(r, kind, job, subject, base(job, job.queue) | data)
 
 
-def tell(r: Router, kind: str, job: Job, subject: str, data: Reply) -> None:
-    r.tell(f"RouterJob{kind}", f"job/{job.id}/channel/{job.channel}{subject}", data, job, None)
+def tell(r: Router, kind: str, job: Job, subject: str, data: Reply, freed: Worker | None = None) -> None:
+    r.tell(f"RouterJob{kind}", f"job/{job.id}/channel/{job.channel}{subject}", data, job, freed)
 
 
 def waiting(job: Job) -> Reply:
@@ -149,14 +149,19 @@ def job_exception_triggered(r: Router, job: Job, rule_id: str) -> None:
 
 
 def assignment_event(r: Router, kind: str, job: Job, assignment: str, worker: str, **data: object) -> None:
-    data = {"assignmentId": assignment, "workerId": worker} | data
-    job_event(r, kind, job, f"/assignment/{assignment}", **data)
+    """The end of an assignment, which frees its worker, is an event of that worker too."""
+    data = base(job, job.queue) | {"assignmentId": assignment, "workerId": worker} | data
+    freed = None if kind == "Completed" else r.workers[worker]
+    tell(r, kind, job, f"/assignment/{assignment}", data, freed)
 
 
-def job_cancelled(r: Router, job: Job, note: str) -> None:
+def job_cancelled(r: Router, job: Job, note: str, freed: Worker | None) -> None:
     more: Reply = {"note": json.loads(note)} if note else {}
     code = job.disposition
-    job_event(r, "Cancelled", job, f"/disposition/{code}", dispositionCode=code, **more)
+    data = base(job, job.queue) | {"dispositionCode": code} | more
+    if freed:
+        data |= {"assignmentId": job.assignment, "workerId": freed.id}
+    tell(r, "Cancelled", job, f"/disposition/{code}", data, freed)
 
 
 def job_deleted(r: Router, job: Job) -> None:

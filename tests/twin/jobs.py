@@ -299,8 +299,10 @@ def cancel_now(r: Router, job: Job, disposition: str, note: str) -> None:
         leave_queue(r, job)
     classification.forget(r, job)
     schedules.stop(r, job)
+    freed = None
     if job.assignment and job.status in ("assigned", "completed"):
         job.closed_at = r.now
+        freed = r.workers[job.worker]
         offers.release(r, job)
     r.agenda.pop(f"close:{job.id}", None)
     job.close_at = 0
@@ -308,7 +310,7 @@ def cancel_now(r: Router, job: Job, disposition: str, note: str) -> None:
     job.disposition = disposition
     job.doc += 1
     move(r, job, "cancelled")
-    events.job_cancelled(r, job, note)
+    events.job_cancelled(r, job, note, freed)
     finish(r, job)
 
 

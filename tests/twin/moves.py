@@ -18,7 +18,7 @@ from engine import pipelines
 from engine.exception_rules import Cancel, Change, Classify, Rule, rules_text
 from engine.expressions import compile_expression
 from engine.scoring import Equal, Function, by_expression, scoring_text
-from tests.twin.model import DAY, Job, Offer, Router
+from tests.twin.model import DAY, Job, Offer, Router, Worker
 from tests.twin.texts import lines
 
 PRESENT = -1
@@ -130,11 +130,23 @@ def resolve(step: Step, r: Router, memory: Memory) -> tuple[int, c.Command] | No
             command = msgspec.structs.replace(command, **{name: now + getattr(command, name)})
     if getattr(command, "offer", "") in ("open", "past"):
         return with_offer(now, command, step.pick, r, memory)
+    if isinstance(command, c.JobHistory | c.WorkerHistory):
+        return now, msgspec.structs.replace(command, before=place(command, step.pick, r))
     if isinstance(command, c.TaskAnswer):
         return with_question(now, command, step.pick, r, memory)
     if getattr(command, "assignment", "") in ("present", "past"):
         return with_assignment(now, command, step.pick, r, memory)
     return now, command
+
+
+def place(command: c.JobHistory | c.WorkerHistory, pick: int, r: Router) -> str:
+    """Of the last event of a job or worker, or of any event that was ever told."""
+    of: Job | Worker | None = (r.jobs if isinstance(command, c.JobHistory) else r.workers).get(command.id)
+    if command.before == "last" and of:
+        return of.event
+    if command.before == "any" and r.op:
+        return f"{1 + pick % r.op}.{1 + pick % 3}"
+    return ""
 
 
 def with_question(
@@ -716,6 +728,7 @@ class Maker:
             ]
         )
         limit, cursor = d.choice([1, 2, 100]), d.choice([0, 0, 5, 50])
+        pick = d.randrange(10_000)
         # told as a distance from now; resolving makes it a time
         before, after = d.choice([0, 0, 0, 1, 2_000]), d.choice([0, 0, 0, -2_000, 1])
         return Step(
@@ -729,6 +742,8 @@ class Maker:
                     c.QueueStatistics(queue),
                     c.JobPosition(job),
                     c.JobPosition(job),
+                    c.JobHistory(job, d.choice(["", "last", "any"]), limit),
+                    c.WorkerHistory(worker, d.choice(["", "last", "any"]), limit),
                     c.QueueList(limit, cursor),
                     c.QueueOverview(limit, cursor),
                     c.WorkerOverview(limit, cursor, d.choice(["", *self.queues])),
@@ -752,5 +767,6 @@ class Maker:
                         d.random() < 0.4,
                     ),
                 ]
-            )
+            ),
+            pick=pick,
         )

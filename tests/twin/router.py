@@ -7,7 +7,17 @@ from typing import Any
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import classification, exceptions, jobs, offers, overview, policies, schedules, workers
+from tests.twin import (
+    classification,
+    exceptions,
+    history,
+    jobs,
+    offers,
+    overview,
+    policies,
+    schedules,
+    workers,
+)
 from tests.twin.matching import fill_due, settle
 from tests.twin.model import Reply, Router
 
@@ -45,6 +55,8 @@ READS: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.JobRead: jobs.read,
     c.JobList: jobs.list_page,
     c.JobPosition: jobs.position,
+    c.JobHistory: history.of_job,
+    c.WorkerHistory: history.of_worker,
 }
 
 
