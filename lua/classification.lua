@@ -5,6 +5,9 @@
 -- A policy with rules that others answer decides nothing at once: the job waits for their answers (see tasks), outside the order
 -- of its queue, and all is decided when they come, as everything is then.
 
+-- bytes of labels for which what they give takes one place in its memo
+local PLACE = 256
+
 -- numbers from 0 to below 1 that the same job gets in the same call again
 local function dice(job_id, number)
   local drawn = 0
@@ -35,6 +38,38 @@ local function choose_queue(outcome, subject, wanted, fallback)
   outcome.queue = found or subject.queue
 end
 
+-- what the rules of a pipeline give: priority, attached and wanted (selectors); or failed
+local function rules_give(pipeline, labels, draw)
+  local found = {}
+  local reason, place
+  if pipeline.priority then
+    found.priority, reason = rule_values.number(pipeline.priority, labels)
+    if reason then
+      return failure("rule", reason, "priority")
+    end
+    found.priority = whole_priority(found.priority)
+  end
+  found.attached, reason, place = attachments.selectors(pipeline.workers, labels, draw)
+  if reason then
+    return failure("rule", reason, "worker." .. place)
+  end
+  found.wanted, reason, place = attachments.selectors(pipeline.queues, labels, draw)
+  if reason then
+    return failure("rule", reason, "queue." .. place)
+  end
+  return found
+end
+
+-- the same; remembered with the pipeline, under the labels, where nothing else decides
+local function found_by(pipeline, subject)
+  if not pipeline.given then
+    return rules_give(pipeline, subject.labels, dice(subject.id, op.upcoming()))
+  end
+  local labels = subject.labels
+  return pipeline.given.of[labels]
+    or memos.put(pipeline.given, labels, rules_give(pipeline, labels), math.ceil(#labels / PLACE))
+end
+
 --- What the policy of a job finds. Reads only.
 ---@param subject table id, classification, policy (when it was read already), labels, queue (nil = none), stands_in (the queue in
 ---whose order it is, or nil), answers (of others to the policy's rules, or nil)
@@ -42,30 +77,18 @@ end
 ---failed: code, message, place (of the rule: priority, worker.<n>, queue.<n>); or asks: others have to be asked first
 function classification.decide(subject)
   local policy = subject.policy or policies.pipeline(subject.classification)
-  local pipeline, outcome = pipelines.of_text(policy.text), {}
+  local pipeline = pipelines.of_text(policy.text)
   if pipeline.remote and not subject.answers then
     return { asks = true }
   elseif pipeline.remote then
     pipeline = pipelines.answered(pipeline, subject.answers)
   end
-  local wanted, reason, place
-  local draw = dice(subject.id, op.upcoming())
-  if pipeline.priority then
-    outcome.priority, reason = rule_values.number(pipeline.priority, subject.labels)
-    if reason then
-      return failure("rule", reason, "priority")
-    end
-    outcome.priority = whole_priority(outcome.priority)
+  local found = found_by(pipeline, subject)
+  if found.failed then
+    return found
   end
-  outcome.attached, reason, place = attachments.selectors(pipeline.workers, subject.labels, draw)
-  if reason then
-    return failure("rule", reason, "worker." .. place)
-  end
-  wanted, reason, place = attachments.selectors(pipeline.queues, subject.labels, draw)
-  if reason then
-    return failure("rule", reason, "queue." .. place)
-  end
-  choose_queue(outcome, subject, wanted, policy.fallback)
+  local outcome = { priority = found.priority, attached = found.attached }
+  choose_queue(outcome, subject, found.wanted, policy.fallback)
   if not outcome.queue then
     return failure("queue", "no queue fits, the job has none, and the policy has no fallback queue")
   end

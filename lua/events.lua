@@ -35,15 +35,21 @@ local function selector_json(selector, job)
     .. "}"
 end
 
+-- a list of selectors that do not run out is always the same, and remembers its JSON
 local function selectors_json(given, job)
   if #given == 0 then
     return "[]"
+  elseif given.json then
+    return given.json
   end
-  local parts = {}
+  local parts, last = {}, false
   for i, selector in ipairs(given) do
     parts[i] = selector_json(selector, job)
+    last = last or selector.lasts ~= nil
   end
-  return "[" .. table.concat(parts, ",") .. "]"
+  local json_text = "[" .. table.concat(parts, ",") .. "]"
+  given.json = not last and json_text or nil
+  return json_text
 end
 
 -- members that every job event has

@@ -105,26 +105,24 @@ end
 
 local memo = { size = 0, of = {}, most = 64 }
 
--- is any rule answered by others?
-local function is_remote(pipeline)
-  local all = { pipeline.priority }
+-- is any rule answered by others, and are any shares drawn?
+local function looked_at(pipeline)
+  local remote, drawn = pipeline.priority and REMOTE[pipeline.priority.kind], false
   for _, list in ipairs({ pipeline.workers, pipeline.queues }) do
     for _, attachment in ipairs(list) do
-      all[#all + 1] = attachment.rule
+      remote = remote or attachment.rule and REMOTE[attachment.rule.kind]
+      drawn = drawn or attachment.kind == "draw"
     end
   end
-  for _, rule in ipairs(all) do
-    if REMOTE[rule.kind] then
-      return true
-    end
-  end
-  return false
+  return remote or false, drawn
 end
 
 local function parse(text)
   local pipeline = text == "" and {} or cjson.decode(text)
   pipeline.workers, pipeline.queues = pipeline.workers or {}, pipeline.queues or {}
-  pipeline.remote = is_remote(pipeline)
+  local remote, drawn = looked_at(pipeline)
+  pipeline.remote = remote
+  pipeline.given = not remote and not drawn and { size = 0, of = {}, most = 64 } or nil
   return pipeline
 end
 
@@ -185,7 +183,8 @@ end
 
 -- ---- all of it by its text --------------------------------------------------------------------------------------
 
---- A pipeline by its text: priority, workers, queues, and remote: are any answered by others?
+--- A pipeline by its text: priority, workers, queues, and remote: are any answered by others? Where nothing but the labels of a
+--- job decides what its rules give, also given: a memo of that.
 ---@param text string
 function pipelines.of_text(text)
   return memo.of[text] or memos.put(memo, text, parse(text))
