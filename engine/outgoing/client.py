@@ -35,10 +35,14 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a server has answered, its body only with a status of 2xx. It may hold a token: repr hides it."""
+    """What a server has answered, its body only with a status of 2xx. It may hold a token: repr hides it.
+
+    ``headers``, by lower-case name, only where they were asked for.
+    """
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         return f"Answer({self.status}, {len(self.body)} bytes)"
