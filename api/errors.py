@@ -103,6 +103,13 @@ class TooLarge(ApiError):
     code = "RequestEntityTooLarge"
 
 
+class HeadTooLarge(ApiError):
+    """The request line and the headers are larger than the server takes."""
+
+    status = 431
+    code = "RequestHeaderFieldsTooLarge"
+
+
 class NotImplementedYet(ApiError):
     """It would need what does not act yet."""
 

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.access_keys import BadOption
+from api.protocol import Protocol
 from api.tls import Files
 
 DRAIN_SECONDS = 4
@@ -72,7 +73,7 @@ def _server(app: ASGIApp, tls: Files | None) -> Server:
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off" if tls else "auto",
         log_config=None,

@@ -10,6 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from api.wire.values import MAX_ENTRIES, Key, LabelOperator, Seconds, Uri, check_value, stored_selector
 from engine import model
 from engine.expressions import BadExpression, compile_expression
+from engine.outgoing import guard
+from engine.outgoing.errors import OutgoingFailed
 
 Secret = Annotated[str, Meta(max_length=4096)]
 Expression = Annotated[str, Meta(min_length=1)]
@@ -67,6 +69,9 @@ class FunctionRule(_Kind, tag="function"):
     function_uri: Uri
     credential: FunctionCredential | UnsetType = UNSET
 
+    def __post_init__(self) -> None:
+        _check_uri("functionUri", self.function_uri, "credential")
+
 
 class WebhookRule(_Kind, tag="webhook"):
     """What a webhook answers."""
@@ -74,6 +79,21 @@ class WebhookRule(_Kind, tag="webhook"):
     authorization_server_uri: Uri | UnsetType = UNSET
     client_credential: ClientCredential | UnsetType = UNSET
     webhook_uri: Uri | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        _check_uri("authorizationServerUri", self.authorization_server_uri, "clientCredential")
+        _check_uri("webhookUri", self.webhook_uri, "clientCredential")
+
+
+def _check_uri(name: str, uri: str | UnsetType, credential: str) -> None:
+    """Refuses what would not be called. A URL is shown to whoever reads its policy, a credential is not."""
+    if uri is UNSET:
+        return
+    try:
+        guard.target(uri)
+    except OutgoingFailed as error:
+        instead = f": they belong in '{credential}'" if error.reason == guard.WITH_CREDENTIALS else ""
+        raise ValueError(f"`{name}`: {error.reason}{instead}.") from None
 
 
 Rule = StaticRule | DirectMapRule | ExpressionRule | FunctionRule | WebhookRule

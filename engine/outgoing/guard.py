@@ -53,6 +53,9 @@ _REFUSED_6 = tuple(
         "3fff::/20",  # documentation
     )
 )
+WITH_CREDENTIALS = "the URL holds a user name or password"
+"""Why a URL that shows credentials to everybody who reads it is none to call."""
+
 _NUMERIC_LABEL = re.compile(r"(\d+|0[xX][0-9a-fA-F]*)\.?$")
 
 
@@ -118,7 +121,7 @@ def target(text: str) -> URL:
     if url.scheme not in ("http", "https"):
         raise OutgoingFailed("the URL is neither http nor https")
     if url.raw_user is not None or url.raw_password is not None:
-        raise OutgoingFailed("the URL holds a user name or password")
+        raise OutgoingFailed(WITH_CREDENTIALS)
     if not host or port is None:
         raise OutgoingFailed("the URL has no host")
     return url

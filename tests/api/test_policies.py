@@ -404,6 +404,24 @@ BAD_MODES = [
         "'mode.scoringRule.functionUri' is not valid",
     ),
     (
+        {"kind": "bestWorker", "scoringRule": {"kind": "function", "functionUri": "https://me:pass@f/"}},
+        "The property 'mode.scoringRule.functionUri' is not valid: the URL holds a user name or password: "
+        "they belong in 'credential'.",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "function", "functionUri": "https:///path"}},
+        "The property 'mode.scoringRule.functionUri' is not valid: the URL ",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "webhook", "webhookUri": "https://token@w/"}},
+        "The property 'mode.scoringRule.webhookUri' is not valid: the URL holds a user name or password: "
+        "they belong in 'clientCredential'.",
+    ),
+    (
+        {"kind": "bestWorker", "scoringRule": {"kind": "webhook", "authorizationServerUri": "https://:p@w/"}},
+        "The property 'mode.scoringRule.authorizationServerUri' is not valid: the URL holds a user name or ",
+    ),
+    (
         {
             "kind": "bestWorker",
             "scoringRule": {"kind": "function", "functionUri": "http://f", "credential": "x"},
