@@ -8,6 +8,8 @@ import secrets
 from base64 import b64decode, b64encode
 from pathlib import Path
 
+import msgspec
+
 from engine.data_directory import write_private
 from engine.settings import Tenant
 
@@ -43,6 +45,19 @@ def parse_tenants(keys: str, hosts: str = "", view_keys: str = "") -> dict[str, 
     for name in of_viewers:
         raise BadOption(f"The router '{name}' has a viewing key but no access key.")
     return tenants
+
+
+def with_view_keys(tenants: dict[str, Tenant], view_keys: str) -> dict[str, Tenant]:
+    """The same tenants with their viewing keys. Raises BadOption."""
+    of_viewers = _parts(view_keys, "viewing keys")
+    for name in of_viewers.keys() - tenants.keys():
+        raise BadOption(f"The viewing keys name the router '{name}', which is not served.")
+    return {
+        name: msgspec.structs.replace(
+            tenant, view_keys=tuple(_view_key(name, text) for text in of_viewers.get(name, ()))
+        )
+        for name, tenant in tenants.items()
+    }
 
 
 def kept_key(path: Path, size: int = MADE_BYTES) -> str:
@@ -82,6 +97,7 @@ def _key(name: str, text: str) -> bytes:
 def _view_key(name: str, text: str) -> str:
     if len(text) < LEAST_BYTES or not text.isascii() or not text.isprintable():
         raise BadOption(
-            f"A viewing key of the router '{name}' has less than {LEAST_BYTES} characters, or others than ASCII."
+            f"A viewing key of the router '{name}' has less than {LEAST_BYTES} characters, "
+            "or others than ASCII."
         )
     return text

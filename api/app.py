@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from api import (
     dashboard,
-    errors,
     events,
     explain,
     history,
@@ -28,13 +23,15 @@ from api import (
 )
 from api.auth import Authenticator
 from api.call import Handler, Runner
+from api.observed import Observed
+from api.pages import Health, create_pages, paths
 from api.policies import classification, distribution, exception
 from api.surface import Surface
+from api.viewing import Viewing
 
 if TYPE_CHECKING:
+    from engine.metrics import Metrics
     from engine.settings import Settings
-
-Health = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 
 ROUTES: dict[str, Handler] = {
     "GET /routing/jobs": jobs.page,
@@ -84,35 +81,31 @@ ROUTES: dict[str, Handler] = {
 
 
 def create_app(
-    store: Runner, settings: Settings, health: Health, clock: Callable[[], float] = time.time
+    store: Runner,
+    settings: Settings,
+    health: Health,
+    clock: Callable[[], float] = time.time,
+    metrics: Metrics | None = None,
 ) -> ASGIApp:
     """The application: the interface by its own dispatch, everything else by Starlette."""
-
-    async def live(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(request: Request) -> Response:
-        ok, report = await health()
-        return JSONResponse(report, 200 if ok else 503)
-
-    async def http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        known = {404: errors.NotFound, 405: errors.MethodNotAllowed}
-        answer = known.get(error.status_code, errors.ApiError)(error.detail)
-        return Response(
-            errors.body(answer, request.url.path),
-            error.status_code,
-            error.headers,
-            media_type="application/json",
-        )
-
     authenticator = Authenticator(settings, clock)
-    pages = Starlette(
-        routes=[
-            Route("/health/live", live),
-            Route("/health/ready", ready),
-            *dashboard.routes(authenticator),
-        ],
-        exception_handlers={HTTPException: http_error},
-    )
-    return Surface(pages, ROUTES, store, settings, authenticator, clock)
+    routes = dashboard.routes(authenticator)
+    if metrics is not None:
+        routes.append(metrics_route(metrics, settings, authenticator.viewing))
+    pages = create_pages(health, routes)
+    app = Surface(pages, ROUTES, store, settings, authenticator, clock)
+    return app if metrics is None else Observed(app, metrics, paths(pages))
+
+
+def create_metrics_app(settings: Settings, health: Health, metrics: Metrics) -> ASGIApp:
+    """The pages of a worker: its health and what it has measured."""
+    pages = create_pages(health, [metrics_route(metrics, settings, Viewing(time.time))])
+    return Observed(pages, metrics, paths(pages))
+
+
+def metrics_route(metrics: Metrics, settings: Settings, viewing: Viewing) -> BaseRoute:
+    """The page of the metrics."""
+    # only what is wanted is imported
+    from api import metrics_page
+
+    return metrics_page.route(metrics, viewing, settings.tenants.values())

@@ -8,33 +8,43 @@ action, that goes before.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from api.call import Handler
 from api.errors import BadRequest, MethodNotAllowed, NotFound
 from api.wire.values import MAX_ID
 
-Found = tuple[Handler, list[str]]
 _Key = tuple[bytes, ...]
 
 _HEADS = {b"routing": 2, b"ext": 3}
 """The first segment to the number of segments in front of the first name, the empty one included."""
 
 
+class Target(NamedTuple):
+    """Who answers a request, and the path of its route, as ``/path/{}/name/{}:action``."""
+
+    handler: Handler
+    route: str
+
+
+Found = tuple[Target, list[str]]
+
+
 class Dispatcher:
     """The table of all routes, ``METHOD /path/{}/name/{}:action`` to handler."""
 
     def __init__(self, routes: Mapping[str, Handler]):
-        self._table: dict[_Key, dict[str, Handler]] = {}
+        self._table: dict[_Key, dict[str, Target]] = {}
         for route, handler in routes.items():
-            method, path = route.split(" ")
-            path, _, action = path.partition(":")
+            method, whole = route.split(" ")
+            path, _, action = whole.partition(":")
             segments = path.encode().split(b"/")
             methods = self._table.setdefault(_key(segments), {})
-            methods[f"{method}:{action}" if action else method] = handler
+            methods[f"{method}:{action}" if action else method] = Target(handler, whole)
 
     def find(self, method: str, raw_path: bytes) -> Found:
-        """The handler and the ids in the path."""
+        """Who answers, and the ids in the path."""
         segments = raw_path.split(b"/")
         methods = self._table.get(_key(segments))
         if methods is None:
@@ -43,13 +53,13 @@ class Dispatcher:
         raw_ids = segments[start::2]
         if b"" in raw_ids:
             raise _no_such_path()
-        handler = methods.get(method)
-        if handler is None:
-            handler = self._action(method, methods, raw_ids)
-        return handler, [_id(raw) for raw in raw_ids]
+        target = methods.get(method)
+        if target is None:
+            target = self._action(method, methods, raw_ids)
+        return target, [_id(raw) for raw in raw_ids]
 
-    def _action(self, method: str, methods: Mapping[str, Handler], raw_ids: list[bytes]) -> Handler:
-        """The handler of an action, which is cut off from the last id."""
+    def _action(self, method: str, methods: Mapping[str, Target], raw_ids: list[bytes]) -> Target:
+        """Who answers an action, which is cut off from the last id."""
         head, colon, action = raw_ids[-1].rpartition(b":") if raw_ids else (b"", b"", b"")
         name = action.decode("latin-1")
         actions = {

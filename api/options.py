@@ -89,6 +89,11 @@ def port_number(text: str) -> int:
     return number
 
 
+def port_if_any(text: str) -> int | None:
+    """A TCP port, 0 included, or none."""
+    return port_number(text) if text else None
+
+
 def truth(text: str) -> bool:
     """yes or no."""
     return {
@@ -123,6 +128,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     count: "a whole number",
     places: "addresses, networks and hosts, separated by commas, as 10.1.0.0/16,hooks.internal",
     port_number: "a number from 0 to 65535",
+    port_if_any: "a number from 0 to 65535, or empty",
     truth: "yes or no",
     place: "the place of an event, as 17.2",
     labels: """a JSON object of strings, numbers and booleans, as '{"Region":"NA"}'""",
@@ -172,6 +178,13 @@ WORKING = (
     ),
     Flag("notifications", "yes", truth, "wake at alarms by keyspace notifications (yes or no)"),
 )
+MEASURING = (
+    Flag("metric-labels", "100", positive, "queues with metrics of their own; all later ones share 'other'"),
+)
+METRICS_SERVER = (
+    Flag("metrics-host", "127.0.0.1", str, "address of the worker's own /metrics"),
+    Flag("metrics-port", "", port_if_any, "port of the worker's own /metrics; none: it measures nothing"),
+)
 RULES = (
     Flag(
         "allow-outgoing",
@@ -193,13 +206,16 @@ LABELS = (
 COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
-        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES),
+        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES, *MEASURING),
     ),
     "api": (
         "the HTTP interface alone, beside a store and workers",
         (*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING),
     ),
-    "worker": ("a worker alone: does what is due", (*STORE, *KEYS, *TENANTS, *WORKING, *RULES)),
+    "worker": (
+        "a worker alone: does what is due",
+        (*STORE, *KEYS, *TENANTS, *WORKING, *RULES, *METRICS_SERVER, *MEASURING, *VIEWING),
+    ),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
     "why": ("tell why a job is not offered, to anybody or to a worker", (*DATA, *STORE, *KEYS, *TENANTS)),
     "history": (
@@ -256,6 +272,9 @@ class Options(argparse.Namespace):
     allow_outgoing: tuple[str, ...]
     rule_timeout: int
     rule_retries: int
+    metric_labels: int
+    metrics_host: str
+    metrics_port: int | None
     forever: bool
     expression: str
     kind: str

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from api import tls
-from api.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants
-from api.app import create_app
+from api.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
+from api.app import create_app, create_metrics_app
 from api.listeners import listen, serving
 from api.options import Options
 from api.wire.answers import queue_selectors, worker_selectors
@@ -23,6 +23,8 @@ from engine.connection import Connection
 from engine.data_directory import DataDirectory
 from engine.embedded import Embedded
 from engine.health import Health
+from engine.measured import MeasuredStore
+from engine.metrics import Metrics
 from engine.server_program import find_program
 from engine.settings import Settings, Tenant
 from engine.store import Store
@@ -50,8 +52,10 @@ class Router:
         self.tls: tls.Files | None = None
         self.embedded: Embedded | None = None
         self.worker: Worker | None = None
+        self.metrics: Metrics | None = None
         self.port = 0
         self.tls_port = 0
+        self.metrics_port = 0
         self._host = options.host
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -69,6 +73,12 @@ class Router:
     def connection_string(self, tenant: str) -> str:
         """What an official client takes; that of Python uses https whatever the address says."""
         return f"endpoint={self.endpoint(tenant, secure=self.tls is not None)};accesskey={self.key(tenant)}"
+
+    def metrics_address(self) -> str:
+        """The address of the metrics, empty where there are none."""
+        port = self.metrics_port or self.port
+        host = host_of(Tenant("main"), self._host)
+        return f"http://{host}:{port}/metrics" if self.metrics and port else ""
 
     def keep(self, task: asyncio.Task[None]) -> None:
         """A task without which the router cannot go on."""
@@ -98,15 +108,22 @@ def settings_of(options: Options, tenants: dict[str, Tenant], url: str) -> Setti
     return Settings(**{**fields, "tenants": tenants, "redis_url": url, "trusted_proxies": proxies})
 
 
-def worker_of(store: Store, settings: Settings) -> Worker:
-    """The worker that settings ask for."""
+def worker_of(store: Store, settings: Settings, metrics: Metrics | None = None) -> Worker:
+    """The worker that settings ask for; with metrics it measures."""
     outgoing = Outgoing(
         Reading(worker_selectors, queue_selectors),
         settings.allow_outgoing,
         settings.rule_timeout_ms / 1000,
         settings.rule_retries,
     )
-    return Worker(store, settings.redis_url, settings.tenants, outgoing, notifications=settings.notifications)
+    return Worker(
+        store,
+        settings.redis_url,
+        settings.tenants,
+        outgoing,
+        notifications=settings.notifications,
+        metrics=metrics,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -122,6 +139,7 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         embedded = None if options.redis_url else Embedded(directory, find_program())
         settings = settings_of(options, tenants, embedded.url if embedded else options.redis_url)
         router = Router(options, settings)
+        router.metrics = Metrics(settings.metric_labels)
         router.embedded = embedded
         router.tls = _given_files(options) or tls.development_files(
             directory.folder("tls"), _certified_hosts(options, tenants)
@@ -130,7 +148,7 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         if embedded:
             stack.push_async_callback(embedded.stop)
             await embedded.start()
-        store = _store(stack, settings.redis_url)
+        store = _store(stack, router)
         if embedded:
             await prepare(store, settings, writes=True)
         await _work(stack, router, store)
@@ -146,6 +164,7 @@ async def api_alone(options: Options) -> AsyncIterator[Router]:
     async with contextlib.AsyncExitStack() as stack:
         tenants = parse_tenants(options.access_keys, options.hosts, options.view_keys)
         router = Router(options, settings_of(options, tenants, _required_url(options)))
+        router.metrics = Metrics()
         router.tls = _given_files(options)
         if "tls_port" in options.given and router.tls is None:
             raise BadOption(
@@ -153,7 +172,7 @@ async def api_alone(options: Options) -> AsyncIterator[Router]:
                 "Only 'jobrouter serve' makes a development certificate."
             )
         sockets = _sockets(stack, options, secure=router.tls is not None)
-        store = _store(stack, router.settings.redis_url)
+        store = _store(stack, router)
         await stack.enter_async_context(_task(router, _prepared(store, router.settings)))
         await _serve(stack, router, store, sockets)
         yield router
@@ -161,11 +180,19 @@ async def api_alone(options: Options) -> AsyncIterator[Router]:
 
 @contextlib.asynccontextmanager
 async def worker_alone(options: Options) -> AsyncIterator[Router]:
-    """A worker beside a store."""
+    """A worker beside a store; it measures if it is to serve what it has measured."""
     async with contextlib.AsyncExitStack() as stack:
-        options.host = ""
-        router = Router(options, settings_of(options, tenants_of(options), _required_url(options)))
-        await _work(stack, router, _store(stack, router.settings.redis_url))
+        options.host = options.metrics_host
+        tenants = with_view_keys(tenants_of(options), options.view_keys)
+        router = Router(options, settings_of(options, tenants, _required_url(options)))
+        sockets = []
+        if options.metrics_port is not None:
+            router.metrics = Metrics(router.settings.metric_labels)
+            sockets.append(_socket(stack, options.metrics_host, options.metrics_port))
+        store = _store(stack, router)
+        await _work(stack, router, store)
+        if sockets:
+            await _serve_metrics(stack, router, store, sockets)
         yield router
 
 
@@ -183,11 +210,12 @@ def _required_url(options: Options) -> str:
     return options.redis_url
 
 
-def _store(stack: contextlib.AsyncExitStack, url: str) -> Store:
+def _store(stack: contextlib.AsyncExitStack, router: Router) -> Store:
     try:
-        store = Store(Connection(Address.parse(url)))
+        connection = Connection(Address.parse(router.settings.redis_url))
     except ValueError as error:
         raise BadOption(f"--redis-url cannot be used: {error}.") from None
+    store = MeasuredStore(connection, router.metrics) if router.metrics else Store(connection)
     stack.push_async_callback(store.close)
     return store
 
@@ -199,7 +227,7 @@ async def _prepared(store: Store, settings: Settings) -> None:
 
 async def _work(stack: contextlib.AsyncExitStack, router: Router, store: Store) -> None:
     settings = router.settings
-    worker = worker_of(store, settings)
+    worker = worker_of(store, settings, router.metrics)
     router.worker = worker
 
     async def prepare_and_run() -> None:
@@ -223,7 +251,11 @@ async def _task(router: Router, work: Coroutine[Any, Any, None]) -> AsyncIterato
 
 def _sockets(stack: contextlib.AsyncExitStack, options: Options, *, secure: bool) -> list[socket.socket]:
     ports = [options.port, options.tls_port] if secure else [options.port]
-    return [stack.enter_context(contextlib.closing(listen(options.host, port))) for port in ports]
+    return [_socket(stack, options.host, port) for port in ports]
+
+
+def _socket(stack: contextlib.AsyncExitStack, host: str, port: int) -> socket.socket:
+    return stack.enter_context(contextlib.closing(listen(host, port)))
 
 
 async def _serve(
@@ -233,8 +265,20 @@ async def _serve(
     health = Health(store, settings.redis_url, settings.tenants)
     stack.push_async_callback(health.close)
     router.port, router.tls_port = sockets[0].getsockname()[1], sockets[-1].getsockname()[1]
-    app = create_app(store, settings, health)
+    app = create_app(store, settings, health, metrics=router.metrics)
     router.keep(await stack.enter_async_context(serving(app, sockets, router.tls)))
+
+
+async def _serve_metrics(
+    stack: contextlib.AsyncExitStack, router: Router, store: Store, sockets: list[socket.socket]
+) -> None:
+    settings, metrics = router.settings, router.metrics
+    assert metrics
+    health = Health(store, settings.redis_url, settings.tenants)
+    stack.push_async_callback(health.close)
+    router.metrics_port = sockets[0].getsockname()[1]
+    app = create_metrics_app(settings, health, metrics)
+    router.keep(await stack.enter_async_context(serving(app, sockets)))
 
 
 def _given_files(options: Options) -> tls.Files | None:

@@ -99,6 +99,8 @@ def announcement(router: Router) -> list[str]:
                 lines.append(f"  plain http: {router.endpoint(tenant, secure=False)}")
             lines += _access(router, tenant)
             lines += _viewing(router, tenant)
+    if address := router.metrics_address():
+        lines.append(f"metrics: {address}")
     if router.embedded:
         lines.append(f"look inside: redis-cli -s {shlex.quote(str(router.embedded.socket))}")
     if router.tls and router.tls.ca:

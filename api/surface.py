@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
@@ -16,6 +15,7 @@ from api.auth import Authenticator
 from api.call import REQUEST_ID, Answer, Call, Handler, Runner
 from api.dispatch import Dispatcher
 from api.errors import ApiError, BadRequest, Header, TooLarge, TooSlow
+from api.request import RequestInfo
 from api.wire import queries
 from engine.errors import Refused, Unavailable
 
@@ -76,7 +76,7 @@ class Surface:
         except Exception:
             log.exception("%s %s failed", scope["method"], path)
             status, body, extra = _refusal(ApiError("The server failed to answer this request."), path)
-        headers = [_SUPPORTED, *_echo(dict(scope["headers"])), *extra]
+        headers = [_SUPPORTED, *_echo(RequestInfo.of(scope), dict(scope["headers"])), *extra]
         if status != 204:
             headers += (_JSON, (b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -89,8 +89,11 @@ class Surface:
         target = path + b"?" + raw_query if raw_query else path
         peer = scope.get("client") or ("", 0)
         tenant = self._authenticator.tenant(headers.get(b"host", b""))
+        request = RequestInfo.of(scope)
+        request.tenant = tenant.name
         self._authenticator.check(scope["method"], target, headers, body, tenant, peer[0])
-        handler, ids = self._dispatch.find(scope["method"], path)
+        found, ids = self._dispatch.find(scope["method"], path)
+        request.route = found.route
         version = _PLAIN_QUERIES.get(raw_query, "")
         query = {} if version else _query(raw_query)
         if not version and path.startswith(_ACS):
@@ -108,7 +111,7 @@ class Surface:
             body,
             scope.get("scheme", "http"),
         )
-        return await handler(call, *ids)
+        return await found.handler(call, *ids)
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         announced = headers.get(b"content-length", b"0")
@@ -184,13 +187,9 @@ def _version(query: Mapping[str, str]) -> str:
     raise BadRequest(text, code="UnsupportedApiVersion")
 
 
-def _echo(headers: Mapping[bytes, bytes]) -> list[Header]:
+def _echo(request: RequestInfo, headers: Mapping[bytes, bytes]) -> list[Header]:
     """The id of the trace, the client's own if it gives one; its id of the request if it asks for that."""
-    trace = f"{random.getrandbits(128):032x}"
-    if b"traceparent" in headers:
-        parent = headers[b"traceparent"].split(b"-")
-        if len(parent) == 4 and len(parent[1]) == 32 and parent[1].isalnum():
-            trace = parent[1].decode()
+    trace = request.trace
     guid = f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}"
     answer: list[Header] = [(b"trace-id", guid.encode())]
     if headers.get(b"x-ms-return-client-request-id", b"").lower() == b"true" and REQUEST_ID in headers:

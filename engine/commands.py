@@ -180,6 +180,17 @@ class QueueOverview(Command, frozen=True):
     cursor: int = 0
 
 
+class QueueLoad(Command, frozen=True):
+    """A slice of a queue's waiting jobs and ready workers. jobs -1, classes "": none of them are wanted."""
+
+    function = "jr_queue_load"
+    write = False
+
+    id: str
+    jobs: int = 0
+    classes: str = "0"
+
+
 # ---- subscriptions to events -------------------------------------------------------------------------------
 
 
@@ -566,6 +577,16 @@ class EventList(Command, frozen=True):
 
     after: int = 0
     limit: int = 100
+
+
+class ObserverLease(Command, frozen=True):
+    """Count what the outbox tells, for ``lease_ms`` (0 = no longer). ``seen``: the last entry counted."""
+
+    function = "jr_observer_lease"
+
+    holder: str
+    lease_ms: int
+    seen: int = 0
 
 
 class SettingsWrite(Command, frozen=True):

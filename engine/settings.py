@@ -34,3 +34,4 @@ class Settings(msgspec.Struct, frozen=True):
     allow_outgoing: tuple[str, ...] = ()
     rule_timeout_ms: int = 5_000
     rule_retries: int = 1
+    metric_labels: int = 100

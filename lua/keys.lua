@@ -178,3 +178,8 @@ end
 function keys.events()
   return prefix .. "events"
 end
+
+--- Who counts what the outbox tells, and how far.
+function keys.observer()
+  return prefix .. "observer"
+end

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from engine.commands import AgendaDue
 from engine.errors import Unavailable
@@ -25,14 +26,19 @@ _REPORTED_FAILURE = 3
 
 
 class Sweeper:
-    """Sweeps one tenant until it is cancelled. ``sweeps`` counts the calls that were answered."""
+    """Sweeps one tenant until it is cancelled. ``sweeps`` counts the calls that were answered.
 
-    def __init__(self, store: Store, tenant: str) -> None:
+    ``late`` is told the tenant and for how many seconds that had been due which a sweep has done.
+    """
+
+    def __init__(self, store: Store, tenant: str, late: Callable[[str, float], None] | None = None) -> None:
         self.root = root_of(tenant)
         self.alarm = f"{self.root}:alarm"
         self.sweeps = 0
         self._store = store
         self._tenant = tenant
+        self._late = late
+        self._due_ms = 0
         self._woken = asyncio.Event()
         self._expired = False
         self._sweep_by = 0.0
@@ -68,6 +74,9 @@ class Sweeper:
             reply = await self._store.run(self.root, AgendaDue())
             self.sweeps += 1
             more = bool(reply["more"])
+            if self._late and self._due_ms and reply["done"]:
+                self._late(self._tenant, (time.time() * 1000 + self._ahead_ms - self._due_ms) / 1000)
+            self._due_ms = int(reply["next"])
         await self._plan(int(reply["next"]))
 
     async def _sleep(self) -> None:
@@ -89,6 +98,7 @@ class Sweeper:
             self._failed(error)
 
     async def _plan(self, due_ms: int) -> None:
+        self._due_ms = due_ms
         if due_ms == 0:
             return
         if _now() >= self._clock_until:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +17,10 @@ from engine.worker.alarms import Alarms
 from engine.worker.expiry import Sweeper
 from engine.worker.questions import Questions, Reading
 from engine.worker.remote_rules import RemoteRules
+
+if TYPE_CHECKING:
+    from engine.metrics import Metrics
+    from engine.worker.observer import Observer
 
 _PAUSE_SECONDS = 0.1
 
@@ -36,6 +41,7 @@ class Outgoing(msgspec.Struct, frozen=True):
 class Worker:
     """Works for all tenants, woken by the alarms of the server unless ``notifications`` is false.
 
+    With ``metrics`` it also observes every router that no other worker observes, and tells how late it is.
     Raises ValueError when an entry of ``outgoing.allowed`` is neither an address, a network nor a host.
     """
 
@@ -47,8 +53,11 @@ class Worker:
         outgoing: Outgoing,
         *,
         notifications: bool = True,
+        metrics: Metrics | None = None,
     ) -> None:
-        self.sweepers = {tenant: Sweeper(store, tenant) for tenant in tenants}
+        late = metrics.agenda_lag if metrics else None
+        self.sweepers = {tenant: Sweeper(store, tenant, late) for tenant in tenants}
+        self.metrics = metrics
         self.alarms = Alarms(url) if notifications else None
         self._store = store
         self._outgoing = outgoing
@@ -62,8 +71,18 @@ class Worker:
                 group.create_task(sweeper.run())
             for asking in remote:
                 group.create_task(asking.run())
+            for observer in self._observers():
+                group.create_task(observer.run())
             if self.alarms is not None:
                 group.create_task(self.alarms.run((*self.sweepers.values(), *remote)))
+
+    def _observers(self) -> list[Observer]:
+        if self.metrics is None:
+            return []
+        # only what is wanted is imported
+        from engine.worker.observer import Observer
+
+        return [Observer(self._store, tenant, self.metrics) for tenant in self.sweepers]
 
     @contextlib.asynccontextmanager
     async def _questions(self) -> AsyncIterator[Questions]:

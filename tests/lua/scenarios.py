@@ -401,6 +401,15 @@ def queue_overview(here: Site) -> c.Command:
 
 
 @scenario
+def queue_load(here: Site) -> c.Command:
+    """A queue in which one job waits, with one class of workers that are off."""
+    name = fresh(here, "queue")
+    here.run(queue(name))
+    here.run(new_job(here, name))
+    return c.QueueLoad(name)
+
+
+@scenario
 def queue_delete(here: Site) -> c.Command:
     """An unused queue."""
     name = fresh(here, "queue")
@@ -583,6 +592,14 @@ def subscription_delete(here: Site) -> c.Command:
 
 
 # ---- the router itself -------------------------------------------------------------------------------------
+
+
+@scenario
+def observer_lease(here: Site) -> c.Command:
+    """The one that has it goes on."""
+    command = c.ObserverLease("one", 1_000, here.op())
+    here.run(command)
+    return command
 
 
 @scenario

@@ -25,6 +25,7 @@ FITTING: dict[str, Any] = {
     "state": "",
     "id": "j1",
     "task": "classify:j1",
+    "classes": "0",
 }
 
 
@@ -238,6 +239,11 @@ SCORING = [
         c.EventList(after=-1),
         *(c.JobHistory("j1", before) for before in PLACES),
         *(c.WorkerHistory("w1", limit=limit) for limit in (0, -1, 101)),
+        c.QueueLoad("q", classes="x"),
+        c.ObserverLease("x" * 201, 1),
+        c.ObserverLease("x", -1),
+        c.ObserverLease("x", 600_001),
+        c.ObserverLease("x", 1, seen=-1),
         c.JobCreate("j9", channel="voice", queue="q", priority=101),
         c.JobCreate("j9", channel="voice", queue="q", priority=-101),
         c.JobCreate("j9", queue="q"),

@@ -342,6 +342,8 @@ class Router:
     agenda: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, int] = field(default_factory=dict)
     """What is done outside, and when a worker is to take it."""
+    observer: tuple[str, int, int] | None = None
+    """Who counts the outbox, until when, and the last entry counted."""
     entries: list[Entry] = field(default_factory=list)
     finished: dict[str, int] = field(default_factory=dict)
     """Closed and cancelled jobs, and when they ended."""

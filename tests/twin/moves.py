@@ -345,6 +345,7 @@ class Maker:
             "queue": 1.5,
             "settings": 0.3,
             "read": 5,
+            "observe": 0.5,
             "wait": 4,
         }
         for name in (
@@ -697,6 +698,10 @@ class Maker:
         task = "open" if d.random() < 0.9 else "past"
         return Step(c.TaskAnswer(task, 0, 0, "\n".join(made)), pick=d.randrange(1000))
 
+    def observe(self) -> Step:
+        d = self.dice
+        return Step(c.ObserverLease(d.choice(["a", "b"]), d.choice([0, 1, 1_000]), d.choice([0, 3, 100])))
+
     def delete(self) -> Step:
         d = self.dice
         return Step(
@@ -740,6 +745,7 @@ class Maker:
                     c.PolicyRead("distribution", d.choice(self.policies)),
                     c.QueueStatistics(queue),
                     c.QueueStatistics(queue),
+                    c.QueueLoad(queue),
                     c.JobPosition(job),
                     c.JobPosition(job),
                     c.JobHistory(job, d.choice(["", "last", "any"]), limit),

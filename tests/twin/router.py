@@ -16,6 +16,7 @@ from tests.twin import (
     overview,
     policies,
     schedules,
+    watching,
     workers,
 )
 from tests.twin.matching import fill_due, settle
@@ -40,6 +41,7 @@ WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.JobReclassify: jobs.reclassify,
     c.TaskLease: classification.lease,
     c.TaskAnswer: classification.answer,
+    c.ObserverLease: watching.lease,
 }
 
 READS: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
@@ -49,6 +51,7 @@ READS: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.QueueList: policies.queue_list,
     c.QueueStatistics: policies.statistics,
     c.QueueOverview: overview.queues,
+    c.QueueLoad: watching.load,
     c.WorkerRead: workers.read,
     c.WorkerList: workers.list_page,
     c.WorkerOverview: overview.workers,

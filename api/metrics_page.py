@@ -1,0 +1,81 @@
+"""``GET /metrics``: what this process measures, for Prometheus.
+
+Callers on this machine see everything; a viewing key opens, from anywhere, what is told of its own router and
+of the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.errors import Denied
+from api.local import is_local
+from api.pages import refusal
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from api.viewing import Viewing
+    from engine.metrics import Metrics
+    from engine.settings import Tenant
+
+
+class NotShown(Denied):
+    """No viewing key, or a wrong one."""
+
+    headers = ((b"www-authenticate", b"Bearer"),)
+
+
+def route(metrics: Metrics, viewing: Viewing, tenants: Iterable[Tenant]) -> Route:
+    """The page of all metrics of a process that serves these tenants."""
+    known = tuple(tenants)
+
+    async def answer(request: Request) -> Response:
+        headers = {name.lower(): value for name, value in request.headers.raw}
+        registry = metrics.registry
+        if not is_local(headers, request.client.host if request.client else ""):
+            admitted = [tenant.name for tenant in known if viewing.admits(tenant, headers)]
+            if not admitted:
+                error = NotShown(
+                    "Only the machine of the router itself may see its metrics without a viewing key: send "
+                    "'Authorization: Bearer <key>' with a key of --view-keys (JOBROUTER_VIEW_KEYS)."
+                )
+                return refusal(error, request.url.path)
+            registry = _of_tenants(registry, frozenset(admitted))
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        # many series take a while to write
+        text: bytes = await asyncio.to_thread(encode, registry)
+        return Response(text, headers={"content-type": content_type, "cache-control": "no-store"})
+
+    return Route("/metrics", answer)
+
+
+class _Filtered(Collector):
+    """The series of some tenants, and those of none."""
+
+    def __init__(self, registry: CollectorRegistry, tenants: frozenset[str]) -> None:
+        self._registry = registry
+        self._tenants = tenants
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            family.samples = [sample for sample in family.samples if self._shows(sample.labels)]
+            yield family
+
+    def _shows(self, labels: Mapping[str, str]) -> bool:
+        return labels.get("tenant") is None or labels["tenant"] in self._tenants
+
+
+def _of_tenants(registry: CollectorRegistry, tenants: frozenset[str]) -> CollectorRegistry:
+    filtered = CollectorRegistry(auto_describe=False)
+    filtered.register(_Filtered(registry, tenants))
+    return filtered

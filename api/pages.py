@@ -1,0 +1,57 @@
+"""The pages beside the interface: health and whatever else is served, with errors in the interface's form."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from api import errors
+
+Health = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
+
+
+def create_pages(health: Health, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """The application of the pages."""
+
+    async def live(request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(request: Request) -> Response:
+        ok, report = await health()
+        return JSONResponse(report, 200 if ok else 503)
+
+    return Starlette(
+        routes=[Route("/health/live", live), Route("/health/ready", ready), *more],
+        exception_handlers={HTTPException: _http_error},
+    )
+
+
+def paths(pages: Starlette) -> frozenset[str]:
+    """The paths that are pages of their own."""
+    return frozenset(
+        route.path for route in pages.routes if isinstance(route, Route) and not route.param_convertors
+    )
+
+
+def refusal(error: errors.ApiError, path: str) -> Response:
+    """A page's answer for what it refuses."""
+    headers = {name.decode(): value.decode() for name, value in error.headers}
+    return Response(errors.body(error, path), error.status, headers, media_type="application/json")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    known = {404: errors.NotFound, 405: errors.MethodNotAllowed}
+    answer = known.get(error.status_code, errors.ApiError)(error.detail)
+    return Response(
+        errors.body(answer, request.url.path),
+        error.status_code,
+        error.headers,
+        media_type="application/json",
+    )
