@@ -54,7 +54,7 @@ class Alarms:
         failures = 0
         while True:
             try:
-                await self._listen()
+                await self._listen_until_cancelled()
             except (RedisError, OSError, TimeoutError) as error:
                 failures = 1 if self.listening.is_set() else failures + 1
                 self.listening.clear()
@@ -62,6 +62,17 @@ class Alarms:
                 if failures == _REPORTED_FAILURE:
                     log.warning("cannot listen to alarms, trying on: %s", error)
             await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2 ** min(failures, 10)))
+
+    async def _listen_until_cancelled(self) -> None:
+        listening = asyncio.create_task(self._listen())
+        try:
+            await asyncio.wait({listening})
+            await listening
+        finally:
+            # the client swallows a cancellation that meets it while it connects: once is not always enough
+            while not listening.done():
+                listening.cancel()
+                await asyncio.wait({listening}, timeout=_PAUSE_SECONDS)
 
     async def _listen(self) -> None:
         async with administration(self._url) as client:
