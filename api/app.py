@@ -19,6 +19,7 @@ from api import (
     overview,
     queues,
     subscriptions,
+    validation,
     workers,
 )
 from api.auth import Authenticator
@@ -72,6 +73,8 @@ ROUTES: dict[str, Handler] = {
     "PATCH /ext/v1/subscriptions/{}": subscriptions.upsert,
     "GET /ext/v1/subscriptions/{}": subscriptions.get,
     "DELETE /ext/v1/subscriptions/{}": subscriptions.delete,
+    "POST /ext/v1/subscriptions/{}:validate": subscriptions.validate,
+    "POST /ext/v1/subscriptions/{}:rotateSecret": subscriptions.rotate_secret,
     "GET /ext/v1/queues": overview.queues,
     "GET /ext/v1/workers": overview.workers,
     "GET /ext/v1/jobs/{}:explain": explain.job,
@@ -89,7 +92,7 @@ def create_app(
 ) -> ASGIApp:
     """The application: the interface by its own dispatch, everything else by Starlette."""
     authenticator = Authenticator(settings, clock)
-    routes = dashboard.routes(authenticator)
+    routes = [*dashboard.routes(authenticator), *validation.routes(store, settings.tenants)]
     if metrics is not None:
         routes.append(metrics_route(metrics, settings, authenticator.viewing))
     pages = create_pages(health, routes)

@@ -16,9 +16,6 @@ Handler = Callable[..., Awaitable[Answer]]
 REQUEST_ID = b"x-ms-client-request-id"
 MAX_REQUEST_ID = 64
 
-_PUBLIC_ROOT = "jr:{main}"
-"""The router whose address the operator gives; others have the same scheme and hosts of their own."""
-
 
 class Runner(Protocol):
     """What handlers need of the store."""
@@ -84,10 +81,7 @@ class Call:
     @property
     def origin(self) -> str:
         """The URL under which others reach this router, without a slash at its end."""
-        public_scheme = self.link_base.partition("://")[0]
-        if public_scheme and self.root == _PUBLIC_ROOT:
-            return self.link_base
-        return f"{public_scheme or self.scheme}://{self.headers.get(b'host', b'').decode('latin-1')}"
+        return self.link_base or f"{self.scheme}://{self.headers.get(b'host', b'').decode('latin-1')}"
 
     @property
     def knows_limit(self) -> bool:

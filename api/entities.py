@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from api.call import Answer, Call
@@ -124,9 +125,32 @@ async def upsert(entity: Entity[R], call: Call, entity_id: str) -> Answer:
         except Refused as refused:
             if refused.code != "CHANGED":
                 raise
-            await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt)))
+            await _pause(attempt)
             record = await _find(entity, entity_id, call)
-    raise ServiceUnavailable("The item changed too often while this request was merged into it.")
+    raise _too_often()
+
+
+async def change(entity: Entity[R], call: Call, entity_id: str, update: Callable[[R], Command]) -> Answer:
+    """Replaces one by what an action makes of it, tried again while others change it."""
+    conditions = Conditions(call)
+    for attempt in range(ATTEMPTS):
+        record = entity.record.parse(await call.run(entity.read(entity_id)))
+        conditions.check(entity.tag(record), record.modified_at)
+        try:
+            return entity.answer(200, entity.record.parse(await call.run(update(record))), call)
+        except Refused as refused:
+            if refused.code != "CHANGED":
+                raise
+            await _pause(attempt)
+    raise _too_often()
+
+
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt)))
+
+
+def _too_often() -> ServiceUnavailable:
+    return ServiceUnavailable("The item changed too often while this request was merged into it.")
 
 
 def _creation(entity: Entity[R], entity_id: str, patch: dict[str, Any], call: Call) -> Command | BadRequest:

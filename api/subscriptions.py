@@ -1,4 +1,4 @@
-"""Subscriptions to events: upsert, read, delete, list."""
+"""Subscriptions to events: upsert, read, delete, list, and what else can be done with them."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ class _Subscriptions(Entity[SubscriptionRecord]):
         wire.check_start(record, update)
         return None if wire.unchanged(record, update) else update
 
+    def replacement(self, record: SubscriptionRecord, call: Call, *, fresh_secret: bool = False) -> Command:
+        """The command that writes it again, perhaps with a fresh signing secret beside the one before."""
+        subscription = wire.body(wire.current(record))
+        self.made = [wire.rotated(subscription)] if fresh_secret else []
+        return wire.command(subscription, record.id, record.doc, -1, call.origin)
+
     def view(self, record: SubscriptionRecord, tag: str, call: Call) -> bytes:
         return wire.view(record, tag, self.made)
 
@@ -71,6 +77,20 @@ async def get(call: Call, subscription_id: str) -> Answer:
 async def delete(call: Call, subscription_id: str) -> Answer:
     """Deletes one."""
     return await entities.delete(_Subscriptions(), call, subscription_id)
+
+
+async def validate(call: Call, subscription_id: str) -> Answer:
+    """Asks the endpoint again, if it has not agreed yet."""
+    entity = _Subscriptions()
+    return await entities.change(entity, call, subscription_id, lambda it: entity.replacement(it, call))
+
+
+async def rotate_secret(call: Call, subscription_id: str) -> Answer:
+    """Makes a fresh signing secret, which the answer shows; the newest before it stays live beside it."""
+    entity = _Subscriptions()
+    return await entities.change(
+        entity, call, subscription_id, lambda it: entity.replacement(it, call, fresh_secret=True)
+    )
 
 
 async def page(call: Call) -> Answer:

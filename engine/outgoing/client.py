@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 
 import aiohttp
@@ -111,13 +111,22 @@ class Client:
 
         Raises OutgoingFailed without an answer in time and bounds, EndpointBusy before anything is sent.
         """
+        return await self._guarded_call(url, headers, lambda where: self._exchange(where, body, headers))
+
+    async def options(self, url: str, headers: Mapping[str, str]) -> Answer:
+        """Asks by OPTIONS: the status and the headers of the answer. Raises as ``post`` does."""
+        return await self._guarded_call(url, headers, lambda where: self._ask(where, headers))
+
+    async def _guarded_call(
+        self, url: str, headers: Mapping[str, str], exchange: Callable[[URL], Awaitable[Answer]]
+    ) -> Answer:
         where = target(url)
         _check(headers)
         failure: OutgoingFailed
         async with self._endpoints.place(f"{where.host_subcomponent}:{where.port}"):
             try:
                 async with asyncio.timeout(self._limits.timeout_seconds):
-                    return await self._exchange(where, body, headers)
+                    return await exchange(where)
             except OutgoingFailed as error:
                 failure = error
             except TimeoutError:
@@ -128,9 +137,22 @@ class Client:
         # outside of the handlers: the library's exception, which may hold URL and headers, is not its context
         raise failure
 
+    def _session_for(self, where: URL) -> aiohttp.ClientSession:
+        return self._trusted if self._allowed.names(where) else self._guarded
+
+    async def _ask(self, where: URL, headers: Mapping[str, str]) -> Answer:
+        async with self._session_for(where).options(
+            where, headers=headers, allow_redirects=False
+        ) as response:
+            # the body is not read: that costs the connection, which is not needed any more
+            told = {name.lower(): value for name, value in response.headers.items()}
+            response.close()
+            return Answer(response.status, b"", told)
+
     async def _exchange(self, where: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
-        session = self._trusted if self._allowed.names(where) else self._guarded
-        async with session.post(where, data=body, headers=headers, allow_redirects=False) as response:
+        async with self._session_for(where).post(
+            where, data=body, headers=headers, allow_redirects=False
+        ) as response:
             if not 200 <= response.status < 300:
                 return Answer(response.status, b"")
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":

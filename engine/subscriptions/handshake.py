@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -65,7 +65,7 @@ async def answer(caller: Caller, tenant: str, question: Mapping[str, Any]) -> st
     """Asks what a leased task asks; its answer as the store takes it. Raises EndpointBusy."""
     stored, secrets = Subscription.parse(question["document"]), Secrets.parse(question["secret"])
     recipient = Recipient(question["subscription"], stored.schema, question["origin"], secrets.signing)
-    url = validation_url(recipient, question["code"])
+    url = validation_url(recipient, tenant, question["code"])
     try:
         if stored.schema == "eventGrid":
             message = validation(recipient, tenant, question["code"], time.time())
@@ -77,10 +77,10 @@ async def answer(caller: Caller, tenant: str, question: Mapping[str, Any]) -> st
         return f"{_FAILED}{error.reason}"
 
 
-def validation_url(recipient: Recipient, code: str) -> str:
+def validation_url(recipient: Recipient, tenant: str, code: str) -> str:
     """The URL whose call agrees."""
-    name = quote(recipient.subscription, safe="")
-    return f"{recipient.origin}/ext/v1/subscriptions/{name}/validation?code={quote(code, safe='')}"
+    query = urlencode({"subscription": recipient.subscription, "code": code}, quote_via=quote)
+    return f"{recipient.origin}/validate/{tenant}?{query}"
 
 
 def validation(recipient: Recipient, tenant: str, code: str, at: float) -> Message:
@@ -89,7 +89,7 @@ def validation(recipient: Recipient, tenant: str, code: str, at: float) -> Messa
         id=str(uuid.uuid4()),
         topic=_TOPIC.format(tenant),
         subject="",
-        data=_Data(code, validation_url(recipient, code)),
+        data=_Data(code, validation_url(recipient, tenant, code)),
         event_type=_EVENT_TYPE,
         event_time=datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     )

@@ -1,4 +1,4 @@
-"""Asks what a task asks: the rules of a job's classification policy that others answer."""
+"""Asks what a task asks: rules of a job's classification policy, or an endpoint whether it wants events."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from engine.outgoing.scores import score
 from engine.outgoing.secret import Secret
 from engine.pipelines import Given, answers_text, pipeline_of_text, rules
 from engine.remote import remote_of_text
+from engine.subscriptions import handshake
 
 _SecretsByPlace = dict[str, dict[str, str]]
 
@@ -35,12 +36,17 @@ class Answers(NamedTuple):
 
 
 class Questions:
-    """Asks the rules of tasks, those of one task at the same time."""
+    """Asks what tasks ask; the rules of one task at the same time."""
 
-    def __init__(self, caller: RuleCaller, reading: Reading) -> None:
+    def __init__(self, caller: RuleCaller, reading: Reading, client: handshake.Caller) -> None:
         self.total_seconds = caller.total_seconds
+        self._client = client
         self._caller = caller
         self._reading = reading
+
+    async def handshake(self, tenant: str, row: Mapping[str, Any]) -> str:
+        """The answer of an endpoint, as the store takes it. Raises EndpointBusy."""
+        return await handshake.answer(self._client, tenant, row)
 
     async def answers(self, row: Mapping[str, Any]) -> Answers:
         """The answers to a leased task. Raises EndpointBusy."""

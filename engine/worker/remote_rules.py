@@ -1,4 +1,4 @@
-"""The rules of one tenant that others answer: takes tasks by a lease, asks, and brings the answers.
+"""What is asked of others for one tenant: takes tasks by a lease, asks, and brings the answers.
 
 A worker that is killed leaves its tasks to their leases; then another takes them. Answers to outdated
 questions do nothing in the store, so that two workers do no harm.
@@ -29,6 +29,7 @@ AT_ONCE = 4_096
 ALIVE_SECONDS = 2.0
 """Tasks wait here for their turn at a busy endpoint when the same rules were answered so lately."""
 
+_HANDSHAKE = "validate:"
 _PORTION = 100
 _TURN_SECONDS = 0.2
 _MOST_KNOWN = 1_000
@@ -110,6 +111,8 @@ class RemoteRules:
 
     async def _answers(self, row: Mapping[str, Any]) -> str:
         """Raises EndpointBusy when an endpoint is busy and does not seem to answer anybody."""
+        if row["task"].startswith(_HANDSHAKE):
+            return await self._questions.handshake(self._tenant, row)
         rules = row["pipeline"]
         while True:
             try:

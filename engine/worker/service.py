@@ -97,4 +97,4 @@ class Worker:
                 total_seconds=given.total_seconds(limits),
             ) as caller,
         ):
-            yield Questions(caller, given.reading)
+            yield Questions(caller, given.reading, client)

@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
-from engine.commands import SubscriptionDelete, SubscriptionList, SubscriptionRead, SubscriptionUpsert
-from engine.errors import Refused
+from engine.commands import (
+    SubscriptionConfirm,
+    SubscriptionDelete,
+    SubscriptionList,
+    SubscriptionRead,
+    SubscriptionUpsert,
+)
+from engine.errors import Refused, Unavailable
 from engine.event_filters import EventFilters
 from engine.subscriptions.model import Secrets, Subscription, target
 
@@ -288,7 +294,8 @@ def test_it_is_deleted(client: Any, store: Any, kept: Any) -> None:
     [
         ({}, "localhost:8080", "http://localhost:8080"),
         ({"public_base_url": "https://jobs.example.com/"}, "localhost", "https://jobs.example.com"),
-        ({"public_base_url": "https://jobs.example.com"}, "router.example.com", "https://router.example.com"),
+        ({"public_base_url": "https://jobs.example.com"}, "router.example.com", "https://jobs.example.com"),
+        ({}, "router.example.com", "http://router.example.com"),
     ],
 )
 def test_endpoints_are_told_where_the_router_is(
@@ -299,6 +306,101 @@ def test_endpoints_are_told_where_the_router_is(
     response = client("PATCH", PATH, LEAST, host=host, **key)
     assert response.status == 201
     assert written(store)[0].origin == origin
+
+
+def test_a_rotated_secret_is_shown_and_the_one_before_stays(client: Any, store: Any, kept: Any) -> None:
+    [first] = client("PATCH", PATH, LEAST).json["signingSecrets"]
+    made = [first]
+    for _ in range(3):
+        response = client("POST", f"{PATH}:rotateSecret")
+        assert response.status == 200
+        made.append(response.json["signingSecrets"][0])
+        assert len(response.json["signingSecrets"]) == 1
+        assert response.json["signingSecretCount"] == 2
+        assert Secrets.parse(kept["s"]["secret"]).signing == [made[-1], made[-2]]
+    assert len(set(made)) == 4
+    client("PATCH", PATH, {"signingSecrets": []})
+    assert client("POST", f"{PATH}:rotateSecret").json["signingSecretCount"] == 1
+
+
+def test_it_is_asked_again(client: Any, store: Any, kept: Any) -> None:
+    client("PATCH", PATH, FULL)
+    before = written(store)[0]
+    response = client("POST", f"{PATH}:validate")
+    assert (response.status, "signingSecrets" in response.json) == (200, False)
+    again = written(store)[1]
+    assert (again.document, again.secret, again.target) == (before.document, before.secret, before.target)
+    assert again.code != before.code
+    assert again.doc == 1
+
+
+@pytest.mark.parametrize("action", ["validate", "rotateSecret"])
+def test_actions_are_guarded(client: Any, store: Any, kept: Any, action: str) -> None:
+    assert client("POST", f"{PATH}:{action}").status == 404
+    client("PATCH", PATH, LEAST)
+    assert client("POST", f"{PATH}:{action}", headers={"If-Match": '"other"'}).status == 412
+    store.on(SubscriptionUpsert, Refused("CHANGED", "changed"), {"outcome": "updated", "op": 9, **kept["s"]})
+    assert client("POST", f"{PATH}:{action}").status == 200
+
+
+VALIDATE = "/validate/other?subscription=a%2Fb%20%C3%A4&code=the-code"
+
+
+def fetch(client: Any, method: str, target: str) -> Any:
+    """Without any signature."""
+    return client.send(method, target, b"", {"host": "localhost"})
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_has_the_code_agrees(client: Any, store: Any, method: str) -> None:
+    store.on(SubscriptionConfirm, {"op": 9})
+    response = fetch(client, method, VALIDATE)
+    assert response.status == 200
+    assert "'a/b ä'" in response.body.decode()
+    assert response.headers["cache-control"] == "no-store"
+    assert store.commands == [SubscriptionConfirm("a/b ä", "the-code")]
+    assert store.roots == ["jr:{other}"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/validate/other",
+        "/validate/other?subscription=s",
+        "/validate/other?code=c",
+        "/validate/other?subscription=s&code=",
+        f"/validate/other?subscription=s&code={'c' * 257}",
+        f"/validate/other?subscription={'s' * 257}&code=c",
+        "/validate/other?subscription=%00&code=c",
+        "/validate/nobody?subscription=s&code=c",
+        "/validate/%7Bmain%7D?subscription=s&code=c",
+    ],
+)
+def test_what_is_no_code_is_not_asked_for(client: Any, store: Any, target: str) -> None:
+    response = fetch(client, "GET", target)
+    assert (response.status, store.commands) == (404, [])
+    assert response.json["error"]["code"] == "NotFound"
+
+
+def test_a_wrong_code_tells_nothing(client: Any, store: Any) -> None:
+    store.on(SubscriptionConfirm, Refused("NOT_FOUND", "This code is not valid, or not any more."))
+    wrong = fetch(client, "GET", VALIDATE)
+    unknown = fetch(client, "GET", VALIDATE.replace("other", "nobody"))
+    assert wrong.status == unknown.status == 404
+    assert wrong.json["error"]["message"] == unknown.json["error"]["message"]
+    assert "the-code" not in wrong.body.decode()
+
+
+def test_looking_ahead_does_not_agree(client: Any, store: Any) -> None:
+    assert fetch(client, "HEAD", VALIDATE).status == 200
+    assert fetch(client, "DELETE", VALIDATE).status == 405
+    assert store.commands == []
+
+
+def test_the_store_may_be_away(client: Any, store: Any) -> None:
+    store.on(SubscriptionConfirm, Unavailable("the store cannot answer now"))
+    response = fetch(client, "GET", VALIDATE)
+    assert (response.status, response.json["error"]["code"]) == (503, "ServiceUnavailable")
 
 
 def test_a_served_router_keeps_them(call: Any) -> None:

@@ -63,7 +63,7 @@ async def _request(reader: asyncio.StreamReader) -> Request:
     method, path, _ = first.split(" ")
     pairs = (line.partition(": ") for line in lines if line)
     headers = {name.lower(): value for name, _, value in pairs}
-    return Request(method, path, headers, await reader.readexactly(int(headers["content-length"])))
+    return Request(method, path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
 @contextlib.asynccontextmanager

@@ -43,6 +43,33 @@ def test_what_is_sent_and_what_comes_back() -> None:
     run(work())
 
 
+def test_options_tell_status_and_headers_and_no_body() -> None:
+    async def work() -> None:
+        said = status(405, "WebHook-Allowed-Origin: *", body=b"x" * 1_000_000)
+        async with endpoint(said) as server, client() as it:
+            answer = await it.options(f"{server.url}/hook?code=1", {"WebHook-Request-Origin": "here"})
+            assert (answer.status, answer.body) == (405, b"")
+            assert answer.headers["webhook-allowed-origin"] == "*"
+            (request,) = server.requests
+            assert (request.method, request.path, request.body) == ("OPTIONS", "/hook?code=1", b"")
+            assert request.headers["webhook-request-origin"] == "here"
+
+    run(work())
+
+
+def test_options_are_guarded_as_well() -> None:
+    async def work() -> None:
+        async with endpoint(ok(1)) as server, Client() as it:
+            with pytest.raises(OutgoingFailed, match="not allowed"):
+                await it.options(server.url, {})
+            assert server.connections == 0
+        async with endpoint(silence) as server, client(timeout_seconds=SHORT) as it:
+            with pytest.raises(OutgoingFailed, match="no answer within"):
+                await it.options(server.url, {})
+
+    run(work())
+
+
 def test_it_works_on_the_loop_of_the_standard_library_too() -> None:
     async def work() -> None:
         async with endpoint(ok(1)) as server, client() as it:

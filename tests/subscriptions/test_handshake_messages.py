@@ -19,7 +19,7 @@ from engine.subscriptions.signature import new_secret
 from tests.subscriptions.router import CODE, URL
 
 SECRET = new_secret()
-CALLBACK = "https://router.example.com:8443/ext/v1/subscriptions/a%2Fb%20%C3%A4/validation?code=" + CODE
+CALLBACK = f"https://router.example.com:8443/validate/main?subscription=a%2Fb%20%C3%A4&code={CODE}"
 
 
 class Endpoint:

@@ -1,0 +1,47 @@
+"""The page by which an endpoint, or a person for it, agrees to get events: the code in its URL is the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from api.call import Runner
+from api.errors import NotFound, from_engine
+from api.pages import refusal
+from api.wire.values import MAX_ID
+from engine.commands import SubscriptionConfirm
+from engine.errors import Refused, Unavailable
+from engine.store import root_of
+
+_HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+_MAX_CODE = 256
+
+
+def routes(store: Runner, tenants: Iterable[str]) -> list[Route]:
+    """The page of each router."""
+    known = frozenset(tenants)
+
+    async def validate(request: Request) -> Response:
+        tenant, query = request.path_params["tenant"], request.query_params
+        subscription, code = query.get("subscription", ""), query.get("code", "")
+        if tenant not in known or not _is_id(subscription) or not 0 < len(code) <= _MAX_CODE:
+            return refusal(NotFound("This code is not valid, or not any more."), request.url.path)
+        # whoever looks ahead at links does not agree
+        if request.method != "HEAD":
+            try:
+                await store.run(root_of(tenant), SubscriptionConfirm(subscription, code))
+            except (Refused, Unavailable) as error:
+                return refusal(from_engine(error), request.url.path)
+        return PlainTextResponse(
+            f"Events are sent from now on to the endpoint of the subscription '{subscription}'.",
+            headers=_HEADERS,
+        )
+
+    return [Route("/validate/{tenant}", validate, methods=["GET", "POST"])]
+
+
+def _is_id(text: str) -> bool:
+    return 1 <= len(text) <= MAX_ID and "\0" not in text
