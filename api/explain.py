@@ -5,12 +5,10 @@ from __future__ import annotations
 from api.call import Answer, Call
 from api.wire import explanations as wire
 from api.wire import queries
-from engine.commands import JobExplain
-from engine.explanations import job_explanation
+from engine.explanations import explain_job
 
 
 async def job(call: Call, job_id: str) -> Answer:
     """Tells why a job is not offered, to anybody or to one worker."""
     worker_id = queries.text(call.query, queries.WORKER)
-    found = job_explanation(await call.run(JobExplain(job_id, worker_id)))
-    return 200, wire.job(found), ()
+    return 200, wire.job(await explain_job(call.run, job_id, worker_id)), ()

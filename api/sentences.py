@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from engine.explanations import JobExplanation, Rank, Reason
+from engine.explanations import Change, JobExplanation, Rank, Reason
 
 SENTENCES: dict[str, str] = {
     "not_queued": "The job {standing}.",
@@ -31,8 +31,21 @@ SENTENCES: dict[str, str] = {
     "offer_limit": "Worker {worker} has as many open offers as it may have ({limit}){held}.",
     "outranked": "Worker {worker} fits and is free, but the job is offered to {asked} {ranked}.",
     "behind_jobs": "{first} before it{jobs}.",
+    "busy": "Worker {worker} has no room now.",
 }
 """The sentence of each code; what stands in braces is made of its details."""
+
+COUNTED: dict[str, tuple[str, str, str]] = {
+    "not_on_queue": ("does not serve", "do not serve", "queue {queue}"),
+    "not_registered": ("of the queue is", "of the queue are", "not signed on"),
+    "channel_missing": ("does not take", "do not take", "channel {channel}"),
+    "selector_failed": ("does not have", "do not have", "{wanted}{while_it_asks}"),
+    "busy": ("fits but has", "fit but have", "no room now"),
+}
+"""What is said of one worker and of several, and what follows: the codes that are counted."""
+
+_NOBODY = {"channel_missing": "takes", "selector_failed": "has"}
+"""What is said where all lack it."""
 
 _STANDINGS = {
     "assigned": "is assigned to worker {worker}",
@@ -60,13 +73,58 @@ _RULES = {
 }
 
 
-def sentence(reason: Reason, found: JobExplanation) -> str:
-    """A reason as a sentence."""
-    words = {"worker": found.worker, "queue": reason.queue or found.queue, "channel": found.channel}
+def sentence(reason: Reason, found: JobExplanation, worker: str = "") -> str:
+    """A reason of the job, or of a worker, as a sentence."""
+    words = {"worker": worker, "queue": reason.queue or found.queue, "channel": found.channel}
     numbers = {name: getattr(reason, name) for name in ("needed", "capacity", "free", "maximum", "limit")}
     made = _WORDS[reason.code](reason) if reason.code in _WORDS else {}
     text = SENTENCES[reason.code].format_map({**numbers, **words, **made})
     return text[:1].upper() + text[1:]
+
+
+def counted(reason: Reason, found: JobExplanation) -> str:
+    """A reason that several workers have as a sentence."""
+    one, many, rest = COUNTED[reason.code]
+    made = _wanted(reason) if reason.code == "selector_failed" else {}
+    rest = rest.format_map({"queue": found.queue, "channel": found.channel, **made})
+    if reason.code in _NOBODY and found.staff and reason.workers == found.staff.registered:
+        text = f"Nobody who is signed on {_NOBODY[reason.code]} {rest}"
+        number = str(reason.alone)
+    else:
+        text = f"{_workers(reason.workers)} {one if reason.workers == 1 else many} {rest}"
+        number = "it" if reason.workers == 1 else str(reason.alone)
+    if reason.alone:
+        text += f"; {number} {'lacks' if reason.alone == 1 else 'lack'} nothing else"
+    return f"{text}."
+
+
+def staff(found: JobExplanation) -> str:
+    """How many workers there are for a job, as a sentence."""
+    it = found.staff
+    assert it is not None
+    if not it.on_queue:
+        return f"No worker serves queue {found.queue}."
+    if not it.registered:
+        nobody = "The only worker" if it.on_queue == 1 else f"None of the {it.on_queue} workers"
+        return f"{nobody} of queue {found.queue} is {'not ' if it.on_queue == 1 else ''}signed on."
+    signed_on = (
+        f"{_workers(it.registered)} {'is' if it.registered == 1 else 'are'} signed on to queue {found.queue}"
+    )
+    if not it.fitting:
+        return f"{signed_on}, and none fits the job."
+    fitting = f"{it.fitting} of them fit{'s' if it.fitting == 1 else ''} the job"
+    return (
+        f"{signed_on}, {fitting}, and {it.ready or 'none'} of these {'have' if it.ready > 1 else 'has'} room."
+    )
+
+
+def change(one: Change) -> str:
+    """What changes by itself, as a sentence."""
+    return f"At {moment(one.at)} {_CHANGES[one.kind](one)}."
+
+
+def _workers(count: int | None) -> str:
+    return f"{count or 0} worker{'' if count == 1 else 's'}"
 
 
 def moment(ms: int | None) -> str:
@@ -163,6 +221,30 @@ def _behind(reason: Reason) -> dict[str, str]:
         "jobs": shown,
     }
 
+
+def _admits(one: Change) -> str:
+    if one.workers is None:
+        return "the next selector runs out"
+    fit = (
+        f"{one.workers} more worker{' fits' if one.workers == 1 else 's fit'}"
+        if one.workers
+        else "nobody more fits"
+    )
+    return (
+        f"the next selector runs out: {fit}{f', {one.ready} of these with room now' if one.workers else ''}"
+    )
+
+
+_CHANGES: dict[str, Callable[[Change], str]] = {
+    "selectors": _admits,
+    "exception": lambda one: f"rule {one.rule} of exception policy {one.policy} fires",
+    "schedule": lambda one: "it may be activated",
+    "retry": lambda one: f"worker {one.worker} may be asked again",
+    "offer": lambda one: (
+        "its first offer ends unless it is answered: "
+        + (f"worker {one.worker} would be asked next" if one.worker else "nobody else could be asked now")
+    ),
+}
 
 _WORDS: dict[str, Callable[[Reason], dict[str, str]]] = {
     "not_queued": _standing,

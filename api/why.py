@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from api.check import store_url
 from api.options import Options
 from api.runtime import tenants_of
-from api.sentences import sentence
-from engine.commands import JobExplain
+from api.sentences import change, counted, sentence, staff
 from engine.errors import Refused
-from engine.explanations import JobExplanation, job_explanation
+from engine.explanations import JobExplanation, explain_job
 from engine.store import Store, root_of
 
 
@@ -33,8 +33,8 @@ async def _explained(options: Options) -> JobExplanation | str:
     try:
         for tenant in tenants_of(options):
             try:
-                command = JobExplain(options.job, options.worker)
-                return job_explanation(await store.run(root_of(tenant), command))
+                run = partial(store.run, root_of(tenant))
+                return await explain_job(run, options.job, options.worker)
             except Refused as refused:
                 if refused.code != "NOT_FOUND":
                     raise
@@ -50,6 +50,21 @@ def lines(found: JobExplanation) -> Iterator[str]:
     yield _head(found)
     for reason in found.reasons:
         yield f"- {sentence(reason, found)}"
+    for reason in found.obstacles:
+        yield f"- {sentence(reason, found, found.worker)}"
+    if found.staff:
+        yield staff(found)
+        for reason in found.counts:
+            yield f"- {counted(reason, found)}"
+    if found.sample:
+        yield "Some of the workers:"
+        for one in found.sample:
+            for reason in one.reasons:
+                yield f"- {sentence(reason, found, one.worker)}"
+    if found.changes:
+        yield "What changes by itself:"
+        for one_change in found.changes:
+            yield f"- {change(one_change)}"
 
 
 def _head(found: JobExplanation) -> str:

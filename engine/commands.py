@@ -504,13 +504,19 @@ class JobPosition(Command, frozen=True):
 
 
 class JobExplain(Command, frozen=True):
-    """Why a job is not offered; worker_id "" = of the job alone."""
+    """Why a job is not offered: to one worker, or (worker_id "") a slice of its whole queue.
+
+    cursor: the ``next`` of the slice before; sampled: workers that those before have told of.
+    ``engine.explanations`` puts slices together.
+    """
 
     function = "jr_job_explain"
     write = False
 
     job_id: str
     worker_id: str = ""
+    cursor: str = ""
+    sampled: int = 0
 
 
 class JobHistory(Command, frozen=True):

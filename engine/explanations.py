@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+
+from engine.commands import Command, JobExplain
+
+MOST_SAMPLED = 10
+"""Workers that are explained one by one beside the counts."""
 
 CODES = (
     "not_queued",
@@ -26,6 +31,7 @@ CODES = (
     "offer_limit",
     "outranked",
     "behind_jobs",
+    "busy",
 )
 """All codes of reasons; their details stand at ``Reason``, their sentences in ``api/sentences.py``."""
 
@@ -92,10 +98,49 @@ class Reason(msgspec.Struct, kw_only=True):
     cursor: str = ""
     rank: Rank | None = None
     other: Rank | None = None
+    # counted over the registered workers of the queue
+    workers: int | None = None
+    alone: int | None = None
+
+
+class Sampled(msgspec.Struct):
+    """One of some workers that are explained beside the counts."""
+
+    worker: str
+    state: str
+    reasons: list[Reason] = []
+
+
+class Change(msgspec.Struct, kw_only=True):
+    """What changes by itself, at a time in epoch ms.
+
+    kind: selectors (the next ones run out), exception (a rule fires), schedule, retry (a worker may be asked
+    again) or offer (one ends). worker: who is asked then.
+
+    workers: how many fit then that do not now; ready: how many of those have room.
+    """
+
+    kind: str
+    at: int
+    worker: str = ""
+    rule: str = ""
+    policy: str = ""
+    workers: int | None = None
+    ready: int | None = None
+
+
+class Staff(msgspec.Struct, kw_only=True):
+    """How many workers the router has, and its queue; how many of these are registered, fit, are ready."""
+
+    workers: int = 0
+    on_queue: int = 0
+    registered: int = 0
+    fitting: int = 0
+    ready: int = 0
 
 
 class JobExplanation(msgspec.Struct, kw_only=True):
-    """Why a job is not offered: to anybody, and to one worker."""
+    """Why a job is not offered: to anybody, and to one worker, or to those of its queue."""
 
     job: str
     status: str
@@ -103,23 +148,118 @@ class JobExplanation(msgspec.Struct, kw_only=True):
     channel: str = ""
     position: int | None = None
     length: int | None = None
+    reasons: list[Reason] = []
+    """Those of the job."""
     worker: str = ""
     state: str = ""
-    reasons: list[Reason] = []
-
-    def about(self, what: str) -> list[Reason]:
-        """The reasons of the job, or of the worker, in their order."""
-        return [reason for reason in self.reasons if reason.about == what]
-
-
-def job_explanation(reply: Mapping[str, Any]) -> JobExplanation:
-    """The reply of JobExplain."""
-    found = {**reply, "reasons": [_reason(row) for row in reply["rows"]]}
-    return msgspec.convert(found, JobExplanation, strict=False)
+    obstacles: list[Reason] = []
+    """Those of the worker."""
+    staff: Staff | None = None
+    counts: list[Reason] = []
+    """Those of workers, counted; none for a job that is over, taken, or not classified yet."""
+    sample: list[Sampled] = []
+    changes: list[Change] = []
 
 
-def _reason(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the members of a reason: lists of parts and ranks put together."""
+class Gathering:
+    """Puts the slices of an explanation together; ``command`` asks for the next, None when all are there."""
+
+    def __init__(self, job_id: str, worker_id: str = "") -> None:
+        self.command: JobExplain | None = JobExplain(job_id, worker_id)
+        self._found: JobExplanation | None = None
+        self._counts: dict[tuple[str, ...], Reason] = {}
+        self._sample: dict[str, Sampled] = {}
+        self._next: dict[str, Any] = {}
+        self._admits = [0, 0]
+
+    def add(self, reply: Mapping[str, Any]) -> None:
+        """Adds the reply to the command."""
+        assert self.command is not None
+        rows = reply["rows"]
+        if self._found is None:
+            self._found = msgspec.convert(reply, JobExplanation, strict=False)
+            self._found.reasons = [_reason(row) for row in rows if row["about"] == "job"]
+            self._found.obstacles = [_reason(row) for row in rows if row["about"] == "worker"]
+            self._next = {row["kind"]: row for row in rows if row["about"] == "change"}
+        if "registered" in reply:
+            self._count(reply)
+        for row in rows:
+            if row["about"] == "sample":
+                new = Sampled(row["of"], row["of_state"])
+                self._sample.setdefault(new.worker, new).reasons.append(_reason(row))
+        self.command = None
+        if reply["next"]:
+            found = self._found
+            self.command = JobExplain(found.job, cursor=reply["next"], sampled=len(self._sample))
+
+    def _count(self, reply: Mapping[str, Any]) -> None:
+        assert self._found is not None
+        staff = self._found.staff = self._found.staff or Staff()
+        staff.workers, staff.on_queue = int(reply["workers"]), int(reply["on_queue"])
+        for name in ("registered", "fitting", "ready"):
+            setattr(staff, name, getattr(staff, name) + int(reply[name]))
+        for i, name in enumerate(("admits", "admits_ready")):
+            self._admits[i] += int(reply[name])
+        for row in reply["rows"]:
+            if row["about"] == "queue":
+                new = _reason(row)
+                old = self._counts.setdefault((new.code, new.key, new.operator, new.value), new)
+                if old is not new:
+                    old.workers = (old.workers or 0) + (new.workers or 0)
+                    old.alone = (old.alone or 0) + (new.alone or 0)
+
+    def result(self) -> JobExplanation:
+        """The whole explanation."""
+        found = self._found
+        assert found is not None
+        if found.staff:
+            found.counts = [*_absent(found.staff), *self._counts.values()]
+            found.sample = list(self._sample.values())[:MOST_SAMPLED]
+        found.changes = sorted(self._changes(found), key=lambda change: change.at)
+        return found
+
+    def _changes(self, found: JobExplanation) -> Iterator[Change]:
+        if row := self._next.get("selectors"):
+            workers, ready = self._admits if found.staff else (None, None)
+            yield Change(kind="selectors", at=int(row["at"]), workers=workers, ready=ready)
+        if row := self._next.get("exception"):
+            yield Change(kind="exception", at=int(row["at"]), rule=row["rule"], policy=row["policy"])
+        for reason in found.reasons:
+            if reason.code == "scheduled" and reason.at:
+                yield Change(kind="schedule", at=reason.at)
+            ends = [offer.expires_at for offer in reason.offers if offer.expires_at]
+            if ends:
+                yield Change(kind="offer", at=min(ends), worker=self._next.get("offer", {}).get("worker", ""))
+        asked = [*found.sample, Sampled(found.worker, found.state, found.obstacles)]
+        for one in asked:
+            for reason in one.reasons:
+                if reason.code == "declined" and reason.until:
+                    yield Change(kind="retry", at=reason.until, worker=one.worker)
+
+
+def _absent(staff: Staff) -> Iterator[Reason]:
+    """The workers that are not on the queue, and those that are not registered, as reasons."""
+    away = {
+        "not_on_queue": staff.workers - staff.on_queue,
+        "not_registered": staff.on_queue - staff.registered,
+    }
+    for code, count in away.items():
+        if count > 0:
+            yield Reason(about="queue", code=code, workers=count)
+
+
+async def explain_job(
+    run: Callable[[Command], Awaitable[Mapping[str, Any]]], job_id: str, worker_id: str = ""
+) -> JobExplanation:
+    """Why a job is not offered, slice by slice. Raises Refused when there is no such job or worker."""
+    gathering = Gathering(job_id, worker_id)
+    while gathering.command:
+        gathering.add(await run(gathering.command))
+    return gathering.result()
+
+
+def _reason(row: Mapping[str, Any]) -> Reason:
+    """A row as a reason: lists of parts and ranks are put together."""
     found = dict(row)
     if "offers" in row:
         found["offers"] = [
@@ -133,7 +273,7 @@ def _reason(row: Mapping[str, Any]) -> dict[str, Any]:
         names = Rank.__struct_fields__
         found["rank"] = {name: row[name] for name in names if name in row}
         found["other"] = {name: row[f"other_{name}"] for name in names if f"other_{name}" in row}
-    return found
+    return msgspec.convert(found, Reason, strict=False)
 
 
 def _threes(flat: list[Any]) -> Iterator[tuple[Any, ...]]:

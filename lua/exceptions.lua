@@ -155,13 +155,13 @@ local function entered_at(job)
   return job.entered_at or job.enqueued_at
 end
 
---- When the next rule fires on a waiting job: epoch ms, or nil.
+--- When the next rule fires on a waiting job (epoch ms), and which; or nil.
 function exceptions.next_due(job)
   local queue = queues.load(job.queue)
   local rules = exception_rules.of_queue(queue)
   for _, rule in ipairs(rules and rules.wait or {}) do
     if not has_fired(job, name_of(queue, rule)) then
-      return entered_at(job) + rule.threshold
+      return entered_at(job) + rule.threshold, rule
     end
   end
   return nil

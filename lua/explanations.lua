@@ -22,12 +22,13 @@ local function open_offers(job)
   return shown
 end
 
--- the jobs of equal needs in front of a waiting one
+-- the jobs of equal needs in front of a waiting one, or of one that could be
 local function add_behind(list, job)
   local key = keys.demand_jobs(demand.class_of(job))
-  local ahead = redis.call("ZRANK", key, job.id)
-  if ahead and ahead > 0 then
-    local first = redis.call("ZRANGE", key, 0, math.min(ahead, limits.EXPLAINED_JOBS) - 1)
+  local place = "(" .. string.format("%.0f", queues.score(job))
+  local ahead = redis.call("ZCOUNT", key, "-inf", place)
+  if ahead > 0 then
+    local first = redis.call("ZRANGEBYSCORE", key, "-inf", place, "LIMIT", 0, limits.EXPLAINED_JOBS)
     reasons.add(list, "behind_jobs", "ahead", ahead, "jobs", first)
   end
 end
@@ -65,8 +66,9 @@ function explanations.head_of(job)
   local head = {}
   reasons.tell(head, "job", job.id, "status", job.status, "queue", job.queue, "channel", job.channel)
   if job.status == "queued" then
-    local key = keys.queue_order(job.queue)
-    reasons.tell(head, "position", redis.call("ZRANK", key, job.id) + 1, "length", redis.call("ZCARD", key))
+    local key, place = keys.queue_order(job.queue), "(" .. string.format("%.0f", queues.score(job))
+    local ahead = redis.call("ZCOUNT", key, "-inf", place)
+    reasons.tell(head, "position", ahead + 1, "length", redis.call("ZCARD", key))
   end
   return head
 end
@@ -109,6 +111,67 @@ function explanations.of_pair(job, wanted, worker, in_full)
     end
   elseif #list == 0 then
     rankings.add_outranked(list, job, worker)
+  end
+  return list
+end
+
+-- ---- the whole queue ----------------------------------------------------------------------------------------------------
+
+-- may the matcher be asked who is next, within the time of one call?
+local function is_quick(job, plan)
+  return redis.call("SCARD", keys.queue_classes(job.queue)) <= limits.REMEMBERED_CLASSES
+    and offers.open_of(job) <= limits.QUICK_OFFERS
+    and not (plan.mode == "bestWorker" and best_worker.scorer_of(job, plan).sees_id)
+end
+
+--- What will change for a waiting job by itself.
+---@return table list flat lists: kind, at, and what it is about
+function explanations.changes_of(job)
+  local list = {}
+  if job.status ~= "queued" then
+    return list
+  end
+  if job.selector_at then
+    list[#list + 1] = { "kind", "selectors", "at", job.selector_at }
+  end
+  local at, rule = exceptions.next_due(job)
+  if at then
+    list[#list + 1] = { "kind", "exception", "at", at, "rule", rule.id, "policy", queues.load(job.queue).exception }
+  end
+  local plan = queues.plan(job.queue)
+  if not job.filling and not demand.wants(job) and is_quick(job, plan) then
+    local pick = modes.pick(job, plan, false)
+    list[#list + 1] = { "kind", "offer", "worker", pick and pick.worker or "" }
+  end
+  return list
+end
+
+--- How many workers a queue has, and the router.
+function explanations.staff_of(queue_id)
+  local all, served = redis.call("ZCARD", keys.listing("workers")), redis.call("ZCARD", keys.queue_workers(queue_id))
+  return { "workers", all, "on_queue", served }
+end
+
+--- Some workers, each explained: its id, its state and its reasons. Those with the fewest reasons go first.
+---@param ids table
+---@param most number
+function explanations.sample_of(job, wanted, ids, most)
+  local list, seen = {}, {}
+  for place, id in ipairs(ids) do
+    local worker = not seen[id] and workers.load(id)
+    if worker then
+      seen[id] = true
+      list[#list + 1] = { place = place, worker = worker, reasons = explanations.of_pair(job, wanted, worker, false) }
+    end
+  end
+  table.sort(list, function(a, b)
+    if #a.reasons ~= #b.reasons then
+      return #a.reasons < #b.reasons
+    end
+    return a.place < b.place
+  end)
+  for i = #list, most + 1, -1 do
+    list[i] = nil
   end
   return list
 end

@@ -61,6 +61,13 @@ limits.FEW_TURNS = 256
 
 --- Jobs, offers or workers that one reason of an explanation names.
 limits.EXPLAINED_JOBS = 10
+--- Classes of a queue whose workers one call counts, about 10 µs each.
+limits.SURVEYED_CLASSES = 100
+--- Workers that are explained one by one beside the counts, and how many of a queue are looked at to find them.
+limits.SAMPLE = 10
+limits.SAMPLED_FROM = 30
+--- Open offers of a job up to which an explanation asks the matcher who would be next.
+limits.QUICK_OFFERS = 64
 
 --- The defaults by name, as specification of control fields.
 function limits.defaults()

@@ -61,28 +61,31 @@ local function ends_at(job, core)
   return last
 end
 
---- Adds a reason for each selector that does not hold on labels.
----@param labels table
----@param texts_of string the same labels as a document
----@param id string|nil nil: those that ask for an Id are passed over
-function obstacles.add_selectors(list, job, wanted, labels, texts_of, id)
+--- Adds that a selector does not hold.
+---@param has string|nil the worker's value as JSON text, when it is about one
+function obstacles.add_selector(list, job, selector, has)
+  return reasons.add(
+    list,
+    "selector_failed",
+    "key",
+    selector.key,
+    "operator",
+    selector.operator,
+    "value",
+    selector.text,
+    "has",
+    has,
+    "expires_at",
+    ends_at(job, selector.core)
+  )
+end
+
+local function add_selectors(list, job, wanted, worker, class)
   for _, selector in ipairs(wanted.selectors) do
-    local asks_id = selector.key == '"Id"'
-    if (id or not asks_id) and not selectors.holds(selector, labels, id) then
-      reasons.add(
-        list,
-        "selector_failed",
-        "key",
-        selector.key,
-        "operator",
-        selector.operator,
-        "value",
-        selector.text,
-        "has",
-        asks_id and texts.json(id) or document.text_of(texts_of, selector.key),
-        "expires_at",
-        ends_at(job, selector.core)
-      )
+    if not selectors.holds(selector, class.labels, worker.id) then
+      local is_id = selector.key == '"Id"'
+      local has = is_id and texts.json(worker.id) or document.text_of(worker.labels or "", selector.key)
+      obstacles.add_selector(list, job, selector, has)
     end
   end
 end
@@ -118,7 +121,7 @@ function obstacles.between(job, wanted, worker, in_full)
   if not channel then
     reasons.add(list, "channel_missing", "channel", job.channel)
   end
-  obstacles.add_selectors(list, job, wanted, class.labels, worker.labels or "", worker.id)
+  add_selectors(list, job, wanted, worker, class)
   if offers.is_offered(job, worker.id) then
     add_offer(list, job, worker)
   end

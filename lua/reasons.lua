@@ -21,7 +21,9 @@ reasons.CODES = {
   channel_maximum = true,
   offer_limit = true,
   outranked = true,
-  -- of either
+  -- of many workers
+  busy = true,
+  -- of the job, or of a worker
   behind_jobs = true,
 }
 

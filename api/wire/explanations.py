@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from api.sentences import sentence
-from api.wire.values import encode, operator_word, optional, timestamp_or_none
-from engine.explanations import JobExplanation, Rank, Reason
+from api.sentences import change, counted, sentence, staff
+from api.wire.values import encode, operator_word, optional, timestamp, timestamp_or_none
+from engine.explanations import Change, JobExplanation, Rank, Reason, Sampled, Staff
 
 CODES = {
     "not_queued": "notQueued",
@@ -28,8 +28,18 @@ CODES = {
     "offer_limit": "offerLimit",
     "outranked": "outranked",
     "behind_jobs": "behindJobs",
+    "busy": "busy",
 }
 """The codes as they are written on the wire."""
+
+KINDS = {
+    "selectors": "selectorExpiry",
+    "exception": "exceptionRule",
+    "schedule": "schedule",
+    "retry": "retry",
+    "offer": "offerExpiry",
+}
+"""What changes by itself."""
 
 
 class _Offer(msgspec.Struct, rename="camel"):
@@ -83,6 +93,8 @@ class _Reason(msgspec.Struct, rename="camel"):
     last_worker_id: str | UnsetType
     rank: _Rank | UnsetType
     asked_rank: _Rank | UnsetType
+    workers: int | UnsetType
+    alone: int | UnsetType
 
 
 class _Job(msgspec.Struct, rename="camel"):
@@ -94,6 +106,10 @@ class _Job(msgspec.Struct, rename="camel"):
     queue_length: int | UnsetType
     reasons: list[_Reason]
     worker: _Worker | UnsetType
+    workers: _Staff | UnsetType
+    counts: list[_Reason] | UnsetType
+    sample: list[_Worker] | UnsetType
+    changes: list[_Change]
 
 
 class _Worker(msgspec.Struct, rename="camel"):
@@ -102,9 +118,29 @@ class _Worker(msgspec.Struct, rename="camel"):
     reasons: list[_Reason]
 
 
+class _Staff(msgspec.Struct, rename="camel"):
+    message: str
+    total: int
+    on_queue: int
+    registered: int
+    fitting: int
+    ready: int
+
+
+class _Change(msgspec.Struct, rename="camel"):
+    kind: str
+    at: str
+    message: str
+    worker_id: str | UnsetType
+    rule_id: str | UnsetType
+    exception_policy_id: str | UnsetType
+    admits: int | UnsetType
+    admits_ready: int | UnsetType
+
+
 def job(found: JobExplanation) -> bytes:
     """Why a job is not offered."""
-    worker = UNSET if not found.worker else _Worker(found.worker, found.state, _reasons(found, "worker"))
+    worker = Sampled(found.worker, found.state, found.obstacles)
     return encode(
         _Job(
             found.job,
@@ -113,20 +149,42 @@ def job(found: JobExplanation) -> bytes:
             optional(found.channel),
             _known(found.position),
             _known(found.length),
-            _reasons(found, "job"),
-            worker,
+            [_reason(reason, sentence(reason, found)) for reason in found.reasons],
+            _worker(worker, found) if found.worker else UNSET,
+            _staff(found.staff, found) if found.staff else UNSET,
+            [_reason(reason, counted(reason, found)) for reason in found.counts] if found.staff else UNSET,
+            [_worker(one, found) for one in found.sample] if found.staff else UNSET,
+            [_change(one) for one in found.changes],
         )
     )
 
 
-def _reasons(found: JobExplanation, about: str) -> list[_Reason]:
-    return [_reason(reason, found) for reason in found.about(about)]
+def _worker(one: Sampled, found: JobExplanation) -> _Worker:
+    reasons = [_reason(reason, sentence(reason, found, one.worker)) for reason in one.reasons]
+    return _Worker(one.worker, one.state, reasons)
 
 
-def _reason(reason: Reason, found: JobExplanation) -> _Reason:
+def _staff(it: Staff, found: JobExplanation) -> _Staff:
+    return _Staff(staff(found), it.workers, it.on_queue, it.registered, it.fitting, it.ready)
+
+
+def _change(one: Change) -> _Change:
+    return _Change(
+        KINDS.get(one.kind, one.kind),
+        timestamp(one.at),
+        change(one),
+        optional(one.worker),
+        optional(one.rule),
+        optional(one.policy),
+        _known(one.workers),
+        _known(one.ready),
+    )
+
+
+def _reason(reason: Reason, message: str) -> _Reason:
     return _Reason(
         code=CODES[reason.code],
-        message=sentence(reason, found),
+        message=message,
         status=optional(reason.status),
         worker_id=optional(reason.worker),
         state=optional(reason.state),
@@ -157,6 +215,8 @@ def _reason(reason: Reason, found: JobExplanation) -> _Reason:
         last_worker_id=optional(reason.cursor),
         rank=_rank(reason.rank),
         asked_rank=_rank(reason.other),
+        workers=_known(reason.workers),
+        alone=_known(reason.alone),
     )
 
 

@@ -9,13 +9,22 @@ import pytest
 from engine.commands import JobExplain
 from engine.errors import Refused
 
-HEAD = {"job": "j", "status": "queued", "queue": "q", "channel": "voice", "position": 2, "length": "3"}
+HEAD = {
+    "job": "j",
+    "status": "queued",
+    "queue": "q",
+    "channel": "voice",
+    "position": 2,
+    "length": "3",
+    "next": "",
+}
 
 
-def test_reasons_of_a_job(client: Any, store: Any) -> None:
+def test_reasons_of_a_jobs_offers(client: Any, store: Any) -> None:
     offers = ["anna", "o-1", "1700000060000", "bert", "o-2", "1700000060500"]
     row = {"about": "job", "code": "maximum_of_offers", "open": 2, "maximum": 2, "offers": offers}
-    store.on(JobExplain, {**HEAD, "rows": [row]})
+    next_offer = {"about": "change", "kind": "offer", "worker": "carl"}
+    store.on(JobExplain, {**HEAD, "rows": [row, next_offer]})
     response = client("GET", "/ext/v1/jobs/j:explain", version=None)
     assert response.status == 200
     assert response.json == {
@@ -38,8 +47,74 @@ def test_reasons_of_a_job(client: Any, store: Any) -> None:
                 ],
             }
         ],
+        "changes": [
+            {
+                "kind": "offerExpiry",
+                "at": "2023-11-14T22:14:20+00:00",
+                "message": "At 2023-11-14 22:14:20 UTC its first offer ends unless it is answered: "
+                "worker carl would be asked next.",
+                "workerId": "carl",
+            }
+        ],
     }
     assert store.commands == [JobExplain("j")]
+
+
+def test_slices_are_put_together(client: Any, store: Any) -> None:
+    lacking = {"code": "selector_failed", "key": '"skill"', "operator": "=", "value": '"x"'}
+    barred = {
+        "about": "sample",
+        "of": "w1",
+        "of_state": "active",
+        "code": "declined",
+        "until": "1700000005000",
+    }
+    runs_out = {"about": "change", "kind": "selectors", "at": "1700000009000"}
+    staff = {"workers": 9, "on_queue": "8"}
+    slices = [
+        {"registered": 3, "fitting": 1, "ready": 1, "admits": 2, "admits_ready": 1, "next": "7"},
+        {"registered": 4, "fitting": 2, "ready": 0, "admits": 3, "admits_ready": 0, "next": ""},
+    ]
+    rows = [
+        [{**lacking, "about": "queue", "workers": 2, "alone": 1}, barred, runs_out],
+        [
+            {**lacking, "about": "queue", "workers": "2", "alone": "1"},
+            {"about": "queue", "code": "busy", "workers": 2},
+            {**lacking, "about": "sample", "of": "w2", "of_state": "inactive"},
+        ],
+    ]
+    store.on(JobExplain, *({**HEAD, **staff, **slices[i], "rows": rows[i]} for i in range(2)))
+    shown = client("GET", "/ext/v1/jobs/j:explain", version=None).json
+    assert store.commands == [JobExplain("j"), JobExplain("j", cursor="7", sampled=1)]
+    assert shown["workers"] == {
+        "message": "7 workers are signed on to queue q, 3 of them fit the job, and 1 of these has room.",
+        "total": 9,
+        "onQueue": 8,
+        "registered": 7,
+        "fitting": 3,
+        "ready": 1,
+    }
+    counts = [(row["code"], row["workers"], row.get("alone"), row["message"]) for row in shown["counts"]]
+    assert counts == [
+        ("notOnQueue", 1, None, "1 worker does not serve queue q."),
+        ("notRegistered", 1, None, "1 worker of the queue is not signed on."),
+        ("selectorFailed", 4, 2, "4 workers do not have skill x; 2 lack nothing else."),
+        ("busy", 2, None, "2 workers fit but have no room now."),
+    ]
+    assert [(one["workerId"], one["state"]) for one in shown["sample"]] == [
+        ("w1", "active"),
+        ("w2", "inactive"),
+    ]
+    assert [row["code"] for one in shown["sample"] for row in one["reasons"]] == [
+        "declined",
+        "selectorFailed",
+    ]
+    retry, expiry = shown["changes"]
+    assert (retry["kind"], retry["at"], retry["workerId"]) == ("retry", "2023-11-14T22:13:25+00:00", "w1")
+    assert (expiry["kind"], expiry["admits"], expiry["admitsReady"]) == ("selectorExpiry", 5, 1)
+    assert expiry["message"] == (
+        "At 2023-11-14 22:13:29 UTC the next selector runs out: 5 more workers fit, 1 of these with room now."
+    )
 
 
 def test_reasons_of_a_worker(client: Any, store: Any) -> None:

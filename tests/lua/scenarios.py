@@ -329,6 +329,19 @@ def job_explain(here: Site) -> c.Command:
 
 
 @scenario
+def job_explain__queue(here: Site) -> c.Command:
+    """A waiting job that one of ten label classes fits, with a free worker that has declined it."""
+    name = staffed(here)
+    labels = region_and_skill(here.serial - 1)
+    created = msgspec.structs.replace(new_job(here, name), selectors=selectors_text(equal(labels)))
+    before = here.op()
+    here.run(created)
+    offer = here.offers_since(before)[0]
+    here.run(c.OfferDecline(offer.worker_id, offer.offer_id))
+    return c.JobExplain(created.id)
+
+
+@scenario
 def worker_read(here: Site) -> c.Command:
     """A worker with an open offer."""
     return c.WorkerRead(offered(here).worker_id)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from api import cli
+from engine.exception_rules import Cancel, rules_text
+from engine.exception_rules import Rule as WaitRule
 from engine.pipelines import Rule
 from tests import support
 from tests.stories.router import START, Router, wants
@@ -74,6 +78,8 @@ def test_skill_too_low(router: Router, why: Why) -> None:
         "- The job asks for english of at least 5 until 2023-11-14 22:14:50 UTC, but worker anna has 3.\n"
         "- The job asks for some licence, but worker anna has none.\n"
         "- The job asks for team other than red, but worker anna has red.\n"
+        "What changes by itself:\n"
+        "- At 2023-11-14 22:14:50 UTC the next selector runs out.\n"
     )
 
 
@@ -83,6 +89,8 @@ def test_declined(router: Router, why: Why) -> None:
     router.decline("anna", "j", retry_at=600_000)
     assert why("j", "anna") == waiting(
         "- Worker anna has declined the job, and is asked again at 2023-11-14 22:23:20 UTC.\n"
+        "What changes by itself:\n"
+        "- At 2023-11-14 22:23:20 UTC worker anna may be asked again.\n"
     )
     router.at(600_000)
     router.decline("anna", "j")
@@ -152,14 +160,20 @@ def test_offered_elsewhere(router: Router, why: Why) -> None:
         "- The job is already offered to anna, as many as its queue asks at a time: "
         "the answer is awaited until 2023-11-14 22:14:21 UTC.\n"
     )
+    changes = (
+        "What changes by itself:\n"
+        "- At 2023-11-14 22:14:21 UTC its first offer ends unless it is answered: "
+        "worker bert would be asked next.\n"
+    )
     assert why("j", "bert") == waiting(
         f"{offered}- Worker bert fits and is free, but the job is offered to anna by longest idle "
         "(it waits since 2023-11-14 22:13:21 UTC; anna waits since 2023-11-14 22:13:20 UTC).\n"
+        f"{changes}"
     )
     assert why("j", "anna") == waiting(
         f"{offered}- The job is already offered to worker anna until 2023-11-14 22:14:21 UTC.\n"
         "- Worker anna has no room: the job needs 1 of its capacity of 1, and 0 is free; "
-        "it holds j (offer).\n"
+        f"it holds j (offer).\n{changes}"
     )
 
 
@@ -198,12 +212,81 @@ def test_jobs_outside_their_queue(router: Router, why: Why) -> None:
     assert why("j") == (
         "Job j of queue q on channel voice is scheduled.\n"
         "- The job is scheduled: it waits until 2023-11-14 22:13:25 UTC, and is then to be activated.\n"
+        "The only worker of queue q is not signed on.\n"
+        "- 1 worker of the queue is not signed on.\n"
+        "Some of the workers:\n"
+        "- Worker anna is signed off.\n"
+        "What changes by itself:\n"
+        "- At 2023-11-14 22:13:25 UTC it may be activated.\n"
     )
     router.cancel("j")
     assert why("j") == (
         "Job j of queue q on channel voice is cancelled.\n"
         "- The job is cancelled: nothing more happens to it.\n"
     )
+
+
+def test_queue_without_workers(router: Router, why: Why) -> None:
+    router.queue("other")
+    router.worker("anna", queues=["other"])
+    router.job("j")
+    assert why("j") == waiting("No worker serves queue q.\n- 1 worker does not serve queue q.\n")
+
+
+def test_label_that_nobody_has(router: Router, why: Why) -> None:
+    router.worker("anna", labels={"english": 3})
+    router.worker("bert", channels={"chat": 1})
+    router.job("j", selectors=[wants("french", "=", True)])
+    assert why("j") == waiting(
+        "2 workers are signed on to queue q, and none fits the job.\n"
+        "- 1 worker does not take channel voice.\n"
+        "- Nobody who is signed on has french true; 1 lacks nothing else.\n"
+        "Some of the workers:\n"
+        "- The job asks for french true, but worker anna has none.\n"
+        "- Worker bert does not take channel voice.\n"
+        "- The job asks for french true, but worker bert has none.\n"
+    )
+
+
+def test_all_who_fit_are_busy_or_have_declined(router: Router, why: Why) -> None:
+    for worker in ("anna", "bert", "carl"):
+        router.worker(worker, labels={"english": 3 if worker == "carl" else 7})
+    rules = rules_text([WaitRule("late", "wait", 80_000, [Cancel()])])
+    router.policy_of("exception", "e", rules=rules)
+    router.queue(exception="e")
+    router.job("first")
+    router.job("j", selectors=[wants("english", ">=", 5, seconds=90)])
+    router.decline("bert", "j", retry_at=30_000)
+    assert why("j") == waiting(
+        "3 workers are signed on to queue q, 2 of them fit the job, and 1 of these has room.\n"
+        "- 1 worker does not have english of at least 5 until 2023-11-14 22:14:50 UTC; "
+        "it lacks nothing else.\n"
+        "- 1 worker fits but has no room now.\n"
+        "Some of the workers:\n"
+        "- Worker bert has declined the job, and is asked again at 2023-11-14 22:13:50 UTC.\n"
+        "- The job asks for english of at least 5 until 2023-11-14 22:14:50 UTC, but worker carl has 3.\n"
+        "- Worker anna has no room: the job needs 1 of its capacity of 1, and 0 is free.\n"
+        "What changes by itself:\n"
+        "- At 2023-11-14 22:13:50 UTC worker bert may be asked again.\n"
+        "- At 2023-11-14 22:14:40 UTC rule late of exception policy e fires.\n"
+        "- At 2023-11-14 22:14:50 UTC the next selector runs out: 1 more worker fits, "
+        "1 of these with room now.\n",
+        "2 of 2",
+    )
+
+
+def test_the_example_of_the_readme(router: Router, why: Why) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    example = readme.partition("$ jobrouter why call-7\n")[2].partition("```")[0]
+    router.queue("sales")
+    for worker, labels in {"carl": {}, "anna": {"english": 3}, "bert": {"english": 7}}.items():
+        router.worker(worker, queues=["sales"], labels=labels)
+    router.job("call-2", queue="sales", selectors=[wants("english", ">=", 5)])
+    router.accept("bert", "call-2")
+    for job in ("call-4", "call-5", "call-7"):
+        router.job(job, queue="sales", selectors=[wants("english", ">=", 5, seconds=90)])
+    time = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert re.sub(time, "TIME", why("call-7")) == re.sub(time, "TIME", example)
 
 
 def test_job_whose_rule_has_not_answered(router: Router, why: Why) -> None:

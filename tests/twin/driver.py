@@ -9,12 +9,13 @@ import redis
 
 from engine import commands as c
 from engine.errors import Failed, Refused
+from engine.explanations import Gathering
 from tests.twin.dump import difference, lua_events, lua_state, same_reply, texts, twin_events, twin_state
 from tests.twin.model import Reply, Router
 from tests.twin.moves import Maker, Memory, Step, resolve
 from tests.twin.router import Twin
 from tests.twin.store import Store, private_client
-from tests.twin.why import of_job, of_pair, reasons_told
+from tests.twin.why import counts_exactly, of_job, of_pair, reasons_told, survey, survey_told
 
 START = 1_700_000_000_000
 WHOLE_EVERY = 200
@@ -22,6 +23,7 @@ SHORT = 200
 EXPLAINED = 2
 """Pairs of a job and a worker that are explained after each step."""
 EXPLAIN_ALL_EVERY = 100
+SURVEY_EVERY = 3
 TEXT_MATTERS = ("NOT_FOUND", "IN_USE", "TAKEN")
 
 
@@ -74,6 +76,8 @@ class Pair:
         told([str(problem) for problem in checked["problems"]])
         for pair, reply in zip(pairs, explained, strict=True):
             self.compare_reasons(*pair, reply)
+        if self.steps % SURVEY_EVERY == 0:
+            self.compare_survey()
         if self.state.entries:
             self.entry = max(self.entry, self.state.entries[-1].op)
         self.memory.note(self.state)
@@ -106,6 +110,23 @@ class Pair:
         got = {about: reasons_told(rows, about) for about in wanted}
         if got != wanted:
             raise Difference(f"explain {job_id}, {worker_id}: lua {got}, twin {wanted}")
+
+    def compare_survey(self) -> None:
+        """Why is some job not offered to anybody?"""
+        r, dice = self.state, random.Random(self.steps)
+        if not r.jobs:
+            return
+        job = r.jobs[dice.choice(list(r.jobs))]
+        gathering = Gathering(job.id)
+        while gathering.command:
+            gathering.add(self.store.run(gathering.command, r.now))
+        found = gathering.result()
+        if counts_exactly(r):
+            told(difference(survey_told(found), survey(r, job), f"survey of {job.id}"))
+        for one in found.sample:
+            got = {reason.code for reason in one.reasons}
+            wanted = {code[0] for code in of_pair(r, job, r.workers[one.worker])} - {"behind_jobs"}
+            told(difference(got, wanted, f"sample of {job.id}, {one.worker}"))
 
     def touched(self, command: c.Command, entries: list[Any]) -> list[str]:
         """What this step speaks of, as ids for jr_check."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from engine.explanations import JobExplanation
 from tests.twin import offers
-from tests.twin.matching import eligible, has_room, offer_limit, wants
+from tests.twin.matching import LEVELS, eligible, has_room, offer_limit, wants
 from tests.twin.model import Job, Reply, Router, Worker
 from tests.twin.selectors import Selector
 
 Codes = set[tuple[str, ...]]
 """A code, and what distinguishes reasons of one code."""
+Core = tuple[str, str, str]
+"""Key, operator and value of a selector."""
 
 
 def of_job(r: Router, job: Job) -> Codes:
@@ -36,9 +39,7 @@ def of_pair(r: Router, job: Job, w: Worker) -> Codes:
         if wants(r, job):
             return found | behind(r, job, w, found)
         return found or {("outranked",)}
-    if job.status in ("scheduled", "waitingForActivation") and not job.unclassified and job.queue:
-        return obstacles(r, job, w)
-    return set()
+    return obstacles(r, job, w) if may_be_activated(job) else set()
 
 
 def obstacles(r: Router, job: Job, w: Worker) -> Codes:
@@ -87,6 +88,91 @@ def needs(r: Router, job: Job) -> tuple[str, str, frozenset[tuple[str, str, str]
 def rivals(r: Router) -> list[Job]:
     """All jobs that want an offer, in their order."""
     return sorted((j for j in r.queued(r.jobs.values()) if wants(r, j)), key=lambda j: j.place)
+
+
+def survey(r: Router, job: Job) -> dict[str, object] | None:
+    """How many workers fit, and what the others lack; None for a job that is not matched."""
+    if job.status != "queued" and not may_be_activated(job):
+        return None
+    served = [w for w in r.workers.values() if job.queue in w.queue_ids]
+    registered = [w for w in served if w.available]
+    on_channel = [w for w in registered if w.channel(job.channel)]
+    selectors = counted(asked(r, job))
+    fitting = [w for w in on_channel if not failed(selectors, w)]
+    ready = [w for w in fitting if has_room(r, w, job.channel) and not w.filling]
+    counts = {
+        ("not_on_queue",): (len(r.workers) - len(served), None),
+        ("not_registered",): (len(served) - len(registered), None),
+        ("channel_missing",): (
+            len(registered) - len(on_channel),
+            sum(not w.channel(job.channel) and not failed(selectors, w) for w in registered),
+        ),
+        ("busy",): (len(fitting) - len(ready), None),
+    }
+    for core in selectors:
+        lacking = [failed(selectors, w) for w in registered if core in failed(selectors, w)]
+        alone = sum(core in failed(selectors, w) and len(failed(selectors, w)) == 1 for w in on_channel)
+        counts["selector_failed", *core] = (len(lacking), alone)
+    left = left_at_expiry(r, job)
+    admitted = (
+        [w for w in on_channel if failed(selectors, w) and not failed(left, w)] if left is not None else []
+    )
+    room = [w for w in admitted if has_room(r, w, job.channel) and not w.filling]
+    return {
+        "staff": (len(r.workers), len(served), len(registered), len(fitting), len(ready)),
+        "counts": {code: count for code, count in counts.items() if count[0]},
+        "admits": (len(admitted), len(room)),
+    }
+
+
+def counts_exactly(r: Router) -> bool:
+    """Workers of greater capacities are only counted level by level."""
+    return all(w.capacity <= LEVELS for w in r.workers.values())
+
+
+def may_be_activated(job: Job) -> bool:
+    """Is its queue known, though it is not in its order?"""
+    return job.status in ("scheduled", "waitingForActivation") and not job.unclassified and job.queue != ""
+
+
+def failed(selectors: dict[Core, Selector], w: Worker) -> set[Core]:
+    return {core for core, selector in selectors.items() if not selector.holds(w.label_values)}
+
+
+def left_at_expiry(r: Router, job: Job) -> dict[Core, Selector] | None:
+    """The selectors that are active when the next ones have run out; None when none will."""
+    if job.status != "queued":
+        return None
+    ends = {s: s.expires_at(job.enqueued_at) for s in job.active_selectors()}
+    times = [at for at in ends.values() if at is not None]
+    if not times:
+        return None
+    if job.bypass:
+        return {}
+    return counted([s for s, at in ends.items() if at is None or at > min(times)])
+
+
+def counted(selectors: list[Selector]) -> dict[Core, Selector]:
+    """Each selector once; those that put Ids in order are not counted."""
+    return {
+        (s.key, s.operator, s.value): s for s in selectors if s.key != '"Id"' or s.operator in ("=", "!=")
+    }
+
+
+def survey_told(found: JobExplanation) -> dict[str, object] | None:
+    """The same of an explanation of the library."""
+    if not found.staff:
+        return None
+    counts = {}
+    for reason in found.counts:
+        core = (reason.key, reason.operator, reason.value) if reason.key else ()
+        counts[reason.code, *core] = (reason.workers, reason.alone)
+    admits = [(c.workers, c.ready) for c in found.changes if c.kind == "selectors"]
+    return {
+        "staff": tuple(getattr(found.staff, name) for name in found.staff.__struct_fields__),
+        "counts": counts,
+        "admits": admits[0] if admits else (0, 0),
+    }
 
 
 def asked_workers(r: Router, job: Job) -> set[str]:

@@ -1,0 +1,194 @@
+-- Surveys: how many workers of a queue fit a job, and what keeps the others out, class by class. Only reads.
+--
+-- What all workers of a class have in common is counted exactly: its channels and labels. Who is busy is counted by what is kept:
+-- the members of a class less those ready in its lane. Workers that selectors on Id name are looked at one by one; a selector
+-- that puts Ids in order (greater, less) is told of single workers only.
+
+-- stands for all workers that no selector names: no id holds NUL
+local ANYBODY = "\0"
+
+-- the selectors that are counted
+local function counted_of(list)
+  local counted = {}
+  for _, selector in ipairs(list) do
+    if selector.key ~= '"Id"' or selector.operator == "=" or selector.operator == "!=" then
+      counted[#counted + 1] = selector
+    end
+  end
+  return counted
+end
+
+-- the workers that selectors on Id name
+local function named_by(list_of)
+  local list, seen = {}, {}
+  for _, selector in ipairs(list_of) do
+    local id = selector.key == '"Id"' and type(selector.value) == "string" and selector.value
+    local worker = id and not seen[id] and workers.load(id)
+    if worker and worker.class then
+      seen[id] = true
+      list[#list + 1] = worker
+    end
+  end
+  return list
+end
+
+-- what is left of the active selectors when the next ones have run out
+local function left_at_expiry(job)
+  local left = {}
+  for _, selector in ipairs(job.selector_at and job_selectors.active(job) or {}) do
+    if selectors.is_active(selector, job.enqueued_at, job.selector_at) then
+      left[#left + 1] = selector
+    end
+  end
+  return left
+end
+
+local function begin(job, wanted)
+  local asked = counted_of(wanted.selectors)
+  local survey = {
+    job = job,
+    wanted = wanted,
+    asked = asked,
+    named = named_by(asked),
+    left = job.selector_at and job.bypass ~= "1" and counted_of(left_at_expiry(job)),
+    registered = 0,
+    fitting = 0,
+    ready = 0,
+    admits = 0,
+    admits_ready = 0,
+    channel = { workers = 0, alone = 0 },
+    selectors = {},
+    lanes = {},
+  }
+  for i in ipairs(asked) do
+    survey.selectors[i] = { workers = 0, alone = 0 }
+  end
+  return survey
+end
+
+-- the members of a class in groups of equal ids, as far as the selectors are concerned, and how many of each are ready
+local function groups_of(class, survey)
+  local lane, channel = supply.lane(class, survey.wanted.channel)
+  local top = lane and supply.top(class, channel)
+  local rest = tonumber(redis.call("HGET", keys.class(class.hash), "size"))
+  local ready = lane and redis.call("ZCOUNT", keys.class_ready(lane), "-inf", top) or 0
+  local groups = {}
+  for _, worker in ipairs(survey.named) do
+    if worker.class == class.hash then
+      local score = lane and tonumber(redis.call("ZSCORE", keys.class_ready(lane), worker.id) or nil)
+      local one = { id = worker.id, count = 1, ready = score and score <= top and 1 or 0 }
+      groups[#groups + 1] = one
+      rest, ready = rest - 1, ready - one.ready
+    end
+  end
+  if rest > 0 then
+    groups[#groups + 1] = { id = ANYBODY, count = rest, ready = ready }
+  end
+  return groups, lane
+end
+
+-- how many selectors of a list do not hold
+local function failing(list, labels, id, on_failing)
+  local count = 0
+  for i, selector in ipairs(list) do
+    if not selectors.holds(selector, labels, id) then
+      count = count + 1
+      if on_failing then
+        on_failing(i)
+      end
+    end
+  end
+  return count
+end
+
+local function count_group(survey, class, group, lane)
+  survey.registered = survey.registered + group.count
+  local last
+  local failed = failing(survey.asked, class.labels, group.id, function(i)
+    last = survey.selectors[i]
+    last.workers = last.workers + group.count
+  end)
+  if not lane then
+    survey.channel.workers = survey.channel.workers + group.count
+    survey.channel.alone = survey.channel.alone + (failed == 0 and group.count or 0)
+  elseif failed == 0 then
+    survey.fitting, survey.ready = survey.fitting + group.count, survey.ready + group.ready
+    survey.lanes[#survey.lanes + 1] = group.ready > 0 and lane or nil
+  elseif failed == 1 then
+    last.alone = last.alone + group.count
+  end
+  if lane and failed > 0 and survey.left and failing(survey.left, class.labels, group.id) == 0 then
+    survey.admits, survey.admits_ready = survey.admits + group.count, survey.admits_ready + group.ready
+  end
+end
+
+-- the counts as reasons
+local function counted(survey)
+  local list, wanted = {}, survey.wanted
+  if survey.channel.workers > 0 then
+    reasons.add(
+      list,
+      "channel_missing",
+      "channel",
+      wanted.channel,
+      "workers",
+      survey.channel.workers,
+      "alone",
+      survey.channel.alone
+    )
+  end
+  for i, selector in ipairs(survey.asked) do
+    local count = survey.selectors[i]
+    if count.workers > 0 then
+      local reason = obstacles.add_selector(list, survey.job, selector)
+      reasons.tell(reason, "workers", count.workers, "alone", count.alone)
+    end
+  end
+  if survey.fitting > survey.ready then
+    reasons.add(list, "busy", "workers", survey.fitting - survey.ready)
+  end
+  return list
+end
+
+--- Counts the workers of some classes of a job's queue.
+---@param wanted table the job's demand class
+---@param cursor string "0" to begin with
+---@return table survey registered, fitting, ready, admits and admits_ready (when the next selectors run out), counts (reasons),
+---lanes (with ready workers that fit)
+---@return string next cursor, "0" when all classes are counted
+function surveys.slice(job, wanted, cursor)
+  local survey = begin(job, wanted)
+  local page = redis.call("SSCAN", keys.queue_classes(wanted.queue), cursor, "COUNT", limits.SURVEYED_CLASSES)
+  for _, hash in ipairs(page[2]) do
+    local class = classes.get(hash)
+    local groups, lane = groups_of(class, survey)
+    for _, group in ipairs(groups) do
+      count_group(survey, class, group, lane)
+    end
+  end
+  survey.counts = counted(survey)
+  return survey, page[1]
+end
+
+-- ---- samples ------------------------------------------------------------------------------------------------------------
+
+--- The first ready workers of some lanes, and workers that selectors name: ids.
+---@param most number
+function surveys.ready_sample(survey, most)
+  local ids = {}
+  for _, worker in ipairs(survey.named) do
+    ids[#ids + 1] = #ids < most and worker.id or nil
+  end
+  for i = 1, math.min(#survey.lanes, most) do
+    local count = math.max(1, math.floor(most / #survey.lanes))
+    for _, id in ipairs(redis.call("ZRANGE", keys.class_ready(survey.lanes[i]), 0, count - 1)) do
+      ids[#ids + 1] = #ids < most and id or nil
+    end
+  end
+  return ids
+end
+
+--- Some workers that serve the queue, the newest first: ids.
+function surveys.listed_sample(queue_id)
+  return redis.call("ZREVRANGE", keys.queue_workers(queue_id), 0, limits.SAMPLED_FROM - 1)
+end
