@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -70,6 +71,14 @@ def count(text: str) -> int:
     return number
 
 
+def factor(text: str) -> float:
+    """A number above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
 def places(text: str) -> tuple[str, ...]:
     """Addresses, networks and hosts, separated by commas."""
     entries = tuple(entry.strip() for entry in text.split(",") if entry.strip())
@@ -126,6 +135,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     timeout_ms: "a number above 0 with its unit, as 5s or 500ms",
     positive: "a whole number of at least 1",
     count: "a whole number",
+    factor: "a number above 0",
     places: "addresses, networks and hosts, separated by commas, as 10.1.0.0/16,hooks.internal",
     port_number: "a number from 0 to 65535",
     port_if_any: "a number from 0 to 65535, or empty",
@@ -170,6 +180,8 @@ WORKING = (
     Flag("keep-finished-count", "1000000", positive, "how many closed and cancelled jobs are kept"),
     Flag("keep-events", "7d", duration_ms, "how long events are kept"),
     Flag("keep-events-count", "1000000", positive, "how many entries of events are kept"),
+    Flag("keep-dead-letters", "7d", duration_ms, "how long events are kept that could not be delivered"),
+    Flag("keep-dead-letters-count", "10000", positive, "how many of them are kept for each subscription"),
     Flag(
         "outage",
         "5s",
@@ -190,10 +202,15 @@ RULES = (
         "allow-outgoing",
         "",
         places,
-        "addresses, networks and hosts, separated by commas, that rules may call beside public addresses",
+        "addresses, networks and hosts, separated by commas, that rules and subscriptions may call beside "
+        "public addresses",
     ),
     Flag("rule-timeout", "5s", timeout_ms, "how long a function or webhook has to answer (5s, 500ms)"),
     Flag("rule-retries", "1", count, "how often a function or webhook is asked again when it fails"),
+)
+DELIVERIES = (
+    Flag("delivery-timeout", "30s", timeout_ms, "how long the endpoint of a subscription has to answer"),
+    Flag("retry-scale", "1", factor, "multiplies all times of the retry schedule of deliveries, for tests"),
 )
 FOREVER = (Flag("forever", "no", truth, "keep going until it is interrupted"),)
 BEFORE = (Flag("before", "", place, "only events before this one (its place, as 17.2)"),)
@@ -206,7 +223,7 @@ LABELS = (
 COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
-        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES, *MEASURING),
+        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES, *DELIVERIES, *MEASURING),
     ),
     "api": (
         "the HTTP interface alone, beside a store and workers",
@@ -214,7 +231,7 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     ),
     "worker": (
         "a worker alone: does what is due",
-        (*STORE, *KEYS, *TENANTS, *WORKING, *RULES, *METRICS_SERVER, *MEASURING, *VIEWING),
+        (*STORE, *KEYS, *TENANTS, *WORKING, *RULES, *DELIVERIES, *METRICS_SERVER, *MEASURING, *VIEWING),
     ),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
     "why": ("tell why a job is not offered, to anybody or to a worker", (*DATA, *STORE, *KEYS, *TENANTS)),
@@ -275,6 +292,10 @@ class Options(argparse.Namespace):
     metric_labels: int
     metrics_host: str
     metrics_port: int | None
+    keep_dead_letters: int
+    keep_dead_letters_count: int
+    delivery_timeout: int
+    retry_scale: float
     forever: bool
     expression: str
     kind: str

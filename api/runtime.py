@@ -41,6 +41,8 @@ _RENAMED = {
     "keep_events": "keep_events_ms",
     "outage": "outage_ms",
     "rule_timeout": "rule_timeout_ms",
+    "delivery_timeout": "delivery_timeout_ms",
+    "keep_dead_letters": "keep_dead_letters_ms",
 }
 
 
@@ -115,6 +117,8 @@ def worker_of(store: Store, settings: Settings, metrics: Metrics | None = None) 
         settings.allow_outgoing,
         settings.rule_timeout_ms / 1000,
         settings.rule_retries,
+        settings.delivery_timeout_ms / 1000,
+        settings.retry_scale,
     )
     return Worker(
         store,

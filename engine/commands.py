@@ -260,6 +260,103 @@ class SubscriptionConfirm(Command, frozen=True):
     code: str = ""
 
 
+# ---- deliveries --------------------------------------------------------------------------------------------
+
+
+class SubscriptionClaim(Command, frozen=True):
+    """Renew the lease of a deliverer, and take free subscriptions for it, up to its share of all."""
+
+    function = "jr_subscription_claim"
+
+    holder: str
+    count: int
+    lease_ms: int
+
+
+class SubscriptionRelease(Command, frozen=True):
+    """Give back subscriptions; ``leaves``: one portion of all that the deliverer has."""
+
+    function = "jr_subscription_release"
+
+    holder: str
+    ids: list[str] = []
+    leaves: bool = False
+
+
+class SubscriptionHeld(Command, frozen=True):
+    """The subscriptions that a deliverer has."""
+
+    function = "jr_subscription_held"
+    write = False
+
+    holder: str
+
+
+class SubscriptionCommit(Command, frozen=True):
+    """Write down what was done for a subscription since the last commit.
+
+    token: of its taking. number: one more than that of the last commit; the same again does nothing again.
+    cursor: number of the last entry that is done with; ahead: places (``<op>.<k>``) behind it that are, too.
+    lost: the entries after the cursor are not kept any more. changes: JSON, see lua/commits.lua.
+    """
+
+    function = "jr_subscription_commit"
+    documents = ("ahead", "changes", "error")
+
+    id: str
+    token: int
+    number: int
+    cursor: int
+    lost: bool = False
+    delivered: int = 0
+    ahead: str = ""
+    changes: str = "{}"
+    error: str = ""
+
+
+class SubscriptionDue(Command, frozen=True):
+    """The first events of the lanes whose next try is due."""
+
+    function = "jr_subscription_due"
+    write = False
+
+    id: str
+    limit: int = 100
+
+
+class SubscriptionLanes(Command, frozen=True):
+    """The lanes in which events wait, some at a time; ``cursor`` is that of the last reply."""
+
+    function = "jr_subscription_lanes"
+    write = False
+
+    id: str
+    cursor: str = "0"
+    limit: int = 500
+
+
+class DeadLetterList(Command, frozen=True):
+    """Events that were given up, oldest first, after the id ``after`` (exclusive)."""
+
+    function = "jr_dead_letter_list"
+    write = False
+
+    id: str
+    after: str = ""
+    limit: int = 100
+
+
+class DeadLetterReplay(Command, frozen=True):
+    """Deliver events once more that were given up: those of the ids, or a portion of those up to ``last``."""
+
+    function = "jr_dead_letter_replay"
+
+    id: str
+    ids: list[str] = []
+    after: str = ""
+    last: str = ""
+
+
 # ---- workers -----------------------------------------------------------------------------------------------
 
 
@@ -608,6 +705,9 @@ class SettingsWrite(Command, frozen=True):
     unassign_limit: int = 3
     worker_offers: int = 1_000
     batch: int = 100
+    parked_events: int = 10_000
+    keep_dead_letters_ms: int = 7 * 86_400_000
+    keep_dead_letters_count: int = 10_000
 
 
 class RouterStatus(Command, frozen=True):

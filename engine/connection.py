@@ -2,7 +2,7 @@
 
 It sends what it is given to one address and knows no topology. The outcome of a call that was sent and not
 answered is unknown: it fails with Unavailable and is never repeated here. A call that has been sent is
-executed even when its caller goes away. Never send a blocking command on it.
+executed even when its caller goes away. Never send a blocking command on one that others use.
 """
 
 from __future__ import annotations

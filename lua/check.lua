@@ -341,15 +341,51 @@ end
 
 -- ---- subscriptions ---------------------------------------------------------------------------------------------------------
 
+-- nobody has it, or one deliverer does
+local function check_holder(subscription, name)
+  local free = score_in(keys.deliveries(), subscription.id)
+  local taken = subscription.holder and score_in(keys.deliverer(subscription.holder), subscription.id)
+  expect((free or taken) ~= nil == subscriptions.delivers(subscription), name, "delivers wrongly")
+  expect(not (free and subscription.holder), name, "is free and taken")
+  expect(taken == (subscription.token or nil), name, "is taken by another token")
+  expect(not taken or score_in(keys.deliverers(), subscription.holder), name, "is taken by an unknown deliverer")
+  expect((subscription.commits ~= nil) == (taken ~= nil), name, "counts commits of nobody")
+end
+
+-- what waits stands in lanes, and each lane comes to its turn
+local function check_parked(id, name)
+  local lanes, places = {}, {}
+  for _, one in ipairs(redis.call("ZRANGE", keys.parked(id), 0, limits.LISTED_ROWS - 1)) do
+    local lane, place = parking.parts(one)
+    lanes[lane], places[place] = true, true
+    expect(score_in(keys.parked_due(id), lane), name, "has events in lane", lane, "that are never tried")
+    expect(parking.number_of(place) <= tonumber(op.event), name, "waits for event", place, "that is not there yet")
+  end
+  if parking.size(id) > limits.LISTED_ROWS then
+    return
+  end
+  for _, lane in ipairs(redis.call("ZRANGE", keys.parked_due(id), 0, -1)) do
+    expect(lanes[lane], name, "is to try lane", lane, "which is empty")
+  end
+  for _, key in ipairs({ keys.parked_tries(id), keys.parked_copies(id) }) do
+    for _, place in ipairs(redis.call("HKEYS", key)) do
+      expect(places[place], name, "remembers event", place, "that does not wait")
+    end
+  end
+end
+
 local function check_subscription(id)
   local subscription, name = subscriptions.load(id), "subscription " .. id
   local asked = redis.call("EXISTS", keys.secret("validation", id)) == 1
   local row, task = agenda_at("validation:" .. id), score_in(keys.tasks(), "validate:" .. id)
-  local delivers = score_in(keys.deliveries(), id)
   if not subscription then
+    local kept =
+      redis.call("EXISTS", keys.parked(id), keys.parked_due(id), keys.parked_tries(id), keys.parked_copies(id))
+    expect(kept + redis.call("EXISTS", keys.dead_letters(id)) == 0, name, "is gone but has events that wait")
+    expect(not score_in(keys.deliveries(), id), name, "is gone but delivers")
     expect(not score_in(keys.listing("subscriptions"), id), name, "is gone but listed")
     expect(subscriptions.secret(id) == "" and not asked, name, "is gone but has a secret")
-    expect(not row and not task and not delivers, name, "is gone but something is to be done for it")
+    expect(not row and not task, name, "is gone but something is to be done for it")
     return
   end
   expect(score_in(keys.listing("subscriptions"), id) == subscription.created, name, "is listed wrongly")
@@ -360,8 +396,10 @@ local function check_subscription(id)
   expect(asked == validating, name, "is", subscription.status, "and has a wrong code")
   expect((subscription.asked ~= nil) == validating, name, "is", subscription.status, "and has a wrong question")
   expect(validating or not task, name, "is asked although it is", subscription.status)
-  expect((delivers ~= nil) == subscriptions.delivers(subscription), name, "delivers wrongly")
+  local delivers = subscriptions.delivers(subscription)
   expect(not delivers or subscription.agreed == subscription.target, name, "gets events without its consent")
+  check_holder(subscription, name)
+  check_parked(id, name)
 end
 
 local CHECK = { job = check_job, worker = check_worker, queue = check_queue, subscription = check_subscription }

@@ -88,9 +88,44 @@ function keys.subscription(id)
   return prefix .. "subscription:" .. id
 end
 
---- Subscriptions that deliver, by the time from which a worker may take each.
+--- Subscriptions that are to be delivered to and that nobody has taken, by the time since when.
 function keys.deliveries()
   return prefix .. "deliveries"
+end
+
+--- Those who deliver, by the end of their leases.
+function keys.deliverers()
+  return prefix .. "deliverers"
+end
+
+--- The subscriptions that one of them has taken.
+function keys.deliverer(holder)
+  return prefix .. "deliverer:" .. holder
+end
+
+--- Events of a subscription that wait for another try, or behind one that does: lane and place.
+function keys.parked(id)
+  return prefix .. "parked:" .. id
+end
+
+--- Their lanes by the time of the next try.
+function keys.parked_due(id)
+  return prefix .. "parked.due:" .. id
+end
+
+--- What is known of the tries of an event, by its place.
+function keys.parked_tries(id)
+  return prefix .. "parked.tries:" .. id
+end
+
+--- Events that are delivered once more from their dead letters, by their places.
+function keys.parked_copies(id)
+  return prefix .. "parked.copies:" .. id
+end
+
+--- Events of a subscription that were given up.
+function keys.dead_letters(id)
+  return prefix .. "dead_letters:" .. id
 end
 
 --- Set when a subscription has changed.

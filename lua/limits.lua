@@ -11,6 +11,9 @@ limits.SETTINGS = {
   { "unassign_limit", 3 },
   { "worker_offers", 1000 },
   { "batch", 100, 1, 1000 },
+  { "parked_events", 10000, 1, 100000 },
+  { "keep_dead_letters_ms", 604800000 },
+  { "keep_dead_letters_count", 10000 },
 }
 
 --- A worker idle for longer is deregistered (ms).
@@ -39,6 +42,12 @@ limits.EXPRESSION_TEXT = 32768
 limits.NUMERAL = 256
 --- Tasks that a worker takes in one call.
 limits.LEASED_TASKS = 100
+--- Subscriptions that are taken, given back or freed in one call.
+limits.TAKEN_SUBSCRIPTIONS = 100
+--- Events that one commit of deliveries may speak of.
+limits.COMMITTED_EVENTS = 512
+--- Dead letters that one call replays.
+limits.REPLAYED_EVENTS = 100
 --- Subscriptions of a tenant.
 limits.SUBSCRIPTIONS = 1000
 --- Time in which an endpoint has to agree to a subscription (ms), and the pause before one that gave no answer is asked again.

@@ -125,6 +125,7 @@ local function begin(KEYS, ARGV)
   match.begin()
   outbox.begin()
   agenda.begin()
+  dead_letters.begin()
   op.begin_portion()
 end
 

@@ -117,3 +117,19 @@ local ABOUT = { job = "jobId", worker = "workerId" }
 function outbox.is_about(payload, kind, id)
   return cjson.decode(payload).data[ABOUT[kind]] == id
 end
+
+--- One event of an entry that was read.
+---@param fields table of the entry, flat
+---@param k number its place in it
+---@return string|nil payload nil when there are not so many
+---@return number at epoch ms
+function outbox.event(fields, k)
+  local before = fields[9] == "request" and 10 or 8
+  return fields[before + 2 * k], tonumber(fields[2])
+end
+
+--- The number of the last entry that is not kept any more, or of the last at all when none is.
+function outbox.before_oldest()
+  local oldest = redis.call("XRANGE", keys.events(), "-", "+", "COUNT", 1)[1]
+  return oldest and tonumber(texts.pairs(oldest[2]).previous) or tonumber(op.event)
+end

@@ -28,7 +28,10 @@ local function change_status(subscription, given, code)
     handshakes.begin(subscription, code, given.origin)
   else
     handshakes.stop(subscription)
-    if not subscriptions.delivers(subscription) then
+    if subscriptions.delivers(subscription) then
+      -- anew: who delivers must learn what has changed
+      deliveries.start(subscription)
+    else
       subscriptions.deliver(subscription)
     end
   end

@@ -9,13 +9,34 @@
 --   disabled    by its owner
 -- The last three that deliver change among each other as the deliveries go; all else is decided here and in handshakes.
 
-local NUMERIC = { doc = true, rev = true, created = true, cursor = true, asked = true }
+local NUMERIC = {
+  doc = true,
+  rev = true,
+  created = true,
+  cursor = true,
+  asked = true,
+  token = true,
+  commits = true,
+  lagged_at = true,
+  delivered = true,
+  parked = true,
+  dead = true,
+}
 
 local DELIVERS = { enabled = true, failing = true, lagged = true }
 
 --- The subscription of this id, or nil.
 function subscriptions.load(id)
   return records.load(keys.subscription(id), id, NUMERIC)
+end
+
+--- The same; refuses when there is none.
+function subscriptions.need(id)
+  local subscription = subscriptions.load(id)
+  if not subscription then
+    refuse.not_found("The item was not found.")
+  end
+  return subscription
 end
 
 --- A subscription that is not stored yet.
@@ -44,7 +65,7 @@ end
 --- Begins to deliver, from its cursor on.
 function subscriptions.deliver(subscription)
   records.set(subscription, "status", "enabled")
-  redis.call("ZADD", keys.deliveries(), clock.text, subscription.id)
+  deliveries.start(subscription)
   subscriptions.ring()
 end
 
@@ -54,7 +75,7 @@ function subscriptions.stop(subscription, status)
   if status then
     records.set(subscription, "status", status)
   end
-  redis.call("ZREM", keys.deliveries(), subscription.id)
+  deliveries.stop(subscription)
 end
 
 --- Wakes the workers: there is something new to deliver to.

@@ -17,6 +17,8 @@ from engine.outgoing.errors import OutgoingFailed
 from engine.outgoing.guard import AddressRefused, Allowed, target
 from engine.outgoing.names import Names
 
+_SHORT = 65_536
+_SHORT_SECONDS = 1.0
 _HEADERS = {"User-Agent": "jobrouter", "Accept": "application/json", "Accept-Encoding": "identity"}
 
 
@@ -117,6 +119,15 @@ class Client:
         """Asks by OPTIONS: the status and the headers of the answer. Raises as ``post`` does."""
         return await self._guarded_call(url, headers, lambda where: self._ask(where, headers))
 
+    async def notify(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """POSTs a body and gives the status of the answer; what else it says does not matter.
+
+        Raises as ``post`` does, but not for an answer that is too long or never ends.
+        """
+        return (
+            await self._guarded_call(url, headers, lambda where: self._status(where, body, headers))
+        ).status
+
     async def _guarded_call(
         self, url: str, headers: Mapping[str, str], exchange: Callable[[URL], Awaitable[Answer]]
     ) -> Answer:
@@ -148,6 +159,22 @@ class Client:
             told = {name.lower(): value for name, value in response.headers.items()}
             response.close()
             return Answer(response.status, b"", told)
+
+    async def _status(self, where: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+        async with self._session_for(where).post(
+            where, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            # a short answer is read, so that its connection serves again; any other costs the connection
+            if (response.content_length or 0) > _SHORT:
+                response.close()
+            try:
+                async with asyncio.timeout(_SHORT_SECONDS):
+                    await response.content.read(_SHORT)
+            except (TimeoutError, aiohttp.ClientError, OSError):
+                pass
+            if not response.content.at_eof():
+                response.close()
+            return Answer(response.status, b"")
 
     async def _exchange(self, where: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
         async with self._session_for(where).post(

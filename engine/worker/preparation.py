@@ -14,7 +14,15 @@ log = logging.getLogger("jobrouter")
 
 _PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
-_OURS = ("keep_finished_ms", "keep_finished_count", "keep_events_ms", "keep_events_count", "outage_ms")
+_OURS = (
+    "keep_finished_ms",
+    "keep_finished_count",
+    "keep_events_ms",
+    "keep_events_count",
+    "keep_dead_letters_ms",
+    "keep_dead_letters_count",
+    "outage_ms",
+)
 
 
 async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:

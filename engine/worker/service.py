@@ -1,4 +1,7 @@
-"""The worker: sweeps every tenant in time, and asks the rules that others answer. Any number may run."""
+"""The worker: sweeps every tenant in time, asks rules that others answer, delivers events.
+
+Any number may run.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.deliveries.sender import Sender
+from engine.deliveries.service import Deliveries
+from engine.deliveries.slots import EXTRA, Slots
 from engine.outgoing.client import Client, Limits
 from engine.outgoing.guard import Allowed
 from engine.outgoing.rules import rule_caller
@@ -23,15 +29,22 @@ if TYPE_CHECKING:
     from engine.worker.observer import Observer
 
 _PAUSE_SECONDS = 0.1
+_CONNECTIONS = 1_000 + EXTRA
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """How rules are asked: reading answers, where calls may go, each try's time, tries after the first."""
+    """How the outside is called.
+
+    Rules: how answers are read, each try's time, tries after the first. Deliveries of events: each try's
+    time, and what all times of their retry schedule are multiplied by. ``allowed``: where calls may go.
+    """
 
     reading: Reading
     allowed: tuple[str, ...] = ()
     timeout_seconds: float = 5.0
     retries: int = 1
+    delivery_seconds: float = 30.0
+    retry_scale: float = 1.0
 
     def total_seconds(self, limits: Limits) -> float:
         """A call's longest time: its turn, then a token and the answer, with all their tries."""
@@ -60,21 +73,30 @@ class Worker:
         self.metrics = metrics
         self.alarms = Alarms(url) if notifications else None
         self._store = store
+        self._url = url
         self._outgoing = outgoing
         self._allowed = Allowed.parse(outgoing.allowed)
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        async with self._questions() as questions, asyncio.TaskGroup() as group:
+        async with self._questions() as questions, self._sender() as sender, asyncio.TaskGroup() as group:
             remote = [RemoteRules(self._store, tenant, questions) for tenant in self.sweepers]
+            slots, scale = Slots(), self._outgoing.retry_scale
+            late = self.metrics.delivery_lag if self.metrics else None
+            deliveries = [
+                Deliveries(self._store, self._url, tenant, sender, slots, scale, late)
+                for tenant in self.sweepers
+            ]
             for sweeper in self.sweepers.values():
                 group.create_task(sweeper.run())
             for asking in remote:
                 group.create_task(asking.run())
+            for delivering in deliveries:
+                group.create_task(delivering.run())
             for observer in self._observers():
                 group.create_task(observer.run())
             if self.alarms is not None:
-                group.create_task(self.alarms.run((*self.sweepers.values(), *remote)))
+                group.create_task(self.alarms.run((*self.sweepers.values(), *remote, *deliveries)))
 
     def _observers(self) -> list[Observer]:
         if self.metrics is None:
@@ -98,3 +120,11 @@ class Worker:
             ) as caller,
         ):
             yield Questions(caller, given.reading, client)
+
+    @contextlib.asynccontextmanager
+    async def _sender(self) -> AsyncIterator[Sender]:
+        seconds = self._outgoing.delivery_seconds
+        # what each subscription may do is bounded by its own places, not by those of its host
+        limits = Limits(seconds, connections=_CONNECTIONS, per_endpoint=_CONNECTIONS, waiting=0)
+        async with Client(self._allowed, limits) as client:
+            yield Sender(client, seconds)

@@ -14,6 +14,7 @@ op.write("jr_subscription_delete", { id = op.TEXT }, function(given)
   handshakes.stop(subscription)
   subscriptions.stop(subscription)
   redis.call("DEL", subscription.key, keys.secret("subscription", given.id))
+  deliveries.forget(given.id)
   listings.remove("subscriptions", given.id)
   return { "outcome", "deleted", "op", op.number() }
 end)

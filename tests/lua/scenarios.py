@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -602,6 +603,110 @@ def subscription_list(here: Site) -> c.Command:
 def subscription_delete(here: Site) -> c.Command:
     """While its endpoint is asked."""
     return c.SubscriptionDelete(subscribed(here))
+
+
+# ---- deliveries --------------------------------------------------------------------------------------------
+
+
+class Taken(NamedTuple):
+    """A subscription that a deliverer has taken, and the number of an entry with an event for it."""
+
+    id: str
+    token: int
+    holder: str
+    entry: int
+
+
+def taken(here: Site) -> Taken:
+    """The only one that is free."""
+    name, holder = subscribed(here), fresh(here, "holder")
+    here.run(c.SubscriptionConfirm(name, CODE))
+    row = named(here.run(c.SubscriptionClaim(holder, 1, 60_000))["rows"][0])
+    here.run(new_job(here, "empty"))
+    return Taken(row["id"], int(row["token"]), holder, here.op())
+
+
+def committed(here: Site, changes: str) -> Taken:
+    """With this written down; PLACE stands for that of an event."""
+    it = taken(here)
+    here.run(commit(it, changes))
+    return it
+
+
+def commit(it: Taken, changes: str, number: int = 1) -> c.SubscriptionCommit:
+    text = changes.replace("PLACE", f"{it.entry}.1")
+    return c.SubscriptionCommit(it.id, it.token, number, it.entry, delivered=1, changes=text)
+
+
+PARKED = '{"failed":[["job:a","PLACE",1,"{}"]]}'
+DEAD = '{"dead":[["job:a","PLACE","{}"]]}'
+
+
+@scenario
+def subscription_claim(here: Site) -> c.Command:
+    """One is free, another is taken."""
+    taken(here)
+    name = subscribed(here)
+    here.run(c.SubscriptionConfirm(name, CODE))
+    return c.SubscriptionClaim(fresh(here, "holder"), 10, 60_000)
+
+
+@scenario
+def subscription_commit(here: Site) -> c.Command:
+    """An event has arrived."""
+    return commit(taken(here), "{}")
+
+
+@scenario
+def subscription_commit__retried(here: Site) -> c.Command:
+    """An event has arrived that had failed, and another has not."""
+    it = committed(here, PARKED)
+    changes = '{"failed":[["job:b","PLACE",1,"{}"]],"done":[["job:a","PLACE"]]}'
+    return commit(it, changes.replace("PLACE", f"{it.entry}.2", 1), 2)
+
+
+@scenario
+def subscription_commit__dead(here: Site) -> c.Command:
+    """An event is given up."""
+    return commit(taken(here), DEAD)
+
+
+@scenario
+def subscription_release(here: Site) -> c.Command:
+    """One is given back."""
+    it = taken(here)
+    return c.SubscriptionRelease(it.holder, [it.id])
+
+
+@scenario
+def subscription_held(here: Site) -> c.Command:
+    """One is."""
+    return c.SubscriptionHeld(taken(here).holder)
+
+
+@scenario
+def subscription_due(here: Site) -> c.Command:
+    """One event is to be tried again."""
+    it = committed(here, PARKED.replace(",1,", ",0,"))
+    return c.SubscriptionDue(it.id)
+
+
+@scenario
+def subscription_lanes(here: Site) -> c.Command:
+    """There is one."""
+    return c.SubscriptionLanes(committed(here, PARKED).id)
+
+
+@scenario
+def dead_letter_list(here: Site) -> c.Command:
+    """There is one."""
+    return c.DeadLetterList(committed(here, DEAD).id)
+
+
+@scenario
+def dead_letter_replay(here: Site) -> c.Command:
+    """There is one."""
+    return c.DeadLetterReplay(committed(here, DEAD).id)
 
 
 # ---- the router itself -------------------------------------------------------------------------------------
