@@ -13,6 +13,7 @@ end
 -- the earliest available worker of a lane over all its load levels; one look per level
 local function earliest_of(job, wanted, lane, class, channel, before)
   local best, from, top = nil, 0, supply.top(class, channel)
+  decisions.search()
   while from <= top do
     local offset, level = 0, nil
     while true do
@@ -65,7 +66,7 @@ local function ranked_classes(wanted, scorer, descending)
   local groups = {}
   for i, row in ipairs(rows) do
     if i == 1 or scores.better(rows[i - 1], row, descending) ~= nil then
-      groups[#groups + 1] = {}
+      groups[#groups + 1] = { score = row.score }
     end
     table.insert(groups[#groups], row.class)
   end
@@ -79,6 +80,7 @@ local function best_by_worker(job, wanted, scorer, descending)
   for _, class in ipairs(supply.candidates(wanted)) do
     local lane, channel = supply.lane(class, wanted.channel)
     if lane and selectors.class_fits(wanted.selectors, class.labels) then
+      decisions.search()
       local top = supply.top(class, channel)
       local rows = redis.call("ZRANGEBYSCORE", keys.class_ready(lane), "-inf", top, "WITHSCORES")
       for i = 1, #rows, 2 do
@@ -117,6 +119,7 @@ function best_worker.pick(job, wanted, alone, plan)
       best = found or best
     end
     if best then
+      best.score = group.score
       return best
     end
   end

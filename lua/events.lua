@@ -313,7 +313,60 @@ local function matched_labels(job, worker)
     .. document.object(worker.tags or "")
 end
 
-function events.offer_issued(job, worker, offer)
+-- numbers as text: making it anew costs as much as all the rest
+local digits = {}
+
+local function number_text(number)
+  local text = digits[number]
+  if not text then
+    text = string.format("%.0f", number)
+    if number < 1000 then
+      digits[number] = text
+    end
+  end
+  return text
+end
+
+-- the value by which the mode has ranked the worker, where it has ranked any
+local function rank_of(pick, mode)
+  if mode == "bestWorker" and pick.score and pick.score - pick.score == 0 then
+    return ',"score":' .. string.format("%.17g", pick.score)
+  elseif mode == "roundRobin" and pick.after then
+    return ',"after":' .. json(pick.after)
+  end
+  return ""
+end
+
+-- how the offer came about; the worker as it was before
+local function decision_json(worker, offer, made)
+  local passed = decisions.passed()
+  return ',"decision":{"mode":"'
+    .. made.mode
+    .. (made.pick and '","way":"job","offer":' or '","way":"worker","offer":')
+    .. number_text(made.nth)
+    .. ',"searched":'
+    .. number_text(decisions.searched)
+    .. ',"considered":'
+    .. number_text(decisions.considered)
+    .. (passed and ',"passed":{' .. passed .. "}" or "")
+    .. (made.pick and rank_of(made.pick, made.mode) or "")
+    .. ',"worker":{"used":'
+    .. number_text(worker.used - offer.cost)
+    .. ',"capacity":'
+    .. number_text(made.capacity)
+    .. ',"offers":'
+    .. number_text(worker.open - 1)
+    .. ',"assignments":'
+    .. number_text(worker.assigned)
+    .. ',"availableSince":'
+    .. worker.avail
+    .. "}}"
+end
+
+--- An offer is made.
+---@param made table the decision: mode, pick (nil where the worker looked for a job), nth (which open offer of the job it is),
+---capacity (of the worker)
+function events.offer_issued(job, worker, offer, made)
   offer_event(
     "RouterWorkerOfferIssued",
     job,
@@ -329,6 +382,7 @@ function events.offer_issued(job, worker, offer)
       .. clock.iso(offer.expires_at)
       .. '"'
       .. matched_labels(job, worker)
+      .. decision_json(worker, offer, made)
   )
 end
 

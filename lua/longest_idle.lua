@@ -7,6 +7,7 @@
 local function first_of(job, wanted, lane, class, channel, below)
   local from, count, first, second = 0, 2, nil, nil
   local top = supply.top(class, channel)
+  decisions.search()
   while true do
     local rows = supply.first(lane, from, count)
     if from == 0 then

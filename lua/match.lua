@@ -65,8 +65,8 @@ local function correct_taken(job, pick, worker)
   end
 end
 
-local function issue(job, worker, plan)
-  offers.issue(job, worker, plan)
+local function issue(job, worker, plan, pick)
+  offers.issue(job, worker, plan, pick)
   fillings.count()
   if plan.mode == "roundRobin" then
     queues.set_cursor(job.queue, worker.id)
@@ -82,7 +82,7 @@ local function offer_best(job, alone)
     return false
   end
   local worker = workers.load(pick.worker)
-  issue(job, worker, plan)
+  issue(job, worker, plan, pick)
   supply.place(worker)
   correct_taken(job, pick, worker)
   return true

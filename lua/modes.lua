@@ -2,17 +2,18 @@
 
 --- May this worker of a lane be asked? (room is known from the lane; labels from the class)
 function modes.may_ask(job, wanted, class, channel, id)
+  decisions.consider()
   if wanted.asks_id and not selectors.id_fits(wanted.selectors, id) then
-    return false
+    return decisions.pass("selector")
   end
   if offers.is_offered(job, id) then
-    return false
+    return decisions.pass("offered")
   end
   if bars.holds(job, id) then
-    return false
+    return decisions.pass("declined")
   end
   -- above 8191 several loads share a level, so the lane alone does not tell
-  return class.capacity <= 8191 or capacity.fits(workers.load(id), class, channel)
+  return class.capacity <= 8191 or capacity.fits(workers.load(id), class, channel) or decisions.pass("full")
 end
 
 --- The one worker that a selector `Id equal` asks for.
@@ -37,6 +38,7 @@ end
 ---@param plan table how the queue distributes
 ---@param alone boolean see longest_idle
 function modes.pick(job, plan, alone)
+  decisions.begin()
   local wanted = demand.class(demand.class_of(job))
   if wanted.only then
     return only_worker(job, wanted)

@@ -61,8 +61,10 @@ end
 
 --- Issues an offer of a job to a worker.
 ---@param plan table how the queue distributes
-function offers.issue(job, worker, plan)
-  local channel = classes.get(worker.class).channels[job.channel]
+---@param pick table|nil the choice of a mode; nil where the worker looked for a job
+function offers.issue(job, worker, plan, pick)
+  local class = classes.get(worker.class)
+  local channel = class.channels[job.channel]
   local offer = {
     id = op.guid("offer"),
     cost = channel.cost,
@@ -83,7 +85,7 @@ function offers.issue(job, worker, plan)
   end
   write_of_job(job, (job.offers or "") .. offer.id .. texts.sized(worker.id))
   agenda.add("offer:" .. offer.id .. ":" .. worker.id, offer.expires_at)
-  events.offer_issued(job, worker, offer)
+  events.offer_issued(job, worker, offer, { mode = plan.mode, pick = pick, nth = #list, capacity = class.capacity })
 end
 
 -- the job counts an offer no more; false when it did not count it before

@@ -7,6 +7,7 @@
 ---@return number|nil first the place of the first job looked at
 function peek.first_job(worker, name, before, after)
   local count, first = 1, nil
+  decisions.search()
   while true do
     local rows = demand.after(name, after, count)
     local barred = bars.among(worker, rows)
@@ -16,11 +17,15 @@ function peek.first_job(worker, name, before, after)
       if before and score >= before then
         return nil, first
       end
-      if not barred[rows[i]] and not match.is_touched(rows[i]) then
+      decisions.consider()
+      if barred[rows[i]] then
+        decisions.pass("declined")
+      elseif not match.is_touched(rows[i]) then
         local job = jobs.load(rows[i])
         if not offers.is_offered(job, worker.id) then
           return { job = job, score = score, place = rows[i + 1] }, first
         end
+        decisions.pass("offered")
       end
     end
     if #rows < 2 * count then
@@ -90,6 +95,7 @@ end
 ---@param alone boolean whether nothing else has changed since the router was at rest (then a ready class-mate proves much)
 ---@return table|nil found job, score
 function peek.first(worker, alone)
+  decisions.begin()
   local class = classes.get(worker.class)
   local buckets = demand.buckets_for(class, worker.id)
   if #buckets == 0 then

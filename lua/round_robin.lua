@@ -17,6 +17,7 @@ end
 
 -- the worker of a turn, when it may be asked; notes a turn whose worker has no room at all
 local function taken_turn(job, wanted, member, search)
+  decisions.search()
   local id, hash = string.sub(member, 1, -42), string.sub(member, -40)
   local found = suit(wanted, hash, search)
   if not found then
@@ -120,5 +121,9 @@ function round_robin.pick(job, wanted, alone)
   end
   supply.corrections = nil
   supply.idle_turns(wanted.queue, search.idle)
-  return pick or nil
+  if not pick then
+    return nil
+  end
+  pick.after = cursor
+  return pick
 end

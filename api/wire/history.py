@@ -31,8 +31,15 @@ class _Holding(msgspec.Struct, rename="camel"):
 
 
 class _Decision(msgspec.Struct, rename="camel"):
+    """How an offer came about. ``offer``: which of the job's open ones it was, from 1."""
+
+    mode: str
+    way: str
     offer: int
     worker: _Holding
+    considered: int
+    passed: dict[str, int] = {}
+    score: float | None = None
 
 
 class _Data(msgspec.Struct, rename="camel"):
@@ -306,6 +313,7 @@ class _Words(msgspec.Struct, rename="camel"):
     priority: int | None = None
     disposition_code: str = ""
     errors: list[dict[str, str]] = []
+    decision: _Decision | None = None
 
 
 class _Worded(msgspec.Struct):
@@ -322,5 +330,19 @@ def words(event: msgspec.Raw, kind: str) -> list[tuple[str, str]]:
         ("priority", "" if data.priority is None else str(data.priority)),
         ("disposition", data.disposition_code),
         ("error", "; ".join(error.get("message", "") for error in data.errors)),
+        *_decision(data.decision),
     ]
     return [(name, value) for name, value in said if value]
+
+
+def _decision(made: _Decision | None) -> list[tuple[str, str]]:
+    """How an offer came about, in short."""
+    if made is None:
+        return []
+    looked_for = "the freed worker's choice of" if made.way == "worker" else "the best of"
+    return [
+        ("by", made.mode),
+        ("score", "" if made.score is None else f"{made.score:.6g}"),
+        (looked_for, str(made.considered)),
+        *((reason, str(count)) for reason, count in made.passed.items()),
+    ]

