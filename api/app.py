@@ -11,10 +11,12 @@ from starlette.types import ASGIApp
 
 from api import (
     dashboard,
+    event_stream,
     events,
     explain,
     history,
     jobs,
+    next_offer,
     offers,
     overview,
     queues,
@@ -31,6 +33,7 @@ from api.surface import Surface
 from api.viewing import Viewing
 
 if TYPE_CHECKING:
+    from engine.feed import Feeds
     from engine.metrics import Metrics
     from engine.settings import Settings
 
@@ -69,6 +72,8 @@ ROUTES: dict[str, Handler] = {
     "GET /routing/exceptionPolicies/{}": exception.get,
     "DELETE /routing/exceptionPolicies/{}": exception.delete,
     "GET /ext/v1/events": events.page,
+    "GET /ext/v1/events/stream": event_stream.stream,
+    "GET /ext/v1/workers/{}/offers/next": next_offer.wait,
     "GET /ext/v1/subscriptions": subscriptions.page,
     "PATCH /ext/v1/subscriptions/{}": subscriptions.upsert,
     "GET /ext/v1/subscriptions/{}": subscriptions.get,
@@ -87,6 +92,7 @@ def create_app(
     store: Runner,
     settings: Settings,
     health: Health,
+    feeds: Feeds,
     clock: Callable[[], float] = time.time,
     metrics: Metrics | None = None,
 ) -> ASGIApp:
@@ -96,7 +102,7 @@ def create_app(
     if metrics is not None:
         routes.append(metrics_route(metrics, settings, authenticator.viewing))
     pages = create_pages(health, routes)
-    app = Surface(pages, ROUTES, store, settings, authenticator, clock)
+    app = Surface(pages, ROUTES, store, feeds, settings, authenticator, clock)
     return app if metrics is None else Observed(app, metrics, paths(pages))
 
 

@@ -6,12 +6,16 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
+from starlette.types import Receive
+
 from api.errors import Header
+from api.streaming import Streaming
 from api.wire.queries import LIMITED_VERSION
 from engine.commands import Command
+from engine.feed import Feeds
 
 Answer = tuple[int, bytes, Sequence[Header]]
-Handler = Callable[..., Awaitable[Answer]]
+Handler = Callable[..., Awaitable[Answer | Streaming]]
 
 REQUEST_ID = b"x-ms-client-request-id"
 MAX_REQUEST_ID = 64
@@ -30,10 +34,13 @@ class Call:
     __slots__ = (
         "body",
         "clock",
+        "feeds",
         "headers",
         "link_base",
         "path",
         "query",
+        "raw_query",
+        "receive",
         "root",
         "scheme",
         "store",
@@ -43,26 +50,32 @@ class Call:
     def __init__(
         self,
         store: Runner,
+        feeds: Feeds,
         root: str,
         clock: Callable[[], float],
         link_base: str,
         path: bytes,
         query: dict[str, str],
+        raw_query: bytes,
         version: str,
         headers: dict[bytes, bytes],
         body: bytes,
         scheme: str,
+        receive: Receive,
     ):
         self.store = store
+        self.feeds = feeds
         self.root = root
         self.clock = clock
         self.link_base = link_base
         self.path = path
         self.query = query
+        self.raw_query = raw_query
         self.version = version
         self.headers = headers
         self.body = body
         self.scheme = scheme
+        self.receive = receive
 
     async def run(self, command: Command) -> Any:
         """Runs a command."""

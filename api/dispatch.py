@@ -1,8 +1,8 @@
 """Finds the handler of a request by its raw path: a small table, and ids that may hold any character.
 
-Paths are a fixed head (``/routing`` or ``/ext/v1``), then names and ids in turn. An action of a GET or POST
-follows the last colon of the last id. An id may hold colons too: where a path takes the method without an
-action, that goes before.
+Paths are a fixed head (``/routing`` or ``/ext/v1``), then names and ids in turn; a path may end with a word
+in the place of an id. An action of a GET or POST follows the last colon of the last id. An id may hold colons
+too: where a path takes the method without an action, that goes before.
 """
 
 from __future__ import annotations
@@ -36,17 +36,25 @@ class Dispatcher:
 
     def __init__(self, routes: Mapping[str, Handler]):
         self._table: dict[_Key, dict[str, Target]] = {}
+        self._words: dict[_Key, dict[bytes, dict[str, Target]]] = {}
         for route, handler in routes.items():
             method, whole = route.split(" ")
             path, _, action = whole.partition(":")
             segments = path.encode().split(b"/")
-            methods = self._table.setdefault(_key(segments), {})
+            key, word = _key(segments), segments[-1]
+            if (len(segments) - _HEADS[segments[1]]) % 2 or word == b"{}":
+                methods = self._table.setdefault(key, {})
+            else:
+                methods = self._words.setdefault(key, {}).setdefault(word, {})
             methods[f"{method}:{action}" if action else method] = Target(handler, whole)
 
     def find(self, method: str, raw_path: bytes) -> Found:
         """Who answers, and the ids in the path."""
         segments = raw_path.split(b"/")
-        methods = self._table.get(_key(segments))
+        key = _key(segments)
+        methods = self._table.get(key)
+        if (words := self._words.get(key)) is not None and segments[-1] in words:
+            methods = words[segments.pop()]
         if methods is None:
             raise _no_such_path()
         start = _HEADS[segments[1]] + 1

@@ -7,23 +7,78 @@ from typing import Any
 
 from api.call import Answer, Call
 from api.errors import BadRequest, Detail, Gone
-from api.wire import lists, queries
+from api.wire import event_filters, lists, queries
 from engine.commands import EventList
+from engine.event_filters import EventFilters
+from engine.outbox import Lost, check_kept
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
+SCANNED = 2_000
+"""Entries that a page with filters looks at, at most."""
+PORTION = 200
+"""Of these so many at a time: the store has other things to do in between."""
 
 _ENTRY = re.compile(r"([0-9]{1,15})(?:-0)?")
+_PARAMETERS = ("after", "limit")
 
 
 async def page(call: Call) -> Answer:
-    """Lists entries of the outbox after one; from the oldest kept when none is named."""
+    """Lists entries of the outbox after one; from the oldest kept when none is named.
+
+    With filters, entries show only the events that pass, and those without any are left out.
+    """
+    filters = event_filters.filters(call.raw_query, _PARAMETERS)
     after = _entry_number(call.query.get("after", ""))
     limit = queries.whole(call.query, "limit", DEFAULT_LIMIT, MAX_LIMIT)
-    reply = await call.run(EventList(after, limit))
+    if filters == EventFilters():
+        reply = await _list(call, after, limit)
+        rows = reply["rows"]
+        return 200, lists.events(rows, int(reply["next"]) if rows else 0, int(reply["oldest"])), ()
+    return 200, await _filtered(call, filters, after, limit), ()
+
+
+async def _filtered(call: Call, filters: EventFilters, after: int, limit: int) -> bytes:
+    """A page of what passes: full, or as far as one request looks, or as far as there is anything."""
+    found: list[dict[str, Any]] = []
+    seen, scanned, more, oldest = after, 0, True, 0
+    while more and scanned < SCANNED:
+        reply = await _list(call, seen, PORTION)
+        more, oldest = len(reply["rows"]) == PORTION, oldest or int(reply["oldest"])
+        for row in reply["rows"]:
+            if len(found) == limit:
+                more = False
+                break
+            seen, scanned = int(row["op"]), scanned + 1
+            if events := _passing(row["events"], filters):
+                found.append({**row, "events": events})
+    return lists.events(found, seen if scanned else 0, oldest)
+
+
+def _passing(events: list[str], filters: EventFilters) -> list[str]:
+    """Of types and payloads in turn those that pass."""
+    pairs = zip(events[::2], events[1::2], strict=True)
+    return [text for kind, payload in pairs if filters.passes(kind, payload) for text in (kind, payload)]
+
+
+async def _list(call: Call, after: int, limit: int) -> dict[str, Any]:
+    reply: dict[str, Any] = await call.run(EventList(after, limit))
     if after:
-        _refuse_gap(after, reply)
-    return 200, lists.events(reply), ()
+        try:
+            check_kept(after, reply)
+        except Lost as lost:
+            raise gone(lost) from None
+    return reply
+
+
+def gone(lost: Lost) -> Gone:
+    """The answer when entries that were asked for are not kept: it names the oldest."""
+    entry = lists.entry_id(lost.oldest)
+    return Gone(
+        f"Entries after {lists.entry_id(lost.after)} are not kept any more. "
+        f"The oldest kept entry is {entry}: 'after=0' starts with it.",
+        details=[Detail("Oldest", entry)],
+    )
 
 
 def _entry_number(text: str) -> int:
@@ -31,16 +86,3 @@ def _entry_number(text: str) -> int:
     if not found:
         raise BadRequest("The query parameter 'after' is not valid: it must be the id of an entry.")
     return int(found[1])
-
-
-def _refuse_gap(after: int, reply: dict[str, Any]) -> None:
-    """Refuses when the entry that followed is not kept any more: the oldest one names its predecessor."""
-    oldest, rows = int(reply["oldest"]), reply["rows"]
-    cut = bool(rows) and int(rows[0]["op"]) == oldest and int(rows[0].get("prev") or 0) > after
-    if cut or (not oldest and int(reply["last"]) > after):
-        entry = lists.entry_id(oldest or int(reply["last"]) + 1)
-        raise Gone(
-            f"Entries after {lists.entry_id(after)} are not kept any more. The oldest kept entry is {entry}: "
-            "leave 'after' out to start with it.",
-            details=[Detail("Oldest", entry)],
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.errors import ApiError, BadRequest, HeadTooLarge, body
+from api.streaming import ABORT
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request line with its headers that are waited for, beyond what comes with the first of them."""
@@ -29,6 +30,8 @@ class Protocol(HttpToolsProtocol):
         """A head begins."""
         self._in_head, self._waited = True, 0
         super().on_message_begin()
+        # a client that does not read must not hold its connection for ever
+        self.scope["extensions"] = {ABORT: {"now": self.transport.abort}}
 
     def on_headers_complete(self) -> None:
         """A head has ended."""

@@ -22,6 +22,7 @@ from engine.address import Address
 from engine.connection import Connection
 from engine.data_directory import DataDirectory
 from engine.embedded import Embedded
+from engine.feed import Feeds
 from engine.health import Health
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
@@ -269,8 +270,11 @@ async def _serve(
     health = Health(store, settings.redis_url, settings.tenants)
     stack.push_async_callback(health.close)
     router.port, router.tls_port = sockets[0].getsockname()[1], sockets[-1].getsockname()[1]
-    app = create_app(store, settings, health, metrics=router.metrics)
+    feeds = Feeds(store, settings.redis_url)
+    app = create_app(store, settings, health, feeds, metrics=router.metrics)
     router.keep(await stack.enter_async_context(serving(app, sockets, router.tls)))
+    # first of all, since requests under way may finish, and streams have no end of their own
+    stack.push_async_callback(feeds.aclose)
 
 
 async def _serve_metrics(

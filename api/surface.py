@@ -16,10 +16,12 @@ from api.call import REQUEST_ID, Answer, Call, Handler, Runner
 from api.dispatch import Dispatcher
 from api.errors import ApiError, BadRequest, Header, TooLarge, TooSlow
 from api.request import RequestInfo
+from api.streaming import Disconnected, Streaming
 from api.wire import queries
 from engine.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
+    from engine.feed import Feeds
     from engine.settings import Settings
 
 log = logging.getLogger("jobrouter.api")
@@ -36,10 +38,6 @@ BODY_SECONDS = 30.0
 """How long a body may take to arrive: one that never ends must not hold its connection for ever."""
 
 
-class Disconnected(Exception):
-    """The client went away before its request was complete."""
-
-
 class Surface:
     """Reads, authenticates and dispatches requests of the interface; passes all others on."""
 
@@ -48,6 +46,7 @@ class Surface:
         pages: ASGIApp,
         routes: Mapping[str, Handler],
         store: Runner,
+        feeds: Feeds,
         settings: Settings,
         authenticator: Authenticator,
         clock: Callable[[], float],
@@ -55,6 +54,7 @@ class Surface:
         self._pages = pages
         self._dispatch = Dispatcher(routes)
         self._store = store
+        self._feeds = feeds
         self._authenticator = authenticator
         self._clock = clock
         self._max_body = settings.max_body
@@ -66,23 +66,36 @@ class Surface:
             await self._pages(scope, receive, send)
             return
         try:
-            status, body, extra = await self._answer(scope, path, receive)
+            answer = await self._answer(scope, path, receive)
         except ApiError as error:
-            status, body, extra = _refusal(error, path)
+            answer = _refusal(error, path)
         except (Refused, Unavailable) as error:
-            status, body, extra = _refusal(errors.from_engine(error), path)
+            answer = _refusal(errors.from_engine(error), path)
         except Disconnected:
             return
         except Exception:
             log.exception("%s %s failed", scope["method"], path)
-            status, body, extra = _refusal(ApiError("The server failed to answer this request."), path)
-        headers = [_SUPPORTED, *_echo(RequestInfo.of(scope), dict(scope["headers"])), *extra]
+            answer = _refusal(ApiError("The server failed to answer this request."), path)
+        headers = [_SUPPORTED, *_echo(RequestInfo.of(scope), dict(scope["headers"]))]
+        if isinstance(answer, Streaming):
+            await self._stream(answer, headers, scope, receive, send)
+            return
+        status, body, extra = answer
+        headers += extra
         if status != 204:
             headers += (_JSON, (b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope, path: bytes, receive: Receive) -> Answer:
+    async def _stream(
+        self, answer: Streaming, headers: list[Header], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            await answer.deliver(headers, scope, receive, send)
+        except Exception:
+            log.exception("%s %s failed in mid-stream", scope["method"], scope["path"])
+
+    async def _answer(self, scope: Scope, path: bytes, receive: Receive) -> Answer | Streaming:
         headers = _headers(scope["headers"])
         body = await self._body(headers, receive)
         raw_query: bytes = scope["query_string"]
@@ -101,15 +114,18 @@ class Surface:
         root = f"jr:{{{tenant.name}}}"
         call = Call(
             self._store,
+            self._feeds,
             root,
             self._clock,
             self._link_base,
             path,
             query,
+            raw_query,
             version,
             headers,
             body,
             scope.get("scheme", "http"),
+            receive,
         )
         return await found.handler(call, *ids)
 

@@ -13,6 +13,33 @@ from engine.address import Address
 
 def administration(url: str, *, seconds: float = 5.0) -> redis.asyncio.Redis:
     """A client that repeats nothing by itself and waits so many seconds for a connection or a reply."""
+    return _client(url, seconds, decode_responses=True, encoding_errors="surrogateescape")
+
+
+def reading(url: str, name: str, *, connect_seconds: float = 5.0) -> redis.asyncio.Redis:
+    """A client with one named connection for blocking XREADs, which it gives as bytes and as they come.
+
+    It waits for a reply for ever: a timeout of redis-py's would, before Python 3.12, swallow a cancellation
+    that comes while a command is written.
+    """
+    client = _client(
+        url,
+        None,
+        single_connection_client=True,
+        client_name=name,
+        protocol=2,
+        socket_connect_timeout=connect_seconds,
+    )
+    # an entry may have several fields of one name, of which redis-py would keep the last
+    client.set_response_callback("XREAD", _as_it_comes)
+    return client
+
+
+def _as_it_comes(response: Any, **kwargs: Any) -> Any:
+    return response
+
+
+def _client(url: str, seconds: float | None, **more: Any) -> redis.asyncio.Redis:
     address = Address.parse(url)
     options: dict[str, Any] = {
         "db": address.database,
@@ -21,8 +48,7 @@ def administration(url: str, *, seconds: float = 5.0) -> redis.asyncio.Redis:
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
         "retry": Retry(NoBackoff(), 0),
-        "decode_responses": True,
-        "encoding_errors": "surrogateescape",
+        **more,
     }
     if address.path:
         return redis.asyncio.Redis(unix_socket_path=address.path, **options)

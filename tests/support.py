@@ -25,6 +25,7 @@ from api.listeners import listen, serving
 from api.runtime import worker_of
 from engine.commands import Command
 from engine.embedded import OPTIONS
+from engine.feed import ROOM, Feeds
 from engine.health import Health
 from engine.library import library
 from engine.settings import Settings, Tenant
@@ -156,8 +157,13 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(url: str, *, works: bool = True, tenants: tuple[str, ...] = ("main",)) -> Iterator[Served]:
-    """Serves the application over a store, with a worker unless told otherwise; the key is KEY."""
+def served(
+    url: str, *, works: bool = True, tenants: tuple[str, ...] = ("main",), room: int = ROOM
+) -> Iterator[Served]:
+    """Serves the application over a store, with a worker unless told otherwise; the key is KEY.
+
+    ``room`` is how many events may wait for one listener.
+    """
     ready: list[Served] = []
     failed: list[BaseException] = []
     is_up = threading.Event()
@@ -177,7 +183,11 @@ def served(url: str, *, works: bool = True, tenants: tuple[str, ...] = ("main",)
         worker = worker_of(store, settings) if works else None
         working = loop.create_task(worker.run()) if worker else None
         sockets = [listen("127.0.0.1", 0) for _ in range(2)]
-        async with serving(create_app(store, settings, health), sockets, files):
+        feeds = Feeds(store, url, room=room)
+        async with (
+            serving(create_app(store, settings, health, feeds), sockets, files),
+            contextlib.aclosing(feeds),
+        ):
             port, tls_port = (socket.getsockname()[1] for socket in sockets)
             key = b64encode(KEY).decode()
             addresses = f"http://127.0.0.1:{port}", f"https://127.0.0.1:{tls_port}"

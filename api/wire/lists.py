@@ -40,13 +40,15 @@ def entry_id(number: int) -> str:
     return f"{number}-0"
 
 
-def events(reply: Mapping[str, Any]) -> bytes:
-    """A page of the outbox: each entry with the payloads of its events."""
-    rows, oldest = reply["rows"], int(reply["oldest"])
+def events(rows: Sequence[Mapping[str, Any]], following: int, oldest: int) -> bytes:
+    """A page of the outbox: each entry with the payloads of its events.
+
+    ``following`` is the number after which the next page goes on, 0 when there is nothing new.
+    """
     return encode(
         _EventPage(
             [_entry(row) for row in rows],
-            entry_id(int(reply["next"])) if rows else UNSET,
+            entry_id(following) if following else UNSET,
             entry_id(oldest) if oldest else UNSET,
         )
     )

@@ -14,6 +14,7 @@ import pytest
 from api.app import create_app
 from engine.commands import Command
 from engine.errors import Refused
+from engine.feed import Feeds
 from engine.settings import Settings, Tenant
 from tests import support
 from tests.signed import PREVIEW, Caller
@@ -169,6 +170,11 @@ def make_settings(**changes: Any) -> Settings:
     return Settings(**{"tenants": tenants, **changes})
 
 
+def make_app(store: FakeStore, settings: Settings, health: Any, **more: Any) -> Any:
+    """An application without live events."""
+    return create_app(store, settings, health, Feeds(store, "redis://nowhere"), **more)  # type: ignore[arg-type]
+
+
 async def healthy() -> tuple[bool, dict[str, Any]]:
     return True, {"warnings": []}
 
@@ -183,7 +189,7 @@ def make_client(store: FakeStore) -> Callable[..., Client]:
     """Makes a client with other settings, clock or health."""
 
     def make(now: float = NOW, health: Any = healthy, **settings: Any) -> Client:
-        return Client(create_app(store, make_settings(**settings), health, clock=lambda: now))
+        return Client(make_app(store, make_settings(**settings), health, clock=lambda: now))
 
     return make
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api import events
 from engine.commands import EventList
 
 PAYLOAD = (
@@ -79,4 +80,67 @@ def test_limit_is_bounded(client: Any, store: Any) -> None:
 
 def test_authentication_is_needed(client: Any, store: Any) -> None:
     assert client.send("GET", "/ext/v1/events", b"", {"host": "localhost"}).status == 401
+    assert store.commands == []
+
+
+def job_entry(number: int, *jobs: str) -> dict[str, Any]:
+    """An entry with an event of each of these jobs."""
+    pairs = [
+        ("RouterJobReceived", f'{{"subject":"job/{job}","data":{{"jobId":"{job}","channelId":"c"}}}}')
+        for job in jobs
+    ]
+    return entry(number, number - 1, events=[text for pair in pairs for text in pair])
+
+
+def log_of(store: Any, rows: list[dict[str, Any]]) -> None:
+    """A log with these entries."""
+
+    def reply(command: EventList) -> dict[str, Any]:
+        shown = [row for row in rows if row["op"] > command.after][: command.limit]
+        following = shown[-1]["op"] if shown else command.after
+        return {"next": following, "oldest": rows[0]["op"], "last": rows[-1]["op"], "rows": shown}
+
+    store.on(EventList, reply)
+
+
+def test_filters_leave_out_events_and_empty_entries(client: Any, store: Any) -> None:
+    log_of(store, [job_entry(1, "a", "b"), job_entry(2, "b"), job_entry(3, "b", "a"), job_entry(4, "b")])
+    page = client("GET", "/ext/v1/events?jobId=a", version=None).json
+    assert [(row["id"], [e["data"]["jobId"] for e in row["events"]]) for row in page["value"]] == [
+        ("1-0", ["a"]),
+        ("3-0", ["a"]),
+    ]
+    # so far has it looked
+    assert page["next"] == "4-0"
+    assert page["oldest"] == "1-0"
+    assert client("GET", "/ext/v1/events?jobId=a&after=4-0", version=None).json == {
+        "value": [],
+        "oldest": "1-0",
+    }
+
+
+def test_a_filtered_page_ends_with_its_last_entry(client: Any, store: Any) -> None:
+    log_of(store, [job_entry(number, "a" if number % 3 == 0 else "b") for number in range(1, 30)])
+    page = client("GET", "/ext/v1/events?jobId=a&limit=2", version=None).json
+    assert [row["id"] for row in page["value"]] == ["3-0", "6-0"]
+    after = page["next"]
+    page = client("GET", f"/ext/v1/events?jobId=a&limit=2&after={after}", version=None).json
+    assert [row["id"] for row in page["value"]] == ["9-0", "12-0"]
+
+
+def test_a_filtered_page_looks_at_so_many_entries(client: Any, store: Any) -> None:
+    last = events.SCANNED + 7
+    log_of(store, [job_entry(number, "a" if number == last else "b") for number in range(1, last + 1)])
+    page = client("GET", "/ext/v1/events?jobId=a", version=None).json
+    assert page == {"value": [], "next": f"{events.SCANNED}-0", "oldest": "1-0"}
+    assert len(store.commands) == events.SCANNED // events.PORTION
+    page = client("GET", f"/ext/v1/events?jobId=a&after={events.SCANNED}", version=None).json
+    assert [row["id"] for row in page["value"]] == [f"{last}-0"]
+
+
+def test_a_filter_that_is_misspelt_is_refused(client: Any, store: Any) -> None:
+    response = client("GET", "/ext/v1/events?job=a")
+    assert response.status == 400
+    assert "'job' is not known here" in response.error["message"]
+    assert "jobId" in response.error["message"]
     assert store.commands == []

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
 from engine.commands import QueueRead
 from engine.metrics import Metrics
-from tests.api.conftest import GA, VIEW_KEY, Client, healthy, make_settings
+from tests.api.conftest import GA, VIEW_KEY, Client, healthy, make_app, make_settings
 from tests.runtime.scraping import parsed
 
 Answer = Any
@@ -25,7 +24,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def measured(store: Any, metrics: Metrics, make_client: Callable[..., Client]) -> Client:
-    app = create_app(store, make_settings(), healthy, clock=lambda: 1_700_000_000.0, metrics=metrics)
+    app = make_app(store, make_settings(), healthy, clock=lambda: 1_700_000_000.0, metrics=metrics)
     return Client(app)
 
 
