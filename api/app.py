@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from api import (
     dashboard,
+    docs,
     event_stream,
     events,
     explain,
@@ -98,7 +99,11 @@ def create_app(
 ) -> ASGIApp:
     """The application: the interface by its own dispatch, everything else by Starlette."""
     authenticator = Authenticator(settings, clock)
-    routes = [*dashboard.routes(authenticator), *validation.routes(store, settings.tenants)]
+    routes = [
+        *docs.routes(ROUTES),
+        *dashboard.routes(authenticator),
+        *validation.routes(store, settings.tenants),
+    ]
     if metrics is not None:
         routes.append(metrics_route(metrics, settings, authenticator.viewing))
     pages = create_pages(health, routes)
