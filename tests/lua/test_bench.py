@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench import ratios, report
+from bench import events, ratios, report
 from bench.functions import FIGURES
 from bench.rounds import Plan, measure
 from bench.scenarios import GROUPS
@@ -21,3 +21,17 @@ def test_every_goal_is_measured() -> None:
     rows = {row.name for group in GROUPS.values() for scenario in group for row in scenario.rows}
     assert set(ratios.GOALS) <= set(ratios.RATIOS) | set(FIGURES)
     assert {row for ratio in ratios.RATIOS.values() for row in ratio.rows} <= rows
+
+
+def test_a_smoke_run_of_events(server_program: Path) -> None:
+    found = events.measure(server_program, creates=5, clients=3, workers=20, to_all=4)
+    assert set(found) == {
+        "create_to_offer_p50_ms",
+        "create_to_offer_p99_ms",
+        "create_to_offer_beside_streams_p50_ms",
+        "create_to_offer_beside_streams_p99_ms",
+        "create_to_offer_last_client_p50_ms",
+        "create_to_offer_last_client_p99_ms",
+        "deliveries_per_s",
+    }
+    assert min(found.values()) > 0

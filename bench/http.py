@@ -1,0 +1,106 @@
+"""A served router under measurement, and the barest clients of it: what they cost must not count."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import socket
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+
+KEY = b"bench-key-of-thirty-two-bytes-00"
+RECEIVE_BYTES = 1 << 18
+PATIENCE_SECONDS = 60.0
+
+_ROOT = Path(__file__).parents[1]
+
+
+@contextlib.contextmanager
+def served(url: str) -> Iterator[int]:
+    """``jobrouter api`` beside a store, as a process of its own; yields its port."""
+    environment = {**os.environ, "JOBROUTER_ACCESS_KEYS": f"main={b64encode(KEY).decode()}"}
+    command = [sys.executable, "-m", "api.cli", "api", "--port", "0", "--redis-url", url]
+    process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        port = 0
+        for line in process.stdout:
+            if found := re.search(r"http://[\w.]+:(\d+)/", line):
+                port = int(found[1])
+            if line.startswith("ready"):
+                break
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+
+
+def request(method: str, target: str, port: int, body: bytes = b"") -> bytes:
+    """A signed request, as it goes over the wire."""
+    host = f"localhost:{port}"
+    date = formatdate(usegmt=True)
+    content_hash = b64encode(hashlib.sha256(body).digest()).decode()
+    text = f"{method}\n{target}\n{date};{host};{content_hash}".encode()
+    signature = b64encode(hmac.digest(KEY, text, "sha256")).decode()
+    return (
+        f"{method} {target} HTTP/1.1\r\nhost: {host}\r\nx-ms-date: {date}\r\n"
+        f"x-ms-content-sha256: {content_hash}\r\n"
+        "authorization: HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&"
+        f"Signature={signature}\r\ncontent-type: application/merge-patch+json\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+class Connection:
+    """A connection that keeps the end of what it has received; ``take`` reads on until a mark is there."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._rest = b""
+
+    def send(self, packed: bytes) -> None:
+        """Sends a request."""
+        self.socket.sendall(packed)
+
+    def take(self, mark: bytes) -> None:
+        """Reads up to a mark and forgets it."""
+        while not self.has(mark):
+            self.receive(RECEIVE_BYTES)
+
+    def receive(self, keep: int) -> None:
+        """Reads what is there, and keeps so many bytes of what came last."""
+        data = self.socket.recv(RECEIVE_BYTES)
+        if not data:
+            raise RuntimeError(f"the server closed the connection: {self._rest[-500:]!r}")
+        self._rest = (self._rest + data)[-keep:]
+
+    def has(self, mark: bytes) -> bool:
+        """Whether the mark has come; what stands before it is forgotten."""
+        found = self._rest.find(mark)
+        if found < 0:
+            return False
+        self._rest = self._rest[found + len(mark) :]
+        return True
+
+    def close(self) -> None:
+        """Closes it."""
+        self.socket.close()
+
+
+def stream(port: int, query: str = "") -> Connection:
+    """An open stream of events."""
+    it = Connection(port)
+    it.send(request("GET", f"/ext/v1/events/stream?{query}" if query else "/ext/v1/events/stream", port))
+    it.take(b"retry: ")
+    it.take(b"\n\n")
+    return it
