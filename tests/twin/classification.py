@@ -263,8 +263,34 @@ def lease(r: Router, a: c.TaskLease) -> Reply:
     return {"op": r.op, "rows": rows}
 
 
+def readable(text: str) -> bool:
+    """Are these answers, by the places of their rules?"""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return False
+    return given == [] or (isinstance(given, dict) and all(is_answer(one) for one in given.values()))
+
+
+def is_answer(one: object) -> bool:
+    """A value, selectors, or why there is none."""
+    if not isinstance(one, dict) or set(one) != {"kind", "text"} or "\0" in one["text"]:
+        return False
+    text = one["text"]
+    if one["kind"] == "value":
+        try:
+            return len(json.loads(f"[{text}]")) <= 1
+        except ValueError:
+            return False
+    rows = [line.split("\t") for line in text.split("\n") if line]
+    selects = all(len(row) == 6 and row[1] in events.OPERATORS and row[0].startswith('"') for row in rows)
+    return one["kind"] == "failed" or (one["kind"] == "selectors" and selects)
+
+
 def answer(r: Router, a: c.TaskAnswer) -> Reply:
     """The pipeline with answers, unless the question has changed."""
+    if not readable(a.answers):
+        raise Refused("BAD_CALL", "")
     job = r.jobs.get(a.task.removeprefix("classify:"))
     if not job or job.asked != a.asked:
         return {"op": r.op, "outcome": "outdated"}

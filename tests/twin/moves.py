@@ -23,6 +23,18 @@ from tests.twin.texts import lines
 
 PRESENT = -1
 """Placeholder of a document counter: the present one."""
+MALFORMED = [
+    *("", "x", "1", "[1]", "[]", "{}", "null", '{"priority":1}', '{"priority":{}}'),
+    *('{"priority":{"kind":"value"}}', '{"priority":{"kind":"value","text":"1","more":"1"}}'),
+    *('{"priority":{"kind":"value","text":"x"}}', '{"priority":{"kind":"value","text":"1,2"}}'),
+    *('{"priority":{"kind":"other","text":"1"}}', r'{"priority":{"kind":"failed","text":"\u0000"}}'),
+    *(
+        '{"queue.0":{"kind":"selectors","text":"x"}}',
+        r'{"queue.0":{"kind":"selectors","text":"a\t=\t1\t\t0\t"}}',
+    ),
+    r'{"queue.0":{"kind":"selectors","text":"\"a\"\t~\t1\t\t0\t"}}',
+]
+"""Answers that are none, but for two that answer nothing."""
 VALUES = [
     *("1", "2", "1.0", "3.5", "-2", "-0.5", "0", "-0", "true", "false"),
     *('"x"', '"y"', '"xy"', '"x\\u0000\\u0001"', '"1"', '""', '"é\\n\\"q"'),
@@ -152,15 +164,26 @@ def place(command: c.JobHistory | c.WorkerHistory, pick: int, r: Router) -> str:
 def with_question(
     now: int, command: c.TaskAnswer, pick: int, r: Router, memory: Memory
 ) -> tuple[int, c.Command] | None:
-    """An open question mostly, or one of the past; each of its rules gets one of the answers."""
+    """An open question mostly, or one of the past; its rules get one answer each, unless they are spoilt."""
     asked = {job.asked for job in r.jobs.values() if job.asked}
     some = [q for q in memory.questions[-200:] if command.task == "past" or q[1] in asked]
     if not some:
         return None
     task, number, revision, text = some[pick % len(some)]
-    made = command.answers.split("\n")
-    places = [place for place, rule, _ in pipelines.rules(pipelines.pipeline_of_text(text))]
-    answers = {place: json.loads(made[(pick + i) % len(made)]) for i, place in enumerate(places)}
+    if command.task == "malformed":
+        return now, c.TaskAnswer(task, number, revision, command.answers)
+    made = [json.loads(line) for line in command.answers.split("\n")]
+    answers = {}
+    for i, (place, _, selects) in enumerate(pipelines.rules(pipelines.pipeline_of_text(text))):
+        fitting = made[0 if place == "priority" else 2 if selects else 1]
+        # what was made for another place fits seldom
+        answers[place] = made[(pick + i) % len(made)] if (pick + i) % 7 == 0 else fitting
+    places = list(answers)
+    if command.task == "partial":
+        del answers[places[pick % len(places)]]
+        answers["worker.99"] = made[0]
+    elif command.task == "strange":
+        task, revision = ("classify:nobody", 0) if pick % 2 else (task, revision + 1)
     return now, c.TaskAnswer(task, number, revision, json.dumps(answers))
 
 
@@ -243,7 +266,7 @@ class Maker:
         self.classifying = d.choice([0.0, 0.3, 0.9])
         self.remote = d.choice([0.0, 0.3, 0.8])
         if self.remote and d.random() < 0.5:
-            self.classifying = 0.9
+            self.classifying, self.excepting = 0.9, d.choice([self.excepting, 0.9])
         self.asking_id = d.choice([0.15, 0.6])
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
@@ -263,8 +286,10 @@ class Maker:
             shapes = self.be_plain()
         elif d.random() < 0.3:
             shapes = self.be_crowded()
-        elif d.random() < 0.6:
+        elif d.random() < 0.5:
             shapes = self.be_choosy()
+        elif d.random() < 0.6:
+            shapes = self.be_asking()
         self.shapes = [self.shape() for _ in range(shapes)]
 
     def choose_scorings(self) -> list[str]:
@@ -323,6 +348,17 @@ class Maker:
         self.weights |= {"worker": 4, "update": 4, "policy": d.choice([0, 6]), "queue": 0, "delete": 1}
         self.weights |= {"wait": 0, "read": 1, "sweep": 2}
         return d.choice([2, 4, 7])
+
+    def be_asking(self) -> int:
+        """An episode of a few jobs whose policies ask others, and that change before these have answered."""
+        d = self.dice
+        self.jobs = [f"j{i}" for i in range(d.choice([4, 8, 20]))]
+        self.remote, self.classifying, self.excepting = 0.7, 0.95, d.choice([0.0, 0.9])
+        self.labelling, self.values = 0.7, VALUES
+        self.weights |= {"answer": d.choice([6, 25]), "lease": 4, "create": 25, "cancel": 5, "accept": 8}
+        self.weights |= {"update": d.choice([5, 25]), "reclassify": d.choice([5, 12]), "unassign": 6}
+        self.weights |= {"policy": d.choice([0, 2, 5]), "delete": d.choice([2, 8]), "worker": 5, "wait": 2}
+        return d.choice([1, 2, 4])
 
     def choose_weights(self) -> dict[str, float]:
         """How often each kind of step comes; some kinds are left out of some episodes."""
@@ -556,7 +592,8 @@ class Maker:
         if kind == 0:
             return pipelines.Always(self.selector(ids, of_queues))
         if kind == 1:
-            return pipelines.When(self.found_rule(EXPRESSIONS[4:6], ["true", "true", "false"]), some())
+            rule = self.found_rule(EXPRESSIONS[4:6], ["true", "true", "false"])
+            return pipelines.When(rule if d.random() < 0.9 else pipelines.Rule("labels"), some())
         if kind == 2:
             seconds = d.choice(["1", "20"]) if not of_queues and d.random() < self.expiring else ""
             return pipelines.Label(d.choice(KEYS), d.choice(["=", *OPERATORS]), seconds)
@@ -683,19 +720,19 @@ class Maker:
         return Step(c.TaskLease(d.choice([1, 2, 100, 101]), d.choice([1_000, 30_000])))
 
     def answer(self) -> Step:
-        """Answers of all kinds, whatever the rules are for."""
+        """Answers for a priority, a condition and an attachment, and others that do not fit."""
         d = self.dice
-        value = d.choice(["10", "-3.5", "true", "false", "null", '"x"', "[1]", '{"a":1}'])
         some = [
-            {"kind": "value", "text": value},
-            {"kind": "value", "text": d.choice(["7", "true"])},
-            {"kind": "selectors", "text": self.selector(self.queues, of_queues=True)},
-            {"kind": "selectors", "text": ""},
+            {"kind": "value", "text": d.choice(["10", "-3.5", "7"])},
+            {"kind": "value", "text": d.choice(["true", "true", "false"])},
+            {"kind": "selectors", "text": d.choice(["", self.selector(self.queues, of_queues=True)])},
+            {"kind": "value", "text": d.choice(["null", '"x"', "[1]", '{"a":1}'])},
+            {"kind": "failed", "text": "the function answers with status 500"},
         ]
-        if d.random() < 0.3:
-            some.append({"kind": "failed", "text": "the function answers with status 500"})
-        made = [json.dumps(x) for x in d.sample(some, d.choice([1, 2, len(some)]))]
-        task = "open" if d.random() < 0.9 else "past"
+        made = [json.dumps(answer) for answer in some]
+        task = d.choices(["open", "past", "partial", "strange", "malformed"], [80, 8, 6, 2, 4])[0]
+        if task == "malformed":
+            made = [d.choice(MALFORMED)]
         return Step(c.TaskAnswer(task, 0, 0, "\n".join(made)), pick=d.randrange(1000))
 
     def observe(self) -> Step:
