@@ -84,6 +84,7 @@ ROUTES: dict[str, Handler] = {
     "GET /ext/v1/queues": overview.queues,
     "GET /ext/v1/workers": overview.workers,
     "GET /ext/v1/jobs/{}:explain": explain.job,
+    "GET /ext/v1/workers/{}:explain": explain.worker,
     "GET /ext/v1/jobs/{}/history": history.job,
     "GET /ext/v1/workers/{}/history": history.worker,
 }

@@ -24,8 +24,8 @@ SENTENCES: dict[str, str] = {
     "selector_failed": "The job asks for {wanted}{while_it_asks}, but worker {worker} has {has}.",
     "already_offered": "The job is already offered to worker {worker}{until_then}.",
     "declined": "Worker {worker} has declined the job, and is {asked_again}.",
-    "capacity_full": "Worker {worker} has no room: the job needs {needed} of its capacity of {capacity}, "
-    "and {free} is free{held}.",
+    "capacity_full": "Worker {worker} has no room on channel {channel}: a job needs {needed} of its capacity "
+    "of {capacity}, and {free} is free{held}.",
     "channel_maximum": "Worker {worker} has as many jobs on channel {channel} as it may have "
     "({maximum}){held}.",
     "offer_limit": "Worker {worker} has as many open offers as it may have ({limit}){held}.",
@@ -73,12 +73,12 @@ _RULES = {
 }
 
 
-def sentence(reason: Reason, found: JobExplanation, worker: str = "") -> str:
-    """A reason of the job, or of a worker, as a sentence."""
-    words = {"worker": worker, "queue": reason.queue or found.queue, "channel": found.channel}
-    numbers = {name: getattr(reason, name) for name in ("needed", "capacity", "free", "maximum", "limit")}
+def sentence(reason: Reason, worker: str = "") -> str:
+    """A reason of a job, or of a worker, as a sentence."""
+    names = ("queue", "channel", "needed", "capacity", "free", "maximum", "limit")
+    words = {name: getattr(reason, name) for name in names}
     made = _WORDS[reason.code](reason) if reason.code in _WORDS else {}
-    text = SENTENCES[reason.code].format_map({**numbers, **words, **made})
+    text = SENTENCES[reason.code].format_map({**words, "worker": worker, **made})
     return text[:1].upper() + text[1:]
 
 
@@ -86,7 +86,7 @@ def counted(reason: Reason, found: JobExplanation) -> str:
     """A reason that several workers have as a sentence."""
     one, many, rest = COUNTED[reason.code]
     made = _wanted(reason) if reason.code == "selector_failed" else {}
-    rest = rest.format_map({"queue": found.queue, "channel": found.channel, **made})
+    rest = rest.format_map({"queue": reason.queue, "channel": reason.channel, **made})
     if reason.code in _NOBODY and found.staff and reason.workers == found.staff.registered:
         text = f"Nobody who is signed on {_NOBODY[reason.code]} {rest}"
         number = str(reason.alone)

@@ -49,9 +49,9 @@ def lines(found: JobExplanation) -> Iterator[str]:
     """An explanation as lines of text."""
     yield _head(found)
     for reason in found.reasons:
-        yield f"- {sentence(reason, found)}"
+        yield f"- {sentence(reason)}"
     for reason in found.obstacles:
-        yield f"- {sentence(reason, found, found.worker)}"
+        yield f"- {sentence(reason, found.worker)}"
     if found.staff:
         yield staff(found)
         for reason in found.counts:
@@ -60,7 +60,7 @@ def lines(found: JobExplanation) -> Iterator[str]:
         yield "Some of the workers:"
         for one in found.sample:
             for reason in one.reasons:
-                yield f"- {sentence(reason, found, one.worker)}"
+                yield f"- {sentence(reason, one.worker)}"
     if found.changes:
         yield "What changes by itself:"
         for one_change in found.changes:

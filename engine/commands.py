@@ -638,6 +638,16 @@ class WorkerHistory(Command, frozen=True):
     limit: int = 100
 
 
+class WorkerExplain(Command, frozen=True):
+    """Why a worker gets no job; start: the ``next`` of the call before. See ``engine.explanations``."""
+
+    function = "jr_worker_explain"
+    write = False
+
+    worker_id: str
+    start: int = 0
+
+
 # ---- agenda, events, the router itself ---------------------------------------------------------------------
 
 

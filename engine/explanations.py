@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
-from engine.commands import Command, JobExplain
+from engine.commands import Command, JobExplain, WorkerExplain
 
 MOST_SAMPLED = 10
 """Workers that are explained one by one beside the counts."""
+
+MOST_QUEUES = 100
+"""Queues that one explanation of a worker tells of, where there are so many."""
 
 CODES = (
     "not_queued",
@@ -213,7 +216,7 @@ class Gathering:
         found = self._found
         assert found is not None
         if found.staff:
-            found.counts = [*_absent(found.staff), *self._counts.values()]
+            found.counts = [*_absent(found), *self._counts.values()]
             found.sample = list(self._sample.values())[:MOST_SAMPLED]
         found.changes = sorted(self._changes(found), key=lambda change: change.at)
         return found
@@ -237,15 +240,16 @@ class Gathering:
                     yield Change(kind="retry", at=reason.until, worker=one.worker)
 
 
-def _absent(staff: Staff) -> Iterator[Reason]:
+def _absent(found: JobExplanation) -> Iterator[Reason]:
     """The workers that are not on the queue, and those that are not registered, as reasons."""
+    staff = found.staff or Staff()
     away = {
         "not_on_queue": staff.workers - staff.on_queue,
         "not_registered": staff.on_queue - staff.registered,
     }
     for code, count in away.items():
         if count > 0:
-            yield Reason(about="queue", code=code, workers=count)
+            yield Reason(about="queue", code=code, workers=count, queue=found.queue)
 
 
 async def explain_job(
@@ -256,6 +260,73 @@ async def explain_job(
     while gathering.command:
         gathering.add(await run(gathering.command))
     return gathering.result()
+
+
+# ---- a worker ----------------------------------------------------------------------------------------------
+
+
+class Waiting(msgspec.Struct):
+    """A waiting job that the worker does not get: why nobody else does, and why this worker does not."""
+
+    job: str
+    reasons: list[Reason] = []
+    obstacles: list[Reason] = []
+
+
+class Queue(msgspec.Struct):
+    """A queue of the worker, and the first jobs that wait in it."""
+
+    id: str
+    length: int
+    jobs: list[Waiting] = []
+
+
+class WorkerExplanation(msgspec.Struct, kw_only=True):
+    """Why a worker gets no job. next_job: what it gets first when it holds nothing; next: more queues."""
+
+    worker: str
+    state: str
+    capacity: int = 0
+    used: int = 0
+    open: int = 0
+    limit: int = 0
+    next_job: str = ""
+    next_queue: str = ""
+    reasons: list[Reason] = []
+    queues: list[Queue] = []
+    next: int = 0
+
+    def add(self, reply: Mapping[str, Any]) -> None:
+        """Adds the queues of one call."""
+        self.next = int(reply["next"])
+        waiting: dict[str, Waiting] = {}
+        for row in reply["rows"]:
+            if row["about"] == "worker":
+                self.reasons.append(_reason(row))
+            elif row["about"] == "queue":
+                self.queues.append(Queue(row["queue"], int(row["length"])))
+            elif row["about"] == "waiting":
+                waiting[row["of"]] = Waiting(row["of"])
+                self.queues[-1].jobs.append(waiting[row["of"]])
+            else:
+                one = waiting[row["of"]]
+                (one.reasons if row["whose"] == "job" else one.obstacles).append(_reason(row))
+
+
+async def explain_worker(
+    run: Callable[[Command], Awaitable[Mapping[str, Any]]], worker_id: str, start: int = 0
+) -> WorkerExplanation:
+    """Why a worker gets no job, for at least MOST_QUEUES queues from a place on. Raises Refused."""
+    found: WorkerExplanation | None = None
+    while found is None or (found.next and len(found.queues) < MOST_QUEUES):
+        reply = await run(WorkerExplain(worker_id, found.next if found else start))
+        if found is None:
+            found = msgspec.convert(reply, WorkerExplanation, strict=False)
+        found.add(reply)
+    return found
+
+
+# ---- rows --------------------------------------------------------------------------------------------------
 
 
 def _reason(row: Mapping[str, Any]) -> Reason:

@@ -175,3 +175,28 @@ function explanations.sample_of(job, wanted, ids, most)
   end
   return list
 end
+
+-- ---- a worker -----------------------------------------------------------------------------------------------------------
+
+--- The job that a worker gets first when it holds nothing, or nil.
+function explanations.next_of(worker)
+  if worker.state ~= "active" or worker.filling then
+    return nil
+  end
+  local found = peek.first(obstacles.freed(worker), false)
+  return found and found.job
+end
+
+--- The first jobs of a queue that wait, each with its own reasons and those of the worker; and the length of the queue.
+function explanations.waiting_for(worker, queue_id)
+  local key, list = keys.queue_order(queue_id), {}
+  for i, id in ipairs(redis.call("ZRANGE", key, 0, limits.FIRST_JOBS - 1)) do
+    local job = jobs.load(id)
+    list[i] = {
+      job = job,
+      own = explanations.of_job(job),
+      pair = explanations.of_pair(job, explanations.wanted_of(job), worker, false),
+    }
+  end
+  return list, redis.call("ZCARD", key)
+end

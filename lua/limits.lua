@@ -75,6 +75,9 @@ limits.SURVEYED_CLASSES = 100
 --- Workers that are explained one by one beside the counts, and how many of a queue are looked at to find them.
 limits.SAMPLE = 10
 limits.SAMPLED_FROM = 30
+--- Queues of a worker that one call explains, and the jobs of each.
+limits.EXPLAINED_QUEUES = 10
+limits.FIRST_JOBS = 3
 --- Open offers of a job up to which an explanation asks the matcher who would be next.
 limits.QUICK_OFFERS = 64
 

@@ -1,9 +1,15 @@
 -- Obstacles: what stands between a job and a worker, told by the predicates with which the matcher decides. Only reads.
 
+-- what a worker holds, read once in a call
+local function held_by(worker)
+  worker.holding = worker.holding or held.all(worker)
+  return worker.holding
+end
+
 -- what uses a worker's room, oldest first: job, kind and cost of some, and how many there are
 local function holding(worker, matches)
   local found, shown = {}, {}
-  for _, one in ipairs(held.all(worker)) do
+  for _, one in ipairs(held_by(worker)) do
     if matches(one) then
       found[#found + 1] = one
       -- one text to sort by, see held.offers
@@ -20,29 +26,43 @@ local function holding(worker, matches)
   return shown, #found
 end
 
-local function add_room(list, job, worker, class, channel, in_full)
-  local function add(code, matches, ...)
-    if in_full then
-      local shown, count = holding(worker, matches)
-      reasons.add(list, code, "held", shown, "holds", count, ...)
-    else
-      reasons.add(list, code, ...)
-    end
+-- adds a reason of room, with what uses it where that is wanted
+local function add_held(list, worker, in_full, matches, code, ...)
+  local reason = reasons.add(list, code, ...)
+  if in_full then
+    local shown, count = holding(worker, matches)
+    reasons.tell(reason, "held", shown, "holds", count)
   end
-  if channel and not capacity.has_units(worker, class, channel) then
-    add("capacity_full", function(one)
+end
+
+local function add_channel(list, worker, class, channel, in_full)
+  if not capacity.has_units(worker, class, channel) then
+    local free = class.capacity - worker.used
+    add_held(list, worker, in_full, function(one)
       return one.cost > 0
-    end, "needed", channel.cost, "free", class.capacity - worker.used, "capacity", class.capacity)
+    end, "capacity_full", "channel", channel.id, "needed", channel.cost, "free", free, "capacity", class.capacity)
   end
-  if channel and not capacity.is_below_maximum(worker, channel) then
-    add("channel_maximum", function(one)
+  if not capacity.is_below_maximum(worker, channel) then
+    add_held(list, worker, in_full, function(one)
       return one.channel == channel.id
-    end, "channel", job.channel, "maximum", channel.max)
+    end, "channel_maximum", "channel", channel.id, "maximum", channel.max)
   end
+end
+
+local function add_limit(list, worker, class, in_full)
   if not capacity.takes_offers(worker, class) then
-    add("offer_limit", function(one)
+    add_held(list, worker, in_full, function(one)
       return one.offered_at ~= nil
-    end, "open", worker.open, "limit", classes.offer_limit(class))
+    end, "offer_limit", "open", worker.open, "limit", classes.offer_limit(class))
+  end
+end
+
+local function add_presence(list, worker, class)
+  if worker.state ~= "active" then
+    reasons.add(list, "not_registered", "state", worker.state)
+    capacity.tally(worker, class)
+  elseif worker.filling then
+    reasons.add(list, "worker_set_aside")
   end
 end
 
@@ -109,12 +129,7 @@ end
 function obstacles.between(job, wanted, worker, in_full)
   local list, class = {}, classes.of(worker)
   local channel = class.channels[job.channel]
-  if worker.state ~= "active" then
-    reasons.add(list, "not_registered", "state", worker.state)
-    capacity.tally(worker, class)
-  elseif worker.filling then
-    reasons.add(list, "worker_set_aside")
-  end
+  add_presence(list, worker, class)
   if not class.serves[job.queue] then
     reasons.add(list, "not_on_queue", "queue", job.queue)
   end
@@ -129,7 +144,26 @@ function obstacles.between(job, wanted, worker, in_full)
     local retry = redis.call("ZSCORE", keys.agenda(), "retry:" .. texts.sized(job.id) .. worker.id)
     reasons.add(list, "declined", "until", retry or nil)
   end
-  add_room(list, job, worker, class, channel, in_full)
+  if channel then
+    add_channel(list, worker, class, channel, in_full)
+  end
+  add_limit(list, worker, class, in_full)
+  return list
+end
+
+--- Why a worker gets nothing, or nothing on some of its channels, whatever the job.
+---@return table reasons
+function obstacles.of_worker(worker)
+  local list, class, ids = {}, classes.of(worker), {}
+  add_presence(list, worker, class)
+  for id in pairs(class.channels) do
+    ids[#ids + 1] = id
+  end
+  table.sort(ids, texts.before)
+  for _, id in ipairs(ids) do
+    add_channel(list, worker, class, class.channels[id], true)
+  end
+  add_limit(list, worker, class, true)
   return list
 end
 

@@ -7,7 +7,16 @@ from msgspec import UNSET, UnsetType
 
 from api.sentences import change, counted, sentence, staff
 from api.wire.values import encode, operator_word, optional, timestamp, timestamp_or_none
-from engine.explanations import Change, JobExplanation, Rank, Reason, Sampled, Staff
+from engine.explanations import (
+    Change,
+    JobExplanation,
+    Rank,
+    Reason,
+    Sampled,
+    Staff,
+    Waiting,
+    WorkerExplanation,
+)
 
 CODES = {
     "not_queued": "notQueued",
@@ -97,7 +106,9 @@ class _Reason(msgspec.Struct, rename="camel"):
     alone: int | UnsetType
 
 
-class _Job(msgspec.Struct, rename="camel"):
+class Job(msgspec.Struct, rename="camel"):
+    """Why a job is not offered; of one worker, or counted over all of its queue, with some of them."""
+
     job_id: str
     status: str
     queue_id: str | UnsetType
@@ -138,29 +149,90 @@ class _Change(msgspec.Struct, rename="camel"):
     admits_ready: int | UnsetType
 
 
+class _Next(msgspec.Struct, rename="camel"):
+    job_id: str
+    queue_id: str
+
+
+class _Waiting(msgspec.Struct, rename="camel"):
+    job_id: str
+    reasons: list[_Reason]
+
+
+class _Queue(msgspec.Struct, rename="camel"):
+    queue_id: str
+    length: int
+    jobs: list[_Waiting]
+
+
+class WorkerView(msgspec.Struct, rename="camel"):
+    """Why a worker gets no job: its own reasons, and those of the first waiting jobs of its queues."""
+
+    worker_id: str
+    state: str
+    capacity: int
+    used: int
+    open_offers: int
+    offer_limit: int
+    reasons: list[_Reason]
+    next_job: _Next | UnsetType
+    queues: list[_Queue]
+    next: str | UnsetType
+
+
 def job(found: JobExplanation) -> bytes:
     """Why a job is not offered."""
     worker = Sampled(found.worker, found.state, found.obstacles)
     return encode(
-        _Job(
+        Job(
             found.job,
             found.status,
             optional(found.queue),
             optional(found.channel),
             _known(found.position),
             _known(found.length),
-            [_reason(reason, sentence(reason, found)) for reason in found.reasons],
-            _worker(worker, found) if found.worker else UNSET,
+            [_reason(reason, sentence(reason)) for reason in found.reasons],
+            _sampled(worker) if found.worker else UNSET,
             _staff(found.staff, found) if found.staff else UNSET,
             [_reason(reason, counted(reason, found)) for reason in found.counts] if found.staff else UNSET,
-            [_worker(one, found) for one in found.sample] if found.staff else UNSET,
+            [_sampled(one) for one in found.sample] if found.staff else UNSET,
             [_change(one) for one in found.changes],
         )
     )
 
 
-def _worker(one: Sampled, found: JobExplanation) -> _Worker:
-    reasons = [_reason(reason, sentence(reason, found, one.worker)) for reason in one.reasons]
+def worker(found: WorkerExplanation) -> bytes:
+    """Why a worker gets no job."""
+    return encode(
+        WorkerView(
+            found.worker,
+            found.state,
+            found.capacity,
+            found.used,
+            found.open,
+            found.limit,
+            _worker_reasons(found.reasons, found),
+            _Next(found.next_job, found.next_queue) if found.next_job else UNSET,
+            [
+                _Queue(queue.id, queue.length, [_waiting(one, found) for one in queue.jobs])
+                for queue in found.queues
+            ],
+            str(found.next) if found.next else UNSET,
+        )
+    )
+
+
+def _waiting(one: Waiting, found: WorkerExplanation) -> _Waiting:
+    reasons = [_reason(reason, sentence(reason)) for reason in one.reasons]
+    return _Waiting(one.job, [*reasons, *_worker_reasons(one.obstacles, found)])
+
+
+def _worker_reasons(reasons: list[Reason], found: WorkerExplanation) -> list[_Reason]:
+    return [_reason(reason, sentence(reason, found.worker)) for reason in reasons]
+
+
+def _sampled(one: Sampled) -> _Worker:
+    reasons = [_reason(reason, sentence(reason, one.worker)) for reason in one.reasons]
     return _Worker(one.worker, one.state, reasons)
 
 

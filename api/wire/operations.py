@@ -211,7 +211,15 @@ OPERATIONS: dict[str, Operation] = {
         pages=True,
     ),
     "GET /ext/v1/jobs/{}:explain": Operation(
-        "explainJob", "Tell why a job is not offered.", _WATCHING, explanations._Job, None, ("workerId",)
+        "explainJob", "Tell why a job is not offered.", _WATCHING, explanations.Job, None, ("workerId",)
+    ),
+    "GET /ext/v1/workers/{}:explain": Operation(
+        "explainWorker",
+        "Tell why a worker gets no job.",
+        _WATCHING,
+        explanations.WorkerView,
+        None,
+        ("after",),
     ),
     "GET /ext/v1/jobs/{}/history": Operation(
         "getJobHistory",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.commands import JobExplain
+from engine.commands import JobExplain, WorkerExplain
 from engine.errors import Refused
 
 HEAD = {
@@ -215,3 +215,90 @@ def test_wrong_requests(client: Any, store: Any, method: str, path: str, status:
     assert response.status == status
     assert response.headers.get("allow") == ("GET" if status == 405 else None)
     assert store.commands == []
+
+
+WORKER = {"worker": "anna", "state": "active", "capacity": "3", "used": 2, "open": 1, "limit": 1000}
+
+
+def test_worker_that_gets_nothing(client: Any, store: Any) -> None:
+    missing = {"about": "job", "of": "j", "whose": "worker", "code": "channel_missing", "channel": "chat"}
+    full = {"code": "capacity_full", "channel": "voice", "needed": 2, "free": 1, "capacity": 3}
+    first = [
+        {"about": "worker", **full, "held": ["first", "offer", "2"], "holds": 1},
+        {"about": "queue", "queue": "q", "length": 7},
+        {"about": "waiting", "queue": "q", "of": "j"},
+        {"about": "job", "of": "j", "whose": "job", "code": "behind_jobs", "ahead": 1, "jobs": ["i"]},
+        missing,
+    ]
+    rest = [{"about": "queue", "queue": "r", "length": "0"}]
+    store.on(
+        WorkerExplain,
+        {**WORKER, "next_job": "k", "next_queue": "q", "next": 10, "rows": first},
+        {**WORKER, "next": 0, "rows": rest},
+    )
+    response = client("GET", "/ext/v1/workers/anna:explain", version=None)
+    assert response.status == 200
+    assert store.commands == [WorkerExplain("anna"), WorkerExplain("anna", 10)]
+    assert response.json == {
+        "workerId": "anna",
+        "state": "active",
+        "capacity": 3,
+        "used": 2,
+        "openOffers": 1,
+        "offerLimit": 1000,
+        "reasons": [
+            {
+                "code": "capacityFull",
+                "message": "Worker anna has no room on channel voice: "
+                "a job needs 2 of its capacity of 3, and 1 is free; it holds first (offer).",
+                "channelId": "voice",
+                "needed": 2,
+                "free": 1,
+                "capacity": 3,
+                "held": [{"jobId": "first", "kind": "offer", "capacityCost": 2}],
+                "heldCount": 1,
+            }
+        ],
+        "nextJob": {"jobId": "k", "queueId": "q"},
+        "queues": [
+            {
+                "queueId": "q",
+                "length": 7,
+                "jobs": [
+                    {
+                        "jobId": "j",
+                        "reasons": [
+                            {
+                                "code": "behindJobs",
+                                "message": "1 job of the same needs waits before it: i.",
+                                "ahead": 1,
+                                "jobIds": ["i"],
+                            },
+                            {
+                                "code": "channelMissing",
+                                "message": "Worker anna does not take channel chat.",
+                                "channelId": "chat",
+                            },
+                        ],
+                    }
+                ],
+            },
+            {"queueId": "r", "length": 0, "jobs": []},
+        ],
+    }
+
+
+def test_queues_of_a_worker_in_pages(client: Any, store: Any) -> None:
+    def reply(command: WorkerExplain) -> dict[str, Any]:
+        rows = [
+            {"about": "queue", "queue": f"q{n}", "length": 0}
+            for n in range(command.start, command.start + 10)
+        ]
+        return {**WORKER, "next": command.start + 10, "rows": rows}
+
+    store.on(WorkerExplain, reply)
+    first = client("GET", "/ext/v1/workers/anna:explain", version=None).json
+    assert (len(first["queues"]), first["next"]) == (100, "100")
+    second = client("GET", "/ext/v1/workers/anna:explain?after=100", version=None).json
+    assert (second["queues"][0]["queueId"], second["next"]) == ("q100", "200")
+    assert client("GET", "/ext/v1/workers/anna:explain?after=x", version=None).status == 400

@@ -343,6 +343,15 @@ def job_explain__queue(here: Site) -> c.Command:
 
 
 @scenario
+def worker_explain(here: Site) -> c.Command:
+    """A worker that lacks room for three waiting jobs."""
+    name = staffed(here)
+    offer = only_offer(here, name)
+    here.build(new_job(here, name) for _ in range(WORKERS + 2))
+    return c.WorkerExplain(offer.worker_id)
+
+
+@scenario
 def worker_read(here: Site) -> c.Command:
     """A worker with an open offer."""
     return c.WorkerRead(offered(here).worker_id)

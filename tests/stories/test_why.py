@@ -105,7 +105,7 @@ def test_full(router: Router, why: Why) -> None:
     router.accept("anna", "first")
     router.job("j")
     assert why("j", "anna") == waiting(
-        "- Worker anna has no room: the job needs 2 of its capacity of 3, and 1 is free; "
+        "- Worker anna has no room on channel voice: a job needs 2 of its capacity of 3, and 1 is free; "
         "it holds first (assignment).\n"
     )
 
@@ -114,7 +114,7 @@ def test_more_than_a_worker_has(router: Router, why: Why) -> None:
     router.worker("anna", channels={"voice": 2})
     router.job("j")
     assert why("j", "anna") == waiting(
-        "- Worker anna has no room: the job needs 2 of its capacity of 1, and 1 is free.\n"
+        "- Worker anna has no room on channel voice: a job needs 2 of its capacity of 1, and 1 is free.\n"
     )
 
 
@@ -125,7 +125,7 @@ def test_full_and_behind_others(router: Router, why: Why) -> None:
     router.job("j")
     assert why("j", "anna") == waiting(
         "- 1 job of the same needs waits before it: second.\n"
-        "- Worker anna has no room: the job needs 1 of its capacity of 1, and 0 is free; "
+        "- Worker anna has no room on channel voice: a job needs 1 of its capacity of 1, and 0 is free; "
         "it holds first (offer).\n"
         "- When it has room, it gets another job before it: second.\n",
         "3 of 3",
@@ -172,7 +172,7 @@ def test_offered_elsewhere(router: Router, why: Why) -> None:
     )
     assert why("j", "anna") == waiting(
         f"{offered}- The job is already offered to worker anna until 2023-11-14 22:14:21 UTC.\n"
-        "- Worker anna has no room: the job needs 1 of its capacity of 1, and 0 is free; "
+        "- Worker anna has no room on channel voice: a job needs 1 of its capacity of 1, and 0 is free; "
         f"it holds j (offer).\n{changes}"
     )
 
@@ -265,7 +265,7 @@ def test_all_who_fit_are_busy_or_have_declined(router: Router, why: Why) -> None
         "Some of the workers:\n"
         "- Worker bert has declined the job, and is asked again at 2023-11-14 22:13:50 UTC.\n"
         "- The job asks for english of at least 5 until 2023-11-14 22:14:50 UTC, but worker carl has 3.\n"
-        "- Worker anna has no room: the job needs 1 of its capacity of 1, and 0 is free.\n"
+        "- Worker anna has no room on channel voice: a job needs 1 of its capacity of 1, and 0 is free.\n"
         "What changes by itself:\n"
         "- At 2023-11-14 22:13:50 UTC worker bert may be asked again.\n"
         "- At 2023-11-14 22:14:40 UTC rule late of exception policy e fires.\n"

@@ -9,13 +9,22 @@ import redis
 
 from engine import commands as c
 from engine.errors import Failed, Refused
-from engine.explanations import Gathering
+from engine.explanations import Gathering, WorkerExplanation
 from tests.twin.dump import difference, lua_events, lua_state, same_reply, texts, twin_events, twin_state
 from tests.twin.model import Reply, Router
 from tests.twin.moves import Maker, Memory, Step, resolve
 from tests.twin.router import Twin
 from tests.twin.store import Store, private_client
-from tests.twin.why import counts_exactly, of_job, of_pair, reasons_told, survey, survey_told
+from tests.twin.why import (
+    counts_exactly,
+    of_job,
+    of_pair,
+    of_worker,
+    of_worker_told,
+    reasons_told,
+    survey,
+    survey_told,
+)
 
 START = 1_700_000_000_000
 WHOLE_EVERY = 200
@@ -78,6 +87,7 @@ class Pair:
             self.compare_reasons(*pair, reply)
         if self.steps % SURVEY_EVERY == 0:
             self.compare_survey()
+            self.compare_worker()
         if self.state.entries:
             self.entry = max(self.entry, self.state.entries[-1].op)
         self.memory.note(self.state)
@@ -127,6 +137,18 @@ class Pair:
             got = {reason.code for reason in one.reasons}
             wanted = {code[0] for code in of_pair(r, job, r.workers[one.worker])} - {"behind_jobs"}
             told(difference(got, wanted, f"sample of {job.id}, {one.worker}"))
+
+    def compare_worker(self) -> None:
+        """Why does some worker get nothing?"""
+        r, dice = self.state, random.Random(self.steps)
+        if r.workers:
+            worker = dice.choice(list(r.workers.values()))
+            reply = self.store.run(c.WorkerExplain(worker.id), r.now)
+            found = WorkerExplanation(worker="", state="", next_job=str(reply.get("next_job", "")))
+            found.add(reply)
+            while found.next:
+                found.add(self.store.run(c.WorkerExplain(worker.id, found.next), r.now))
+            told(difference(of_worker_told(found), of_worker(r, worker), f"explain {worker.id}"))
 
     def touched(self, command: c.Command, entries: list[Any]) -> list[str]:
         """What this step speaks of, as ids for jr_check."""

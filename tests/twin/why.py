@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.explanations import JobExplanation
+from engine.explanations import JobExplanation, WorkerExplanation
 from tests.twin import offers
 from tests.twin.matching import LEVELS, eligible, has_room, offer_limit, wants
 from tests.twin.model import Job, Reply, Router, Worker
@@ -10,6 +10,7 @@ from tests.twin.selectors import Selector
 
 Codes = set[tuple[str, ...]]
 """A code, and what distinguishes reasons of one code."""
+FIRST_JOBS = 3
 Core = tuple[str, str, str]
 """Key, operator and value of a selector."""
 
@@ -68,6 +69,42 @@ def obstacles(r: Router, job: Job, w: Worker) -> Codes:
     if w.id in asked_workers(r, job):
         found.add(("already_offered",))
     return found
+
+
+def of_worker(r: Router, w: Worker) -> dict[str, object]:
+    """Why does a worker get nothing, and what would it get first if it held nothing?"""
+    found = {"not_registered"} if not w.available else {"worker_set_aside"} if w.filling else set()
+    if len(w.offers) >= offer_limit(r, w):
+        found.add("offer_limit")
+    for channel in w.channel_list:
+        if w.used + channel.cost > w.capacity:
+            found.add("capacity_full")
+        if channel.most is not None and w.held(channel.id) >= channel.most:
+            found.add("channel_maximum")
+    waiting = {
+        job.id: (names(of_job(r, job)), names(of_pair(r, job, w)) - {"behind_jobs"})
+        for queue in w.queue_ids
+        for job in r.queued_in(queue)[:FIRST_JOBS]
+    }
+    free = w.available and not w.filling
+    return {"own": found, "next": first_for(r, rivals(r), w) if free else "", "waiting": waiting}
+
+
+def names(codes: Codes) -> set[str]:
+    return {code[0] for code in codes}
+
+
+def of_worker_told(found: WorkerExplanation) -> dict[str, object]:
+    """The same of an explanation of the library."""
+    return {
+        "own": {reason.code for reason in found.reasons},
+        "next": found.next_job,
+        "waiting": {
+            one.job: ({reason.code for reason in one.reasons}, {reason.code for reason in one.obstacles})
+            for queue in found.queues
+            for one in queue.jobs
+        },
+    }
 
 
 def asked(r: Router, job: Job) -> list[Selector]:
@@ -183,16 +220,24 @@ def behind(r: Router, job: Job, w: Worker, found: Codes) -> Codes:
     """Does a worker that only lacks room take another job before this one when it is free?"""
     if not found or {code[0] for code in found} - {"capacity_full", "channel_maximum", "offer_limit"}:
         return set()
+    # it may be asked for the job itself, if not for its room; does it get that first?
+    first = first_for(r, rivals(r), w)
+    return {("behind_jobs", first)} if first not in ("", job.id) and fits_when_free(r, job, w) else set()
+
+
+def fits_when_free(r: Router, job: Job, w: Worker) -> bool:
+    return first_for(r, [job], w) == job.id
+
+
+def first_for(r: Router, jobs: list[Job], w: Worker) -> str:
+    """The first of some jobs that the worker would get if it held nothing."""
+    unasked = [job for job in jobs if w.id not in asked_workers(r, job)]
     held = w.offers, w.assignments
-    before = [j for j in rivals(r) if j.place < job.place and w.id not in asked_workers(r, j)]
     try:
         w.offers, w.assignments = {}, {}
-        if not has_room(r, w, job.channel):
-            return set()
-        first = next((j for j in before if eligible(r, w, j)), None)
+        return next((job.id for job in unasked if eligible(r, w, job)), "")
     finally:
         w.offers, w.assignments = held
-    return {("behind_jobs", first.id)} if first else set()
 
 
 def reasons_told(rows: list[Reply], about: str) -> Codes:
