@@ -81,6 +81,8 @@ ROUTES: dict[str, Handler] = {
     "DELETE /ext/v1/subscriptions/{}": subscriptions.delete,
     "POST /ext/v1/subscriptions/{}:validate": subscriptions.validate,
     "POST /ext/v1/subscriptions/{}:rotateSecret": subscriptions.rotate_secret,
+    "POST /ext/v1/subscriptions/{}:replay": subscriptions.replay,
+    "GET /ext/v1/subscriptions/{}/deadLetters": subscriptions.dead_letters,
     "GET /ext/v1/queues": overview.queues,
     "GET /ext/v1/workers": overview.workers,
     "GET /ext/v1/jobs/{}:explain": explain.job,

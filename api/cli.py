@@ -45,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from api import timeline
 
             return timeline.run(options)
+        if options.command == "subscriptions":
+            from api import subscribing
+
+            return subscribing.run(options)
         from api import serve
 
         return serve.run(options)

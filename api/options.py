@@ -129,6 +129,11 @@ def labels(text: str) -> str:
     return members_text(msgspec.json.decode(text, type=dict[str, Scalar]))
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """A JSON object."""
+    return msgspec.json.decode(text, type=dict[str, Any])
+
+
 ALLOWED: dict[Callable[[str], Any], str] = {
     duration_ms: "a number with its unit, as 90d, 12h, 30m, 45s or 500ms, or 0",
     outage_ms: "at least 2s, as a number with its unit, or 0",
@@ -141,17 +146,21 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     port_if_any: "a number from 0 to 65535, or empty",
     truth: "yes or no",
     place: "the place of an event, as 17.2",
+    json_object: "a JSON object",
     labels: """a JSON object of strings, numbers and booleans, as '{"Region":"NA"}'""",
 }
 """What a reader takes, for the text of an error."""
 
 
+PUBLIC = (
+    Flag("public-base-url", "", str, "address under which clients see the router, if a proxy changes it"),
+)
 LISTENING = (
     Flag("host", "127.0.0.1", str, "address to listen on"),
     Flag("port", "8080", port_number, "port for http; 0: any that is free"),
     Flag("tls-port", "8443", port_number, "port for https; 0: any that is free"),
     Flag("tls-key", "", str, "key file of the certificate (PEM)"),
-    Flag("public-base-url", "", str, "address under which clients see the router, if a proxy changes it"),
+    *PUBLIC,
     Flag("trusted-proxies", "", str, "addresses, separated by commas, whose X-Forwarded-Host is believed"),
     Flag("hosts", "", str, "hosts of routers: 'main=<host>[,<host>];other=<host>'"),
 )
@@ -213,6 +222,14 @@ DELIVERIES = (
     Flag("retry-scale", "1", factor, "multiplies all times of the retry schedule of deliveries, for tests"),
 )
 FOREVER = (Flag("forever", "no", truth, "keep going until it is interrupted"),)
+PROPERTIES = (
+    Flag(
+        "properties",
+        "{}",
+        json_object,
+        """more of a new subscription, as in a PATCH: '{"schema":"cloudEventsBinary"}'""",
+    ),
+)
 BEFORE = (Flag("before", "", place, "only events before this one (its place, as 17.2)"),)
 LABELS = (
     Flag("job", "{}", labels, """labels of the job, as JSON object: '{"Region":"NA"}'"""),
@@ -239,6 +256,10 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         "the life of a job or worker as a timeline, from the log of a live store",
         (*BEFORE, *DATA, *STORE, *KEYS, *TENANTS),
     ),
+    "subscriptions": (
+        "look after the subscriptions of a live store",
+        (*PROPERTIES, *PUBLIC, *DATA, *STORE, *KEYS, *TENANTS),
+    ),
     "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
     "expression": ("try a rule expression on labels, on a server of its own", LABELS),
 }
@@ -258,6 +279,24 @@ OPERANDS = {
         Operand("expression", "the expression, as in a policy: 'If(job.Escalated = true, 10, 5)'"),
     ),
     "why": (Operand("job", "id of the job"), Operand("worker", "id of the worker", optional=True)),
+    "subscriptions": (
+        Operand(
+            "action",
+            "what is to be done",
+            choices=(
+                "list",
+                "show",
+                "add",
+                "delete",
+                "validate",
+                "rotate-secret",
+                "dead-letters",
+                "replay",
+            ),
+        ),
+        Operand("id", "id of the subscription", optional=True),
+        Operand("url", "URL of the endpoint of a new one", optional=True),
+    ),
     "history": (Operand("kind", "what it is", choices=("job", "worker")), Operand("id", "its id")),
 }
 
@@ -299,7 +338,10 @@ class Options(argparse.Namespace):
     forever: bool
     expression: str
     kind: str
+    action: str
     id: str
+    url: str
+    properties: dict[str, Any]
     before: str
     job: str
     worker: str

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from api import entities
 from api.call import Answer, Call
 from api.entities import Entity
 from api.merge_patch import merge
-from api.paging import PageRequest
+from api.paging import DEFAULT_SIZE, MAX_SIZE, PageRequest
+from api.wire import dead_letters as dead_letters_wire
+from api.wire import queries
 from api.wire import subscriptions as wire
+from api.wire.json_body import read_options
 from engine.commands import (
     Command,
+    DeadLetterList,
+    DeadLetterReplay,
+    RouterStatus,
     SubscriptionDelete,
     SubscriptionList,
     SubscriptionRead,
     SubscriptionUpsert,
 )
 from engine.model import SubscriptionRecord
+
+_MOST_OF_A_CALL = 999_999
+"""No call gives up more events."""
 
 
 class _Subscriptions(Entity[SubscriptionRecord]):
@@ -91,6 +101,36 @@ async def rotate_secret(call: Call, subscription_id: str) -> Answer:
     return await entities.change(
         entity, call, subscription_id, lambda it: entity.replacement(it, call, fresh_secret=True)
     )
+
+
+async def dead_letters(call: Call, subscription_id: str) -> Answer:
+    """Lists the events of one that were given up, oldest first."""
+    after = dead_letters_wire.after(call.query.get("after", ""))
+    limit = queries.whole(call.query, "limit", DEFAULT_SIZE, MAX_SIZE)
+    reply = await call.run(DeadLetterList(subscription_id, after, limit))
+    return 200, dead_letters_wire.page(reply), ()
+
+
+async def replay(call: Call, subscription_id: str) -> Answer:
+    """Delivers dead letters once more: those that are named, else all that there are now."""
+    ids = dead_letters_wire.replay_ids(read_options(call.body))
+    return 200, dead_letters_wire.replayed(await replayed(call.run, subscription_id, ids)), ()
+
+
+async def replayed(
+    run: Callable[[Command], Awaitable[Any]], subscription_id: str, ids: list[str] | None
+) -> int:
+    """Replays dead letters, all of them when ids is None, portion by portion. Gives their number."""
+    if ids is not None:
+        return int((await run(DeadLetterReplay(subscription_id, ids)))["replayed"])
+    # what is given up meanwhile is not replayed again
+    last = f"{(await run(RouterStatus()))['op']}-{_MOST_OF_A_CALL}"
+    count, after = 0, ""
+    while True:
+        reply = await run(DeadLetterReplay(subscription_id, after=after, last=last))
+        count, after = count + int(reply["replayed"]), reply["next"]
+        if not after:
+            return count
 
 
 async def page(call: Call) -> Answer:

@@ -225,6 +225,8 @@ def _show_events(schemas: dict[str, Schema]) -> None:
     event = {"$ref": "#/components/schemas/Event"}
     if "Entry" in schemas:
         schemas["Entry"]["properties"]["events"]["items"] = event
+    if "DeadLetter" in schemas:
+        schemas["DeadLetter"]["properties"]["event"] = event
     if "Row" in schemas:
         schemas["Row"]["properties"]["event"] = event
 

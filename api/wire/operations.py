@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from api.wire import (
+    dead_letters,
     explanations,
     history,
     jobs,
@@ -191,6 +192,21 @@ OPERATIONS: dict[str, Operation] = {
         "Make a fresh signing secret, which the answer shows; the newest before it stays live beside it.",
         _EVENTS,
         subscriptions._SubscriptionView,
+    ),
+    "POST /ext/v1/subscriptions/{}:replay": Operation(
+        "replayDeadLetters",
+        "Deliver events once more that were given up: those that are named, or all.",
+        _EVENTS,
+        dead_letters._Replayed,
+        dead_letters.ReplayBody,
+    ),
+    "GET /ext/v1/subscriptions/{}/deadLetters": Operation(
+        "listDeadLetters",
+        "List the events of a subscription that were given up, oldest first.",
+        _EVENTS,
+        dead_letters._DeadLetters,
+        None,
+        ("after", "limit"),
     ),
     "GET /ext/v1/queues": Operation(
         "watchQueues",

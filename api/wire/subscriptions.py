@@ -111,6 +111,11 @@ fold = folder(SubscriptionBody)
 SIGNING_SECRETS = msgspec.structs.fields(SubscriptionBody)[-1].encode_name
 
 
+def destination(url: str) -> dict[str, Any]:
+    """A patch that names the endpoint."""
+    return {"destination": {"endpointUrl": url}}
+
+
 def body(value: Any) -> SubscriptionBody:
     """A whole subscription as a client describes it; one without a signing secret is given one."""
     subscription = read(value, SubscriptionBody)

@@ -199,6 +199,12 @@ def test_answers_are_as_described(says: Callable[..., Any], request: pytest.Fixt
     says("GET /ext/v1/jobs/{}/history", name)
     says("GET /ext/v1/workers/{}/history", name)
     says("GET /ext/v1/events", query="?limit=1000")
+    hook = {"destination": {"endpointUrl": "https://a.example.com/"}, "enabled": False, "startAfter": "0-0"}
+    says("PATCH /ext/v1/subscriptions/{}", name, body=hook)
+    says("GET /ext/v1/subscriptions")
+    for action in ("validate", "rotateSecret", "replay"):
+        says(f"POST /ext/v1/subscriptions/{{}}:{action}", name)
+    says("GET /ext/v1/subscriptions/{}/deadLetters", name)
 
 
 def test_refusals_are_as_described(call: Any, check: Check) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
 
 from engine.commands import (
+    DeadLetterList,
+    DeadLetterReplay,
+    RouterStatus,
     SubscriptionConfirm,
     SubscriptionDelete,
     SubscriptionList,
@@ -411,3 +415,112 @@ def test_a_served_router_keeps_them(call: Any) -> None:
     assert created in call("GET", "/ext/v1/subscriptions")[1]["value"]
     assert call("DELETE", path)[0] == 204
     assert call("GET", path)[0] == 404
+
+
+# ---- dead letters ------------------------------------------------------------------------------------------
+
+EVENT = '{"id":"1","topic":"t","data":{"a":1.50},"eventTime":"2026-01-01T00:00:00.000Z"}'
+
+
+def letter(letter_id: str, **facts: Any) -> dict[str, Any]:
+    """A dead letter as it is stored."""
+    tries = {"count": 3, "first": 1, "last": 1_700_000_000_250, "status": 500, "why": "attempts", **facts}
+    return {
+        "id": letter_id,
+        "at": "1700000000500",
+        "lane": "job:j",
+        "place": "7.1",
+        "facts": json.dumps(tries),
+        "event": EVENT,
+    }
+
+
+def test_dead_letters_are_listed(client: Any, store: Any) -> None:
+    lost = {"id": "9-2", "at": "1700000000500", "first": "3-0", "last": "6-0"}
+    store.on(DeadLetterList, {"next": "9-2", "rows": [letter("9-1", outcome="status 500"), lost]})
+    response = client("GET", f"{PATH}/deadLetters?after=8-1&limit=2")
+    assert response.status == 200
+    assert response.json == {
+        "value": [
+            {
+                "id": "9-1",
+                "deadLetteredAt": "2023-11-14T22:13:20.5+00:00",
+                "event": {
+                    **json.loads(EVENT),
+                    "deadLetterReason": "MaxDeliveryAttemptsExceeded",
+                    "deliveryAttempts": 3,
+                    "lastDeliveryOutcome": "InternalServerError",
+                    "publishTime": "2026-01-01T00:00:00.000Z",
+                    "lastDeliveryAttemptTime": "2023-11-14T22:13:20.25+00:00",
+                    "lastHttpStatusCode": 500,
+                    "lastDeliveryError": "status 500",
+                },
+            },
+            {
+                "id": "9-2",
+                "deadLetteredAt": "2023-11-14T22:13:20.5+00:00",
+                "lost": {"deadLetterReason": "EventsNotKept", "firstId": "3-0", "lastId": "6-0"},
+            },
+        ],
+        "next": "9-2",
+    }
+    assert store.commands == [DeadLetterList("s", "8-1", 2)]
+    assert b'"a":1.50' in response.body
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "outcome"),
+    [
+        ({"why": "attempts", "status": 503}, "MaxDeliveryAttemptsExceeded", "Busy"),
+        (
+            {"why": "age", "status": 0, "outcome": "no answer within 30 s"},
+            "MaxRetryDurationExceeded",
+            "TimedOut",
+        ),
+        ({"why": "age", "status": 0, "outcome": "no connection"}, "MaxRetryDurationExceeded", "GenericError"),
+        ({"why": "refused", "status": 401}, "UndeliverableDueToClientError", "Unauthorized"),
+    ],
+)
+def test_why_events_were_given_up(
+    client: Any, store: Any, facts: dict[str, Any], reason: str, outcome: str
+) -> None:
+    store.on(DeadLetterList, {"next": "", "rows": [letter("9-1", **facts)]})
+    page = client("GET", f"{PATH}/deadLetters").json
+    assert "next" not in page
+    event = page["value"][0]["event"]
+    assert (event["deadLetterReason"], event["lastDeliveryOutcome"]) == (reason, outcome)
+
+
+def test_named_dead_letters_are_replayed(client: Any, store: Any) -> None:
+    store.on(DeadLetterReplay, {"op": 9, "replayed": 2, "next": ""})
+    response = client("POST", f"{PATH}:replay", {"ids": ["9-1", "9-2"]})
+    assert (response.status, response.json) == (200, {"replayedCount": 2})
+    assert store.commands == [DeadLetterReplay("s", ["9-1", "9-2"])]
+
+
+def test_all_dead_letters_are_replayed_in_portions(client: Any, store: Any) -> None:
+    store.on(RouterStatus, {"op": 12})
+    store.on(
+        DeadLetterReplay,
+        {"op": 13, "replayed": 100, "next": "9-7"},
+        {"op": 14, "replayed": 5, "next": ""},
+    )
+    response = client("POST", f"{PATH}:replay")
+    assert response.json == {"replayedCount": 105}
+    assert store.commands[1:] == [
+        DeadLetterReplay("s", last="12-999999"),
+        DeadLetterReplay("s", after="9-7", last="12-999999"),
+    ]
+
+
+@pytest.mark.parametrize("ids", [["9"], ["x"], [""], [9], "9-1", ["9-1"] * 101])
+def test_what_is_no_list_of_dead_letters(client: Any, store: Any, ids: Any) -> None:
+    response = client("POST", f"{PATH}:replay", {"ids": ids})
+    assert (response.status, store.commands) == (400, [])
+    assert "'ids" in response.error["message"]
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=9", "limit=0"])
+def test_what_is_no_page_of_dead_letters(client: Any, store: Any, query: str) -> None:
+    assert client("GET", f"{PATH}/deadLetters?{query}").status == 400
+    assert store.commands == []
