@@ -110,13 +110,6 @@ class HeadTooLarge(ApiError):
     code = "RequestHeaderFieldsTooLarge"
 
 
-class NotImplementedYet(ApiError):
-    """It would need what does not act yet."""
-
-    status = 501
-    code = "NotImplemented"
-
-
 class ServiceUnavailable(ApiError):
     """The store cannot answer now, or its answer was lost: the client may repeat the request."""
 
@@ -134,7 +127,6 @@ _SIMPLE: dict[str, type[ApiError]] = {
     "LIMIT": Conflict,
     "INVALID": BadRequest,
     "BAD_CALL": BadRequest,
-    "UNSUPPORTED": NotImplementedYet,
     "CHANGED": ServiceUnavailable,
     "VERSION": ServiceUnavailable,
 }

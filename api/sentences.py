@@ -15,6 +15,8 @@ SENTENCES: dict[str, str] = {
     "scheduled": "The job is scheduled: it waits until {at}, and is then to be activated.",
     "suspended": "The job is suspended: it waits to be activated.",
     "job_set_aside": "The job is being offered to many workers, some at a time: it goes on at once.",
+    "being_scored": "The workers that fit are being scored: the job waits for the answer of a rule.",
+    "waits_for_scores": "So many jobs of its queue are being scored that the job waits for their answers.",
     "maximum_of_offers": "The job is already offered to {offered}, as many as its queue asks at a time: "
     "{the_answer} is awaited until {until}.",
     "not_registered": "Worker {worker} {presence}.",

@@ -593,6 +593,17 @@ class JobReclassify(Command, frozen=True):
     request_id: str = ""
 
 
+class JobCandidates(Command, frozen=True):
+    """Some of the workers that others are asked to score for a job. ``after``: next of the last call."""
+
+    function = "jr_job_candidates"
+    write = False
+
+    id: str
+    asked: int
+    after: str = ""
+
+
 class JobPosition(Command, frozen=True):
     function = "jr_job_position"
     write = False
@@ -670,7 +681,8 @@ class TaskAnswer(Command, frozen=True):
     """Answer a task. ``asked`` and ``revision`` are given back as they were leased.
 
     answers: a JSON object of engine.pipelines.Given by the places of their rules; of a handshake ``agreed``,
-    ``later`` or ``failed``, then a newline and why.
+    ``later`` or ``failed``, then a newline and why; of a scoring a ranking, a JSON list of at most 100 pairs,
+    the best first: a worker, and its score or null.
     """
 
     function = "jr_task_answer"
@@ -718,6 +730,7 @@ class SettingsWrite(Command, frozen=True):
     parked_events: int = 10_000
     keep_dead_letters_ms: int = 7 * 86_400_000
     keep_dead_letters_count: int = 10_000
+    questions: int = 100
 
 
 class RouterStatus(Command, frozen=True):

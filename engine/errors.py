@@ -14,7 +14,6 @@ CODES = frozenset(
         "LIMIT",
         "NOT_FOUND",
         "TAKEN",
-        "UNSUPPORTED",
         "VERSION",
     }
 )

@@ -21,6 +21,8 @@ CODES = (
     "scheduled",
     "suspended",
     "job_set_aside",
+    "being_scored",
+    "waits_for_scores",
     "maximum_of_offers",
     "not_registered",
     "worker_set_aside",

@@ -33,15 +33,32 @@ class Expression(_Kind, frozen=True, tag="expression"):
     own_id: bool = False
 
 
-class Function(_Kind, frozen=True, tag="function"):
+class _Remote(_Kind, frozen=True):
+    """What others answer.
+
+    ``text`` is their engine.remote.RemoteRule; ``job`` and ``selectors`` say whether they are told the labels
+    and the active selectors of the job, ``batch`` about how many workers they are asked at a time (0 = about
+    each alone).
+    """
+
+    text: str = "{}"
+    job: bool = True
+    selectors: bool = True
+    batch: int = 0
+
+
+class Function(_Remote, frozen=True, tag="function"):
     """What a function answers."""
 
 
-class Webhook(_Kind, frozen=True, tag="webhook"):
+class Webhook(_Remote, frozen=True, tag="webhook"):
     """What a webhook answers."""
 
 
+Remote = Function | Webhook
 Scoring = Equal | Expression | Function | Webhook
+
+_decode_remote = msgspec.json.Decoder(Remote).decode
 
 
 def by_expression(source: str, *, job_labels: bool) -> Expression:
@@ -49,6 +66,12 @@ def by_expression(source: str, *, job_labels: bool) -> Expression:
     compiled = compile_expression(source)
     keys = sorted(compiled.reads["job"]) if job_labels else []
     return Expression(compiled.text, [json_text(key) for key in keys], _OWN_ID in compiled.reads["worker"])
+
+
+def remote_scoring_of_text(text: str) -> Remote:
+    """A way to score that others answer, from its text."""
+    found: Remote = _decode_remote(text)
+    return found
 
 
 def scoring_text(scoring: Scoring) -> str:

@@ -87,6 +87,9 @@ local DO = {
   offer = function(rest)
     offers.due(rest)
   end,
+  open = function(rest)
+    closures.due(rest)
+  end,
   retry = function(rest)
     bars.retry_due(rest)
   end,

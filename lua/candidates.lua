@@ -21,7 +21,9 @@ local function listed_buckets(groups)
   for from, to in portions.of(names) do
     for i, bound in ipairs(redis.call("ZMSCORE", keys.demand(), unpack(names, from, to))) do
       if bound then
-        listed[#listed + 1] = { name = names[from + i - 1], bound = tonumber(bound), from = 0, count = 4 }
+        local name = names[from + i - 1]
+        local queue = demand.queue_of(name)
+        listed[#listed + 1] = { name = name, queue = queue, bound = tonumber(bound), from = 0, count = 4 }
       end
     end
   end
@@ -46,7 +48,7 @@ local function read_bucket(walk, i)
     redis.call("ZRANGE", keys.demand_bucket(bucket.name), bucket.from, bucket.from + bucket.count - 1, "WITHSCORES")
   for k = 1, #rows, 2 do
     bucket.bound = tonumber(rows[k + 1])
-    table.insert(walk.classes, { name = rows[k], score = bucket.bound })
+    table.insert(walk.classes, { name = rows[k], queue = bucket.queue, score = bucket.bound })
   end
   if #rows < 2 * bucket.count then
     table.remove(walk.buckets, i)
@@ -83,12 +85,12 @@ local function has_taker(takers)
   return false
 end
 
--- the first job after a place that one of these workers may be offered
-local function first_for(takers, name, after)
+-- the first job between two places that one of these workers may be offered
+local function first_for(takers, name, after, before)
   local best
   for _, taker in ipairs(takers) do
     if capacity.fits(taker.worker, taker.class, taker.channel) then
-      local found = peek.first_job(taker.worker, name, best and best.score, after)
+      local found = peek.first_job(taker.worker, name, best and best.score or before, after)
       best = found or best
     end
   end
@@ -117,14 +119,15 @@ local function advance(class)
     return false
   end
   local after = class.place and "(" .. class.place or "-inf"
+  local closed = closures.place(class.queue)
   local found
   -- what may exclude a job is asked of each worker only where it has excluded one, or where it is the only worker
   if class.refused or #class.takers == 1 then
-    found = first_for(class.takers, class.name, after)
+    found = first_for(class.takers, class.name, after, closed)
   else
     found = first_unchanged(class.name, after)
   end
-  if not found then
+  if not found or (closed and found.score >= closed) then
     return false
   end
   class.job, class.score, class.place, class.refused = found.job, found.score, found.place, false
@@ -141,6 +144,12 @@ local function least(list, field)
   return best
 end
 
+-- is a queue closed where these jobs stand?
+local function is_closed(queue, bound)
+  local place = closures.place(queue)
+  return place ~= nil and bound >= place
+end
+
 --- The next candidate: its job, and its place in queue order. nil when there is none before a place.
 ---@param before number|nil
 function candidates.next(walk, before)
@@ -150,8 +159,11 @@ function candidates.next(walk, before)
     if bucket and (not class or bucket.bound <= class.score) then
       if before and bucket.bound >= before then
         return nil
+      elseif is_closed(bucket.queue, bucket.bound) then
+        table.remove(walk.buckets, k)
+      else
+        read_bucket(walk, k)
       end
-      read_bucket(walk, k)
     elseif not class or (before and class.score >= before) then
       return nil
     elseif class.job then

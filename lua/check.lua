@@ -124,6 +124,11 @@ local function check_tasks(job, name)
   expect((job.asked ~= nil) == asks, name, "is", job.status, "against its question")
   expect((score_in(keys.tasks(), "classify:" .. job.id) ~= nil) == asks, name, "is", job.status, "against its task")
   expect(asks or not (job.stays or job.way), name, "keeps what belongs to a question")
+  local scored = job.scoring ~= nil
+  expect(not scored or job.status == "queued", name, "has its workers scored although it is", job.status)
+  expect((score_in(keys.tasks(), "score:" .. job.id) ~= nil) == scored, name, "has or misses a task of scoring")
+  local asked = job.queue and score_in(keys.queue_questions(job.queue), job.id)
+  expect((asked or nil) == job.scoring, name, "is not among the questions of its queue as it should")
 end
 
 local function check_policy(job, name)
@@ -147,7 +152,9 @@ local function check_job(id)
     for _, kind in ipairs({ "life", "schedule", "selector", "exception", "close" }) do
       expect(not agenda_at(kind .. ":" .. id), name, "is gone but on the agenda:", kind)
     end
-    expect(not score_in(keys.tasks(), "classify:" .. id), name, "is gone but has a task")
+    for _, kind in ipairs({ "classify", "score" }) do
+      expect(not score_in(keys.tasks(), kind .. ":" .. id), name, "is gone but has a task:", kind)
+    end
     expect(not score_in(keys.listing("jobs"), id), name, "is gone but listed")
     return
   end
@@ -289,12 +296,26 @@ local function check_label_set(queue, name)
   )
 end
 
+-- questions of jobs that are in the queue, and nothing that waits for ever behind them
+local function check_questions(id, name)
+  local asked = redis.call("ZRANGE", keys.queue_questions(id), 0, limits.LISTED_ROWS - 1)
+  for _, job_id in ipairs(asked) do
+    local job = jobs.load(job_id)
+    expect(job and job.queue == id and job.scoring, name, "has a question about job", job_id, "that it does not know")
+  end
+  local goes_on = #asked > 0 or agenda_at("open:" .. id)
+  expect(not closures.place(id) or goes_on, name, "is closed for ever")
+  expect(closures.place(id) or not agenda_at("open:" .. id), name, "is open but to be opened")
+end
+
 local function check_queue(id)
   local queue, name = queues.whole(id), "queue " .. id
   if not queue then
     expect(not score_in(keys.listing("queues"), id), name, "is gone but listed")
+    expect(not score_in(keys.closed(), id), name, "is gone but closed")
     return
   end
+  check_questions(id, name)
   expect(score_in(keys.listing("queues"), id) == queue.created, name, "is listed wrongly")
   local used = redis.call("SISMEMBER", keys.policy_queues("distribution", queue.distribution), id)
   expect(used == 1, name, "is not known to its distribution policy")
@@ -328,7 +349,7 @@ end
 local function check_rest(job_ids, worker_ids)
   for _, job_id in ipairs(job_ids) do
     local job = jobs.load(job_id)
-    if job and demand.wants(job) then
+    if job and demand.wants(job) and not closures.holds(job) then
       for _, worker_id in ipairs(worker_ids) do
         local worker = workers.load(worker_id)
         if worker and is_eligible(job, worker) then
@@ -414,6 +435,7 @@ function check.entities(ids)
   expect(redis.call("HLEN", keys.void()) == op.void, "the void offers are counted wrongly")
   local filling = redis.call("ZCARD", keys.filling_jobs()) + redis.call("ZCARD", keys.filling_workers())
   expect(filling == op.filling, "what is set aside is counted wrongly")
+  expect(redis.call("ZCARD", keys.closed()) == op.closed, "the closed queues are counted wrongly")
   local named = { job = {}, worker = {}, queue = {}, subscription = {} }
   for _, name in ipairs(ids) do
     local kind, id = string.match(tostring(name), "^(%a+):(.*)$")

@@ -169,12 +169,6 @@ function classification.question(id)
   }
 end
 
--- a queue that the answers lead to, but that cannot take jobs yet
-local function check_queue(decided)
-  local missing = decided.queue and policies.not_acting(queues.load(decided.queue).distribution)
-  return missing and failure("queue", missing) or decided
-end
-
 --- Classifies a job by answers, unless its question has changed since: then that stands anew.
 ---@param given table asked, revision (the policy's doc): as they were told with the question
 ---@param answers table by the places of their rules
@@ -188,7 +182,7 @@ function classification.answer(id, given, answers)
     tasks.add(task_of(id))
     return false
   end
-  local decided = check_queue(classification.decide_job(job, { answers = answers }))
+  local decided = classification.decide_job(job, { answers = answers })
   op.number()
   match.touch_job(job)
   classification.finish(job, decided, not job.stays)

@@ -73,6 +73,11 @@ function demand.class(name)
   return memo.of[name] or memos.put(memo, name, parse(name))
 end
 
+--- The queue of a bucket.
+function demand.queue_of(bucket)
+  return (texts.read_sized(bucket, 1))
+end
+
 --- The buckets in which a worker may find a job it fits.
 ---@param class table its supply class
 ---@param id string
@@ -152,7 +157,7 @@ end
 
 --- Does the job, as its record stands, want another offer?
 function demand.wants(job)
-  return job.status == "queued" and not job.filling and offers.open_of(job) < (job.max or 1)
+  return job.status == "queued" and not job.filling and not job.scoring and offers.open_of(job) < (job.max or 1)
 end
 
 -- where a job belongs: the queue in whose order it stands, its place there, and its demand class while it wants offers
@@ -238,6 +243,10 @@ end
 
 --- Does a waiting job of the same class, never offered nor declined, prove that no ready worker fits?
 function demand.is_stuck(name, job_id)
+  -- in a closed queue jobs wait although workers may fit
+  if closures.place(demand.class(name).queue) then
+    return false
+  end
   local first = redis.call("ZRANGE", keys.demand_jobs(name), 0, 0)[1]
   if not first or first == job_id then
     return false

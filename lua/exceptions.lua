@@ -6,19 +6,13 @@
 
 -- ---- actions ----------------------------------------------------------------------------------------------------
 
--- a job is not sent where it could not be created either
-local function can_take(queue_id)
-  local queue = queues.load(queue_id)
-  return queue and not policies.not_acting(queue.distribution)
-end
-
 local function cancel(job, action)
   jobs.cancel(job, action.disposition or "", action.note or "")
   return false
 end
 
 local function change(job, action)
-  local moves = action.queue and action.queue ~= job.queue and can_take(action.queue)
+  local moves = action.queue and action.queue ~= job.queue and queues.load(action.queue)
   local wanted = action.selectors and action.selectors ~= "" and job_selectors.started(job, action.selectors)
   -- offers of a changed job are revoked before the change; another priority alone leaves them
   if job.status == "queued" and (moves or (wanted and wanted ~= (job.selectors or ""))) then
@@ -60,9 +54,6 @@ local function classify(job, action)
     return true
   end
   local decided = classification.decide_job(job)
-  if decided.selected and not can_take(decided.selected) then
-    decided.queue, decided.selected = job.queue, nil
-  end
   return classification.apply(job, decided) or job.asked ~= nil
 end
 

@@ -44,6 +44,8 @@ function explanations.of_job(job)
     reasons.add(list, "not_queued", "status", job.status, "worker", job.worker)
   elseif job.filling then
     reasons.add(list, "job_set_aside")
+  elseif job.scoring then
+    reasons.add(list, "being_scored")
   elseif not demand.wants(job) then
     reasons.add(
       list,
@@ -55,6 +57,8 @@ function explanations.of_job(job)
       "offers",
       open_offers(job)
     )
+  elseif closures.holds(job) then
+    reasons.add(list, "waits_for_scores")
   else
     add_behind(list, job)
   end
@@ -103,10 +107,10 @@ end
 ---@return table reasons
 function explanations.of_pair(job, wanted, worker, in_full)
   local list = obstacles.between(job, wanted, worker, in_full)
-  if job.status ~= "queued" or job.filling then
+  if job.status ~= "queued" or job.filling or job.scoring then
     return list
   elseif demand.wants(job) then
-    if in_full and obstacles.are_of_room(list) then
+    if in_full and not closures.holds(job) and obstacles.are_of_room(list) then
       add_behind_for(list, job, worker)
     end
   elseif #list == 0 then
@@ -121,6 +125,7 @@ end
 local function is_quick(job, plan)
   return redis.call("SCARD", keys.queue_classes(job.queue)) <= limits.REMEMBERED_CLASSES
     and offers.open_of(job) <= limits.QUICK_OFFERS
+    and not plan.remote
     and not (plan.mode == "bestWorker" and best_worker.scorer_of(job, plan).sees_id)
 end
 

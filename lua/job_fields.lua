@@ -20,7 +20,7 @@ end
 
 local MODES = { queueAndMatch = true, suspend = true, scheduleAndSuspend = true }
 
---- Checks the fields by themselves; refuses what does not act yet.
+--- Checks the fields by themselves.
 function job_fields.check(given, labels, tags, note_lines, wanted)
   formats.members(labels)
   formats.members(tags)
@@ -46,15 +46,6 @@ function job_fields.check(given, labels, tags, note_lines, wanted)
   end
 end
 
---- Refuses a queue whose policies ask for what does not act yet.
-function job_fields.check_queue(queue_id)
-  local queue = queues.load(queue_id)
-  local missing = policies.not_acting(queue.distribution)
-  if missing then
-    refuse.unsupported("queue '" .. queue_id .. "': " .. missing)
-  end
-end
-
 --- Refuses a classification policy that does not exist.
 ---@return table policy as policies.pipeline gives it
 function job_fields.check_policy(id)
@@ -63,13 +54,6 @@ function job_fields.check_policy(id)
     refuse.invalid("classificationPolicyId: classification policy '" .. id .. "' does not exist")
   end
   return policy
-end
-
---- Refuses an outcome of a classification whose queue asks for what does not act yet.
-function job_fields.check_outcome(decided)
-  if decided.queue then
-    job_fields.check_queue(decided.queue)
-  end
 end
 
 local function write_text(job, field, value)

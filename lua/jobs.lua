@@ -51,6 +51,7 @@ local NUMERIC = {
   priority = true,
   seq = true,
   asked = true,
+  scoring = true,
   expired_to = true,
   selector_at = true,
   exception_at = true,
@@ -240,6 +241,7 @@ end
 ---@param lost boolean|nil whether another worker has taken it
 function jobs.dequeue(job, lost)
   revocations.of_job(job, lost)
+  scorings.withdraw(job)
   exceptions.disarm(job)
   if job.selector_at then
     agenda.remove("selector:" .. job.id)

@@ -53,6 +53,11 @@ function keys.queue_turn(id)
   return prefix .. "queue.turn:" .. id
 end
 
+--- Jobs of a queue whose workers others are asked to score.
+function keys.queue_questions(id)
+  return prefix .. "queue.questions:" .. id
+end
+
 function keys.queue_classes(id)
   return prefix .. "queue.classes:" .. id
 end
@@ -183,6 +188,11 @@ end
 --- Workers that are set aside likewise.
 function keys.filling_workers()
   return prefix .. "filling.workers"
+end
+
+--- Queues of whose jobs too many wait for others, and the place from which they are closed.
+function keys.closed()
+  return prefix .. "closed"
 end
 
 --- Work that is done outside, by the time at which it is to be taken.

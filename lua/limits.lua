@@ -14,6 +14,7 @@ limits.SETTINGS = {
   { "parked_events", 10000, 1, 100000 },
   { "keep_dead_letters_ms", 604800000 },
   { "keep_dead_letters_count", 10000 },
+  { "questions", 100, 1, 1000 },
 }
 
 --- A worker idle for longer is deregistered (ms).
@@ -53,6 +54,10 @@ limits.SUBSCRIPTIONS = 1000
 --- Time in which an endpoint has to agree to a subscription (ms), and the pause before one that gave no answer is asked again.
 limits.HANDSHAKE_MS = 600000
 limits.HANDSHAKE_PAUSE_MS = 15000
+--- Workers that a ranking names: many more than a call makes offers.
+limits.RANKED = 100
+--- Workers that are told in one call to whoever scores them, and lanes that are looked at for them.
+limits.CANDIDATES = 200
 --- Compatible lanes that are looked at directly instead of walking.
 limits.DIRECT_LANES = 16
 --- Classes of a queue up to which compatible lanes are remembered.

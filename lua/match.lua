@@ -73,13 +73,15 @@ local function issue(job, worker, plan, pick)
   end
 end
 
--- offers the job to the best worker; false when there is none
+-- offers the job to the best worker, or asks others who that is; false when there is none, or it has to wait
 local function offer_best(job, alone)
   local plan = queues.plan(job.queue)
-  local pick = modes.pick(job, plan, alone)
+  local pick, asks = modes.pick(job, plan, alone)
   supply.correct()
   if not pick then
     return false
+  elseif asks then
+    return scorings.ask(job)
   end
   local worker = workers.load(pick.worker)
   issue(job, worker, plan, pick)

@@ -64,7 +64,7 @@ end
 local rest_memo = { size = 0, of = {} }
 
 local function parse_rest(text)
-  local values = { void = 0, filling = 0, selecting = 0 }
+  local values = { void = 0, filling = 0, selecting = 0, closed = 0 }
   for name, value in string.gmatch(text, " ([%l_]+)=(%d+)") do
     values[name] = tonumber(value)
   end
@@ -79,7 +79,7 @@ local function read_state(state)
   op.round_robin, op.worker_offers, op.batch = values.round_robin, values.worker_offers, values.batch
   op.portion = math.ceil(op.batch / limits.ROWS_PER_OFFER)
   op.void, op.filling = values.void, values.filling
-  op.selecting = values.selecting
+  op.selecting, op.closed = values.selecting, values.closed
   if values.data > op.DATA_VERSION then
     refuse.version("the data of this router were written by a newer version")
   end
@@ -109,7 +109,7 @@ local function begin(KEYS, ARGV)
     read_state(op.state)
   else
     op.last, op.text, op.event, op.alarm, op.alarm_text = 0, "0", "0", 0, "0"
-    op.round_robin, op.void, op.filling, op.selecting = 0, 0, 0, 0
+    op.round_robin, op.void, op.filling, op.selecting, op.closed = 0, 0, 0, 0, 0
     op.worker_offers, op.batch = limits.setting("worker_offers"), limits.setting("batch")
     op.portion = math.ceil(op.batch / limits.ROWS_PER_OFFER)
     op.rest = nil
@@ -122,6 +122,7 @@ local function begin(KEYS, ARGV)
   queues.begin()
   supply.begin()
   demand.begin()
+  closures.begin()
   match.begin()
   outbox.begin()
   agenda.begin()
@@ -179,13 +180,14 @@ end
 local function write_state()
   op.rest = op.rest
     or string.format(
-      " round_robin=%d worker_offers=%d batch=%d void=%d filling=%d selecting=%d data=%d",
+      " round_robin=%d worker_offers=%d batch=%d void=%d filling=%d selecting=%d closed=%d data=%d",
       op.round_robin,
       op.worker_offers,
       op.batch,
       op.void,
       op.filling,
       op.selecting,
+      op.closed,
       op.DATA_VERSION
     )
   local state = "op=" .. op.text .. " event=" .. op.event .. " alarm=" .. op.alarm_text .. op.rest

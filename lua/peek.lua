@@ -43,21 +43,30 @@ local function class_suits(worker, class, wanted)
     and (not wanted.asks_id or selectors.id_fits(wanted.selectors, worker.id))
 end
 
+-- the place before which jobs of a bucket are looked for: better than the best so far, and where their queue is not closed
+local function end_of(closed, best)
+  return closed and best and math.min(closed, best.score) or closed or (best and best.score)
+end
+
 -- the best job of a bucket before a score; raises bounds that were too low
 local function best_of_bucket(worker, class, bucket, bound, best)
   local from, count, lowest, raised = 0, 4, nil, {}
+  local closed = closures.place(demand.queue_of(bucket))
+  if closed and bound >= closed then
+    return best
+  end
   while true do
     local rows = redis.call("ZRANGE", keys.demand_bucket(bucket), from, from + count - 1, "WITHSCORES")
     local over = #rows < 2 * count
     for i = 1, #rows, 2 do
-      local head = tonumber(rows[i + 1])
-      if best and head >= best.score then
+      local head, before = tonumber(rows[i + 1]), end_of(closed, best)
+      if before and head >= before then
         lowest = math.min(lowest or head, head)
         over = true
         break
       end
       if class_suits(worker, class, demand.class(rows[i])) then
-        local found, first = peek.first_job(worker, rows[i], best and best.score, "-inf")
+        local found, first = peek.first_job(worker, rows[i], before, "-inf")
         if first and first > head then
           raised[#raised + 1], raised[#raised + 2] = first, rows[i]
           head = first

@@ -33,32 +33,6 @@ function policies.need(kind, id)
   end
 end
 
--- kinds of scoring rules that are answered by others
-local REMOTE = { ["function"] = true, webhook = true }
-
---- Does a kind of scoring act?
----@param scoring string default, or the kind of a rule
-function policies.scoring_acts(scoring)
-  return not REMOTE[scoring]
-end
-
---- What a distribution policy needs that does not act yet, as text; nil when all of it acts.
-function policies.not_acting(distribution)
-  local scoring = queues.plan_of(distribution).scoring
-  if not policies.scoring_acts(scoring) then
-    return "the scoringRule of distribution policy '" .. distribution .. "' (" .. scoring .. ") does not act yet"
-  end
-  return nil
-end
-
---- Does any job wait in a queue, or for it?
-function policies.has_waiting(queue_id)
-  if redis.call("EXISTS", keys.queue_order(queue_id)) == 1 then
-    return true
-  end
-  return tonumber(redis.call("HGET", keys.queue(queue_id), "active") or 0) > 0
-end
-
 --- What a classification policy finds: text, fallback queue, doc (its revision); nil when there is no such policy.
 function policies.pipeline(id)
   local row = redis.call("HMGET", keys.policy("classification", id), "doc", "pipeline", "fallback")

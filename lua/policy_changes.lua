@@ -15,23 +15,9 @@ local function check_distribution(given, rules)
   scoring_rules.check(rules)
 end
 
-local function check_waiting(given, rules)
-  if given.doc == 0 or policies.scoring_acts(scoring_rules.kind(rules)) then
-    return
-  end
-  queues.each_using(given.kind, given.id, function(queue)
-    if policies.has_waiting(queue) then
-      refuse.unsupported(
-        "jobs wait in queue '" .. queue .. "', and what this " .. given.kind .. " policy asks for does not act yet"
-      )
-    end
-  end)
-end
-
 local function verify(given, rules, pipeline)
   if given.kind == "distribution" then
     check_distribution(given, rules)
-    check_waiting(given, rules)
   elseif given.kind == "exception" then
     exception_rules.check(rules)
     for _, id in ipairs(given.uses) do
@@ -49,6 +35,7 @@ end
 
 local function write_distribution(policy, given, rules)
   records.set(policy, "mode", given.mode)
+  records.set(policy, "changed", op.number())
   records.set(
     policy,
     "plan",

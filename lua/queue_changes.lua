@@ -14,20 +14,13 @@ local function change_policy(queue, kind, field, id)
   records.set(queue, field, id)
 end
 
-local function verify(given, queue)
+local function verify(given)
   if given.distribution == "" then
     refuse.invalid("distributionPolicyId is missing")
   end
   policies.need("distribution", given.distribution)
   if given.exception ~= "" then
     policies.need("exception", given.exception)
-  end
-  if not queue or queue.distribution == given.distribution then
-    return
-  end
-  local missing = policies.not_acting(given.distribution)
-  if missing and policies.has_waiting(given.id) then
-    refuse.unsupported("jobs wait in queue '" .. given.id .. "': " .. missing)
   end
 end
 
@@ -51,7 +44,7 @@ function queue_changes.apply(given, labels)
   if upsert.check(queue, given) then
     return upsert.reply("exists", queue)
   end
-  verify(given, queue)
+  verify(given)
   formats.members(labels)
   -- write
   local outcome = queue and "updated" or "created"

@@ -79,12 +79,13 @@ local function parse(text)
     bypass = bypass == "1",
     descending = descending == "1",
     scoring = scoring,
+    remote = scoring == "function" or scoring == "webhook",
     rule = rule,
   }
 end
 
---- How a queue distributes: mode, expires_ms, max, bypass, descending, scoring (default, or the kind of its rule), rule (the
---- SHA-1 of its text).
+--- How a queue distributes: mode, expires_ms, max, bypass, descending, scoring (default, or the kind of its rule), remote
+--- (others score), rule (the SHA-1 of its text).
 ---@param id string
 function queues.plan(id)
   return queues.plan_of(queues.load(id).distribution)

@@ -20,8 +20,9 @@ local TELL = {
     end
   end,
   bestWorker = function(reason, before, worker, job, plan)
-    local score = best_worker.scorer_of(job, plan).score(classes.of(worker).labels, worker.id)
-    reasons.tell(reason, before .. "score", score and string.format("%.14g", score))
+    -- what others have said is not kept
+    local score = not plan.remote and best_worker.scorer_of(job, plan).score(classes.of(worker).labels, worker.id)
+    reasons.tell(reason, before .. "score", score and string.format("%.14g", score) or nil)
     reasons.tell(reason, before .. "available_at", available_at(worker))
   end,
 }

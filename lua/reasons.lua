@@ -8,6 +8,8 @@ reasons.CODES = {
   scheduled = true,
   suspended = true,
   job_set_aside = true,
+  being_scored = true,
+  waits_for_scores = true,
   maximum_of_offers = true,
   -- of a worker
   not_registered = true,

@@ -29,11 +29,6 @@ function refuse.invalid(text)
   raise("INVALID", text)
 end
 
---- It needs something that does not act yet.
-function refuse.unsupported(text)
-  raise("UNSUPPORTED", text)
-end
-
 --- Another worker has taken the job.
 function refuse.taken(text)
   raise("TAKEN", text)

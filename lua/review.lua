@@ -3,6 +3,7 @@
 --- A policy of a queue has changed: its waiting jobs are looked at again, a batch at a time.
 function review.start(id)
   redis.call("HSET", keys.queue(id), "review", "-inf")
+  closures.ease(id)
   review.batch(id, "-inf")
 end
 
@@ -14,6 +15,10 @@ function review.batch(id, from)
   for i = 1, #rows, 2 do
     local job = jobs.load(rows[i])
     exceptions.arm(job)
+    if job.scoring and not plan.remote then
+      scorings.withdraw(job)
+      match.touch_job(job)
+    end
     if (job.max or 1) ~= plan.max or (job.bypass == "1") ~= plan.bypass then
       match.touch_job(job)
     end

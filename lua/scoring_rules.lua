@@ -2,14 +2,19 @@
 --
 -- { kind: "equal" } gives all workers of a queue the same score. { kind: "expression", tree, labels, own_id } gives the value of
 -- an expression over the labels of a worker and those labels of the job that are listed; own_id says that it reads the worker's
--- Id. { kind: "function" } and { kind: "webhook" } are answered by others.
+-- Id. { kind: "function" or "webhook", text, job, selectors, batch } is answered by others: `text` says whom to ask (never a
+-- secret), `job` and `selectors` whether they are told the job's labels and active selectors, `batch` about how many workers they
+-- are asked at a time (0 = about each alone).
+
+-- what those have that others answer
+local REMOTE = { text = "string", job = "boolean", selectors = "boolean", batch = "number" }
 
 -- what each kind has beside its name
 local MEMBERS = {
   equal = {},
   expression = { tree = "string", labels = "table", own_id = "boolean" },
-  ["function"] = {},
-  webhook = {},
+  ["function"] = REMOTE,
+  webhook = REMOTE,
 }
 
 -- ---- what comes in ----------------------------------------------------------------------------------------------
@@ -17,7 +22,8 @@ local MEMBERS = {
 local function expect(holds)
   if not holds then
     refuse.bad_call(
-      "a scoring rule is { kind: equal, function or webhook } or { kind: expression, tree, labels, own_id }"
+      "a scoring rule is { kind: equal }, { kind: expression, tree, labels, own_id } or "
+        .. "{ kind: function or webhook, text, job, selectors, batch }"
     )
   end
 end
@@ -50,6 +56,7 @@ function scoring_rules.check(text)
     expect(rule.tree and expressions.is_tree(rule.tree))
     check_labels(rule.labels or {})
   end
+  expect((rule.batch or 0) >= 0 and (rule.batch or 0) % 1 == 0)
 end
 
 --- The kind of a rule that was checked; "default" when there is none.

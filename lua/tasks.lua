@@ -48,6 +48,17 @@ local KINDS = {
       return handshakes.answer(rest, given, answers)
     end,
   },
+  score = {
+    question = function(rest)
+      return scorings.question(rest)
+    end,
+    read = function(text)
+      return scorings.read(text)
+    end,
+    answer = function(rest, given, ranking)
+      return scorings.answer(rest, given, ranking)
+    end,
+  },
 }
 
 local function parts(task)
@@ -85,7 +96,7 @@ end
 function tasks.read(task, text)
   local kind = parts(task)
   if not kind then
-    refuse.bad_call("task is classify:<job> or validate:<subscription>")
+    refuse.bad_call("task is classify:<job>, score:<job> or validate:<subscription>")
   end
   return kind.read(text or "")
 end

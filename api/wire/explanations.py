@@ -24,6 +24,8 @@ CODES = {
     "scheduled": "scheduled",
     "suspended": "suspended",
     "job_set_aside": "jobSetAside",
+    "being_scored": "beingScored",
+    "waits_for_scores": "waitsForScores",
     "maximum_of_offers": "maximumOfOffers",
     "not_registered": "notRegistered",
     "worker_set_aside": "workerSetAside",

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from api.errors import BadRequest
 from api.wire.options import note_text
-from api.wire.pipelines import pipeline_of
+from api.wire.pipelines import pipeline_of, remote_of
 from api.wire.rules import (
     DirectMapRule,
     ExpressionRule,
@@ -41,6 +41,10 @@ from engine.pipelines import pipeline_text
 Expiry = Annotated[int, Meta(ge=1, le=MAX_SECONDS)] | Annotated[float, Meta(ge=1, le=MAX_SECONDS)]
 ScoringParameter = Literal["jobLabels", "workerSelectors"]
 Threshold = Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
+
+
+_BATCH_SIZE = 20
+"""Workers that are scored at a time where a policy does not say how many."""
 
 
 class _Kind(msgspec.Struct, tag_field="kind", rename="camel", kw_only=True):
@@ -106,13 +110,17 @@ class BestWorker(_Kind, tag="bestWorker"):
 
 def _scoring(rule: Rule, options: ScoringOptions) -> scoring.Scoring:
     """A scoring rule in the router's own terms."""
+    job = "jobLabels" in options.scoring_parameters
+    selectors = "workerSelectors" in options.scoring_parameters
+    size = _BATCH_SIZE if options.batch_size is UNSET else options.batch_size
+    batch = size if options.is_batch_scoring_enabled else 0
     match rule:
         case ExpressionRule(expression=source):
-            return scoring.by_expression(source, job_labels="jobLabels" in options.scoring_parameters)
+            return scoring.by_expression(source, job_labels=job)
         case FunctionRule():
-            return scoring.Function()
+            return scoring.Function(remote_of(rule), job, selectors, batch)
         case WebhookRule():
-            return scoring.Webhook()
+            return scoring.Webhook(remote_of(rule), job, selectors, batch)
         case StaticRule() | DirectMapRule():
             # one value for all; labels are no score
             return scoring.Equal()

@@ -9,16 +9,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine.outgoing.errors import EndpointBusy, RuleFailed
-from engine.outgoing.oauth import Grant
 from engine.outgoing.payloads import labels_object, rule_payload
-from engine.outgoing.rules import FunctionRule, Rule, RuleCaller, WebhookRule
+from engine.outgoing.rules import Rule, RuleCaller
 from engine.outgoing.scores import score
-from engine.outgoing.secret import Secret
 from engine.pipelines import Given, answers_text, pipeline_of_text, rules
-from engine.remote import remote_of_text
 from engine.subscriptions import handshake
-
-_SecretsByPlace = dict[str, dict[str, str]]
+from engine.worker.called import called_rule, secrets_of_text
 
 
 class Reading(NamedTuple):
@@ -50,7 +46,7 @@ class Questions:
 
     async def answers(self, row: Mapping[str, Any]) -> Answers:
         """The answers to a leased task. Raises EndpointBusy."""
-        secrets = _secrets(row["secret"])
+        secrets = secrets_of_text(row["secret"])
         payload = rule_payload(labels_object(row["labels"]))
         found: dict[str, Given] = {}
 
@@ -65,7 +61,7 @@ class Questions:
             async with asyncio.TaskGroup() as group:
                 for place, rule, is_list in rules(pipeline_of_text(row["pipeline"])):
                     if rule.kind in ("function", "webhook"):
-                        called = _callable(rule.kind, rule.text, secrets.get(place, {}))
+                        called = called_rule(rule.kind, rule.text, secrets.get(place, {}))
                         group.create_task(ask(place, called, self._reader(place) if is_list else _value))
         except* EndpointBusy as several:
             busy = EndpointBusy(*several.exceptions[0].args)
@@ -90,22 +86,3 @@ def _value(value: Any) -> Given:
     if isinstance(value, bool):
         return Given("value", "true" if value else "false")
     return Given("value", msgspec.json.encode(score(value)).decode())
-
-
-def _secrets(text: str) -> Mapping[str, Mapping[str, str]]:
-    return msgspec.json.decode(text, type=_SecretsByPlace) if text else {}
-
-
-def _callable(kind: str, text: str, secrets: Mapping[str, str]) -> Rule:
-    """A rule as it is called."""
-
-    def secret(name: str) -> Secret | None:
-        return Secret(secrets[name]) if name in secrets else None
-
-    rule = remote_of_text(text)
-    if kind == "function":
-        return FunctionRule(Secret(rule.url), secret("function_key"), secret("app_key"), rule.client_id)
-    if not rule.authorization:
-        return WebhookRule(Secret(rule.url))
-    client_secret = secret("client_secret") or Secret("")
-    return WebhookRule(Secret(rule.url), Grant(Secret(rule.authorization), rule.client_id, client_secret))

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from engine.commands import TaskAnswer, TaskLease
+from engine.commands import Command, JobCandidates, TaskAnswer, TaskLease
 from engine.errors import Unavailable
 from engine.outgoing.errors import EndpointBusy
-from engine.store import Store, root_of
+from engine.store import Reply, Store, root_of
 from engine.worker.questions import Questions
+from engine.worker.rankings import Candidate, Rankings
 
 log = logging.getLogger("jobrouter.worker")
 
@@ -39,13 +40,14 @@ _REPORTED_FAILURE = 3
 class RemoteRules:
     """Works on the tasks of one tenant until it is cancelled. ``looks`` counts its looks for them."""
 
-    def __init__(self, store: Store, tenant: str, questions: Questions) -> None:
+    def __init__(self, store: Store, tenant: str, questions: Questions, rankings: Rankings) -> None:
         self.root = root_of(tenant)
         self.alarm = f"{self.root}:bell"
         self.looks = 0
         self._store = store
         self._tenant = tenant
         self._questions = questions
+        self._rankings = rankings
         self._lease_ms = round(1000 * (questions.total_seconds + LEASE_MARGIN_SECONDS))
         self._woken = asyncio.Event()
         self._working: set[asyncio.Task[None]] = set()
@@ -102,8 +104,9 @@ class RemoteRules:
     async def _work(self, row: Mapping[str, Any]) -> None:
         try:
             async with asyncio.timeout(self._lease_ms / 1000):
-                answers = await self._answers(row)
-                await self._bring(TaskAnswer(row["task"], int(row["asked"]), int(row["revision"]), answers))
+                scores = row["task"].startswith("score:")
+                answers = await (self._ranking(row) if scores else self._answers(row))
+                await self._run(TaskAnswer(row["task"], int(row["asked"]), int(row["revision"]), answers))
         except (EndpointBusy, TimeoutError):
             pass  # left to the lease
         except Exception:
@@ -128,12 +131,33 @@ class RemoteRules:
                 self._alive[rules] = _now()
             return answers.text
 
-    async def _bring(self, answer: TaskAnswer) -> None:
+    async def _ranking(self, row: Mapping[str, Any]) -> str:
+        ranking = await self._rankings.ranking(row, self._candidates(row))
+        if ranking.unscored:
+            log.warning(
+                "%s: %s: %d of %d workers have no score: %s",
+                self._tenant,
+                row["task"],
+                ranking.unscored,
+                ranking.workers,
+                ranking.reason,
+            )
+        return ranking.text
+
+    async def _candidates(self, row: Mapping[str, Any]) -> AsyncIterator[Sequence[Candidate]]:
+        job, asked, after = row["task"].removeprefix("score:"), int(row["asked"]), ""
+        while True:
+            reply = await self._run(JobCandidates(job, asked, after))
+            yield [Candidate(x["worker"], int(x["avail"]), x["labels"]) for x in reply["rows"]]
+            after = reply["next"]
+            if not after:
+                return
+
+    async def _run(self, command: Command) -> Reply:
         """An answer counts once, so it may be brought again when it is not known whether it has arrived."""
         while True:
             try:
-                await self._store.run(self.root, answer)
-                return
+                return await self._store.run(self.root, command)
             except Unavailable:
                 await asyncio.sleep(SWEEP_SECONDS)
 

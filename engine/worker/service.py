@@ -22,6 +22,7 @@ from engine.store import Store
 from engine.worker.alarms import Alarms
 from engine.worker.expiry import Sweeper
 from engine.worker.questions import Questions, Reading
+from engine.worker.rankings import Rankings
 from engine.worker.remote_rules import RemoteRules
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class Worker:
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        async with self._questions() as questions, self._sender() as sender, asyncio.TaskGroup() as group:
-            remote = [RemoteRules(self._store, tenant, questions) for tenant in self.sweepers]
+        async with self._calling() as calling, self._sender() as sender, asyncio.TaskGroup() as group:
+            remote = [RemoteRules(self._store, tenant, *calling) for tenant in self.sweepers]
             slots, scale = Slots(), self._outgoing.retry_scale
             late = self.metrics.delivery_lag if self.metrics else None
             deliveries = [
@@ -107,7 +108,7 @@ class Worker:
         return [Observer(self._store, tenant, self.metrics) for tenant in self.sweepers]
 
     @contextlib.asynccontextmanager
-    async def _questions(self) -> AsyncIterator[Questions]:
+    async def _calling(self) -> AsyncIterator[tuple[Questions, Rankings]]:
         given = self._outgoing
         limits = Limits(timeout_seconds=given.timeout_seconds)
         async with (
@@ -119,7 +120,7 @@ class Worker:
                 total_seconds=given.total_seconds(limits),
             ) as caller,
         ):
-            yield Questions(caller, given.reading, client)
+            yield Questions(caller, given.reading, client), Rankings(caller)
 
     @contextlib.asynccontextmanager
     async def _sender(self) -> AsyncIterator[Sender]:

@@ -1,7 +1,7 @@
 --- Take an assigned job away from its worker: back into its queue, or suspended.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { job, assignment, suspend, request_id }
 --- Replies: op, job, count (how often this job was unassigned)
---- Refuses: NOT_FOUND, CONFLICT (the job is not assigned), LIMIT (unassigned too often), UNSUPPORTED (its queue's policies)
+--- Refuses: NOT_FOUND, CONFLICT (the job is not assigned), LIMIT (unassigned too often)
 --- Events: JobUnassigned, JobQueued
 op.write("jr_assignment_unassign", {
   job = op.TEXT,
@@ -22,7 +22,6 @@ op.write("jr_assignment_unassign", {
   if (job.unassigned_life or 0) >= limits.setting("unassign_limit") then
     refuse.limit("The job was unassigned " .. job.unassigned_life .. " times, which is the most a job can be.")
   end
-  job_fields.check_queue(job.queue)
   -- write
   op.number()
   local count = assignments.unassign(job, given.suspend)

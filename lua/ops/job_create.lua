@@ -4,8 +4,7 @@
 --- Replies: outcome (created, updated, exists), op, the record as it is before classification and enqueue; of a new job only what
 ---   the router has made: status, created_at, notes (where some were given); doc and rev are 1, created is op, modified_at is
 ---   created_at
---- Refuses: CHANGED, INVALID (neither queue nor classification policy, or an unknown one), UNSUPPORTED (what does not act yet),
----   BAD_CALL
+--- Refuses: CHANGED, INVALID (neither queue nor classification policy, or an unknown one), BAD_CALL
 --- Events: JobReceived, then JobClassified or JobClassificationFailed (with a policy), JobExceptionTriggered (each rule),
 ---   JobQueued; or JobWaitingForActivation of a schedule in the past
 
@@ -53,23 +52,17 @@ end
 
 -- what its policy finds for a job that is matched at once; nil when it has none, or is to be activated first
 local function decide(given, labels)
-  if given.classification ~= "" then
-    local policy = job_fields.check_policy(given.classification)
-    if given.mode ~= "queueAndMatch" then
-      return nil
-    end
-    local decided = classification.decide({
-      id = given.id,
-      classification = given.classification,
-      policy = policy,
-      labels = labels or "",
-      queue = given.queue ~= "" and given.queue or nil,
-    })
-    job_fields.check_outcome(decided)
-    return decided
+  local policy = given.classification ~= "" and job_fields.check_policy(given.classification)
+  if not policy or given.mode ~= "queueAndMatch" then
+    return nil
   end
-  job_fields.check_queue(given.queue)
-  return nil
+  return classification.decide({
+    id = given.id,
+    classification = given.classification,
+    policy = policy,
+    labels = labels or "",
+    queue = given.queue ~= "" and given.queue or nil,
+  })
 end
 
 op.write("jr_job_create", job_fields.specification(), function(given, labels, tags, note_lines, wanted)

@@ -1,8 +1,7 @@
 --- Classify a job again by its classification policy; a job that is to be activated first is classified then.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, request_id }
 --- Replies: op
---- Refuses: NOT_FOUND, CONFLICT (the job is past its queue), INVALID (it has no classification policy), UNSUPPORTED (the policies
----   of the queue that is found)
+--- Refuses: NOT_FOUND, CONFLICT (the job is past its queue), INVALID (it has no classification policy)
 --- Events: OfferRevoked (each), JobClassified or JobClassificationFailed, JobQueued
 op.write("jr_job_reclassify", { id = op.TEXT, request_id = "" }, function(given)
   -- read
@@ -20,7 +19,6 @@ op.write("jr_job_reclassify", { id = op.TEXT, request_id = "" }, function(given)
   local aside, was_queued, decided = jobs.ASIDE[job.status], job.status == "queued", nil
   if not aside then
     decided = classification.decide_job(job)
-    job_fields.check_outcome(decided)
   end
   -- write
   op.number()

@@ -2,7 +2,7 @@
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, doc, rev, channel, queue, classification, priority, reference, disposition,
 ---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
 --- Replies: outcome (updated, exists), op, the record as it is before its classification and any match
---- Refuses: CHANGED (also when the job is closed or cancelled), INVALID, UNSUPPORTED, BAD_CALL
+--- Refuses: CHANGED (also when the job is closed or cancelled), INVALID, BAD_CALL
 --- Events: OfferRevoked (each), then JobClassified or JobClassificationFailed (when its policy is applied again), JobQueued; or
 ---   JobWaitingForActivation (none when it is scheduled)
 
@@ -54,21 +54,12 @@ local function meaning_of(job, given, after)
   return changes(job, after) and "requeue" or nil
 end
 
--- refuses what does not act yet, where the job waits from now on or will; what its policy finds when it is classified now
+-- what its policy finds when it is classified now
 local function decide(job, meaning, after)
   if after.classification and after.classification ~= job.classification then
     after.policy = job_fields.check_policy(after.classification)
   end
-  if meaning == "classify" then
-    local decided = classification.decide_job(job, after)
-    job_fields.check_outcome(decided)
-    return decided
-  end
-  local moves = WAITING[job.status] and after.queue ~= (job.queue or "")
-  if after.queue ~= "" and (moves or jobs.ASIDE[job.status]) then
-    job_fields.check_queue(after.queue)
-  end
-  return nil
+  return meaning == "classify" and classification.decide_job(job, after) or nil
 end
 
 op.write("jr_job_update", job_fields.specification(), function(given, labels, tags, note_lines, wanted)

@@ -31,6 +31,7 @@ op.write("jr_queue_delete", { id = op.TEXT }, function(given)
     redis.call("SREM", keys.policy_queues("exception", queue.exception), given.id)
   end
   label_sets.leave(queue)
+  closures.forget(given.id)
   redis.call("DEL", queue.key, keys.queue_supply(given.id))
   agenda.remove("review:" .. given.id)
   listings.remove("queues", given.id)

@@ -1,6 +1,7 @@
 --- Write the settings of a tenant; what is left out returns to its default.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { keep_finished_ms, keep_finished_count, keep_events_ms, keep_events_count,
----   outage_ms (0 = off), unassign_limit, worker_offers, batch, parked_events, keep_dead_letters_ms, keep_dead_letters_count }
+---   outage_ms (0 = off), unassign_limit, worker_offers, batch, parked_events, keep_dead_letters_ms, keep_dead_letters_count,
+---   questions }
 --- Replies: op
 --- Refuses: BAD_CALL (a value out of range)
 --- Events: none

@@ -1,7 +1,8 @@
 --- Take work that is done outside: rules that others answer. Each task is moved ahead, to be taken again if no answer comes.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { count, lease_ms }
---- Replies: op, rows: task, asked and revision (to be given back
----   with the answer), labels of the job, pipeline, secret (the credentials of its rules: they are told nowhere else)
+--- Replies: op, rows: task, asked and revision (to be given back with the answer), labels of the job, secret (the credentials of
+---   the rules: they are told nowhere else); of a classification pipeline; of a scoring selectors (the active ones), rules (the
+---   scoring rule), descending (1 = the greatest score is the best)
 --- Refuses: BAD_CALL
 --- Events: none
 op.write("jr_task_lease", { count = op.NUMBER, lease_ms = op.NUMBER }, function(given)

@@ -437,15 +437,6 @@ def test_patch_of_a_finished_job_gives_it_a_new_life(
     )
 
 
-def test_what_does_not_act_yet(client: Any, store: Any) -> None:
-    store.on(
-        JobCreate, Refused("UNSUPPORTED", "the scoringRule of distribution policy 'dp' does not act yet")
-    )
-    response = client("PATCH", "/routing/jobs/x", {"channelId": "c", "queueId": "q"})
-    assert response.status == 501
-    assert "scoringRule" in response.error["message"]
-
-
 def test_request_id_goes_along(client: Any, store: Any, make_record: Any) -> None:
     store.on(JobCreate, created(make_record))
     client("PATCH", "/routing/jobs/j", LEAST, headers={"x-ms-client-request-id": "r1"})

@@ -177,8 +177,21 @@ def test_distribution(
             ["workerSelectors"],
             by_expression("worker.x + job.y", job_labels=False),
         ),
-        ({"kind": "function", "functionUri": "http://f/"}, [], Function()),
-        ({"kind": "webhook"}, [], Webhook()),
+        (
+            {"kind": "function", "functionUri": "http://f/", "credential": {"clientId": "me", "appKey": "k"}},
+            ["jobLabels", "workerSelectors"],
+            Function('{"url":"http://f/","client_id":"me"}'),
+        ),
+        (
+            {
+                "kind": "webhook",
+                "webhookUri": "http://w/",
+                "authorizationServerUri": "http://a/",
+                "clientCredential": {"clientId": "me", "clientSecret": "s"},
+            },
+            ["workerSelectors"],
+            Webhook('{"url":"http://w/","client_id":"me","authorization":"http://a/"}', job=False),
+        ),
     ],
 )
 def test_what_scoring_rules_become(
@@ -188,6 +201,24 @@ def test_what_scoring_rules_become(
     mode = {"kind": "bestWorker", "scoringRule": rule, "scoringRuleOptions": options}
     assert client("PATCH", PATHS["distribution"], {"offerExpiresAfterSeconds": 5, "mode": mode}).status == 201
     assert written(store).rules == scoring_text(scoring)
+
+
+@pytest.mark.parametrize(
+    ("options", "batch"),
+    [
+        ({}, 0),
+        ({"batchSize": 7}, 0),
+        ({"isBatchScoringEnabled": True}, 20),
+        ({"isBatchScoringEnabled": True, "batchSize": 7}, 7),
+    ],
+)
+def test_about_how_many_workers_others_are_asked_at_a_time(
+    client: Any, store: Any, policies: Any, options: dict[str, Any], batch: int
+) -> None:
+    rule = {"kind": "function", "functionUri": "http://f/"}
+    mode = {"kind": "bestWorker", "scoringRule": rule, "scoringRuleOptions": options}
+    assert client("PATCH", PATHS["distribution"], {"offerExpiresAfterSeconds": 5, "mode": mode}).status == 201
+    assert written(store).rules == scoring_text(Function('{"url":"http://f/"}', batch=batch))
 
 
 RULES = [

@@ -192,7 +192,6 @@ def test_trace_of_the_client(client: Any) -> None:
         (Refused("LIMIT", "3 times"), 409, "Conflict", "3 times"),
         (Refused("INVALID", "queue 'q' does not exist"), 400, "BadRequest", "queue 'q' does not exist"),
         (Refused("BAD_CALL", "id is missing"), 400, "BadRequest", "id is missing"),
-        (Refused("UNSUPPORTED", "scoringRule"), 501, "NotImplemented", "scoringRule"),
         (Refused("CHANGED", "changed"), 503, "ServiceUnavailable", "changed"),
         (Refused("VERSION", "newer"), 503, "ServiceUnavailable", "newer"),
         (Unavailable("no Redis"), 503, "ServiceUnavailable", "no Redis"),

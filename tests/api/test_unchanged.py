@@ -108,8 +108,8 @@ REFUSED: list[tuple[str, str, bytes | None, int]] = [
     (
         "PATCH",
         "distributionPolicies/u-dp",
-        b'{"mode":{"kind":"bestWorker","scoringRule":{"kind":"webhook"}}}',
-        501,
+        b'{"mode":{"kind":"bestWorker","scoringRule":{"kind":"function"}}}',
+        400,
     ),
     ("PATCH", "distributionPolicies/u-new", b'{"mode":{"kind":"roundRobin"}}', 400),
     ("PATCH", "classificationPolicies/u-cp", b'{"fallbackQueueId":"nope"}', 400),

@@ -13,7 +13,8 @@ from engine import commands as c
 from engine import pipelines
 from engine.exception_rules import Cancel, Change, Rule, rules_text
 from engine.expressions import compile_expression
-from engine.model import selectors_text
+from engine.model import json_text, selectors_text
+from engine.scoring import Function, scoring_text
 from engine.store import named
 
 Scenario = Callable[[Site], c.Command]
@@ -537,6 +538,60 @@ def asking(here: Site) -> str:
     created = msgspec.structs.replace(new_job(here, "empty"), classification=policy_id)
     here.run(created)
     return created.id
+
+
+def rated(here: Site) -> str:
+    """A new queue with free workers that a function scores."""
+    name = staffed(here)
+    rules = scoring_text(Function())
+    here.run(msgspec.structs.replace(policy(name, "bestWorker"), rules=rules))
+    here.run(msgspec.structs.replace(queue(name, name), doc=1))
+    return name
+
+
+def rating(here: Site) -> tuple[str, int]:
+    """A job whose workers are to be scored, and its question."""
+    created = new_job(here, rated(here))
+    here.run(created)
+    return created.id, int(here.run(c.JobRead(created.id))["scoring"])
+
+
+def leased(here: Site, task: str) -> dict[str, str]:
+    """The question of a task."""
+    rows: list[dict[str, str]] = []
+    while not any(row["task"] == task for row in rows):
+        rows = [named(row) for row in here.run(c.TaskLease(100, 1_000_000))["rows"]]
+    return next(row for row in rows if row["task"] == task)
+
+
+@scenario
+def job_create__scored_by_others(here: Site) -> c.Command:
+    """Two workers are free, so a function is asked."""
+    return new_job(here, rated(here))
+
+
+@scenario
+def job_candidates(here: Site) -> c.Command:
+    """All twenty workers of ten classes."""
+    return c.JobCandidates(*rating(here))
+
+
+@scenario
+def task_lease__score(here: Site) -> c.Command:
+    """One question of a job among those of others."""
+    here.run(c.TaskLease(100, 1_000_000))
+    rating(here)
+    return c.TaskLease(1, 1)
+
+
+@scenario
+def task_answer__score(here: Site) -> c.Command:
+    """The best of the ranking is taken."""
+    job_id, asked = rating(here)
+    rows = [named(row) for row in here.run(c.JobCandidates(job_id, asked))["rows"]]
+    question = leased(here, f"score:{job_id}")
+    ranking = json_text([[row["worker"], n] for n, row in enumerate(rows)])
+    return c.TaskAnswer(f"score:{job_id}", asked, int(question["revision"]), ranking)
 
 
 @scenario

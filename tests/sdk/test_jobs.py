@@ -124,12 +124,3 @@ def test_mode_without_its_kind_is_no_guess(sdk: Sdk, queue: str, new: Callable[[
     for job_id in (new("j"), new("j2")):
         with pytest.raises(HttpResponseError, match="kind' is required"):
             sdk.upsert_job(job_id, channel_id="chat", queue_id=queue, matching_mode={})
-
-
-def test_what_does_not_act_yet(sdk: Sdk, queue: str, new: Callable[[str], str]) -> None:
-    rule = m.FunctionRouterRule(function_uri="https://function.example/")
-    mode = m.BestWorkerMode(scoring_rule=rule)
-    sdk.upsert_distribution_policy(new("dp"), m.DistributionPolicy(offer_expires_after_seconds=9, mode=mode))
-    with pytest.raises(HttpResponseError, match="does not act yet") as refused:
-        sdk.upsert_job(new("j"), channel_id="voice", queue_id=queue)
-    assert refused.value.status_code == 501

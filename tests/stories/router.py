@@ -322,6 +322,13 @@ class Router:
         outcome: str = self.run(c.TaskAnswer(question["task"], asked, revision, text))["outcome"]
         return outcome
 
+    def rank(self, question: Reply, *ranking: tuple[str, float | None]) -> str:
+        """Brings the ranking that a question asks for."""
+        asked, revision = int(question["asked"]), int(question["revision"])
+        command = c.TaskAnswer(question["task"], asked, revision, json_text(ranking))
+        outcome: str = self.run(command)["outcome"]
+        return outcome
+
     def position(self, job_id: str) -> Reply:
         return self.run(c.JobPosition(job_id))
 

@@ -11,7 +11,6 @@ from engine import commands as c
 from engine.expressions import compile_expression
 from engine.model import Selector, selectors_text
 from engine.pipelines import Always, Answer, Draw, Label, Pipeline, Rule, Share, When, pipeline_text
-from engine.scoring import Function, scoring_text
 from tests.stories.router import START, Router, wants
 from tests.support import SyncStore
 
@@ -648,15 +647,6 @@ def test_unknown_policies_are_refused(router: Router) -> None:
     router.job("j1")
     with router.refuses("INVALID", "'nobody'"):
         router.job("j1", classification="nobody")
-
-
-def test_a_queue_that_does_not_act_yet_is_not_chosen_silently(two: Router) -> None:
-    two.policy("scored", mode="bestWorker", rules=scoring_text(Function()))
-    two.queue("odd", distribution="scored", labels={"Tier": "odd"})
-    with two.refuses("UNSUPPORTED", "'odd'"):
-        two.job("j2", classification="c", labels={"Tier": "odd"})
-    with two.refuses("UNSUPPORTED", "'odd'"):
-        two.job("j1", labels={"Tier": "odd"})
 
 
 def test_jobs_of_a_policy_are_listed(two: Router) -> None:

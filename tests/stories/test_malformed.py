@@ -206,6 +206,12 @@ SCORING = [
     '{"kind":"expression","tree":"1","labels":{"a":"b"}}',
     '{"kind":"expression","tree":"1","own_id":1}',
     '{"kind":"expression","tree":"1","more":1}',
+    '{"kind":"function","text":1}',
+    '{"kind":"function","job":"x"}',
+    '{"kind":"function","batch":-1}',
+    '{"kind":"webhook","batch":1.5}',
+    '{"kind":"webhook","selectors":1}',
+    '{"kind":"equal","batch":1}',
 ]
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from engine import commands as c
-from engine.scoring import Function, scoring_text
 from tests.stories.router import START, Router, wants
 
 MINUTE = 60_000
@@ -193,48 +190,6 @@ def test_references_must_exist(router: Router) -> None:
     router.job("j1")
     with router.refuses("INVALID", "nope"):
         router.job("j1", queue="nope")
-
-
-# ---- what does not act yet -----------------------------------------------------------------------
-
-REMOTE = scoring_text(Function())
-
-
-def test_jobs_that_need_what_does_not_act_are_refused(router: Router) -> None:
-    router.policy("scored", mode="bestWorker", rules=REMOTE)
-    router.queue("q3", distribution="scored")
-    refused: list[dict[str, Any]] = [{"queue": "q3"}]
-    for given in [*refused, {"queue": "q3", "mode": "suspend"}]:
-        with router.refuses("UNSUPPORTED"):
-            router.job("j1", **given)
-    router.job("j1")
-    for given in refused:
-        with router.refuses("UNSUPPORTED"):
-            router.job("j1", **given)
-
-
-@pytest.mark.parametrize("mode", ["queueAndMatch", "suspend"])
-def test_policies_that_do_not_act_cannot_come_over_a_waiting_job(router: Router, mode: str) -> None:
-    router.policy("scored", mode="bestWorker", rules=REMOTE)
-    router.job("j1", mode=mode)
-    with router.refuses("UNSUPPORTED"):
-        router.policy(mode="bestWorker", rules=REMOTE)
-    with router.refuses("UNSUPPORTED"):
-        router.queue(distribution="scored")
-    router.cancel("j1")
-    router.policy(mode="bestWorker", rules=REMOTE)
-
-
-def test_an_assigned_job_cannot_come_back_under_such_a_policy(router: Router) -> None:
-    router.policy("scored", mode="bestWorker", rules=REMOTE)
-    router.queue("q2", distribution="scored")
-    router.worker("w1")
-    router.job("j1")
-    router.accept("w1", "j1")
-    router.job("j1", queue="q2")
-    for suspend in (False, True):
-        with router.refuses("UNSUPPORTED"):
-            router.unassign("j1", suspend=suspend)
 
 
 # ---- counters ------------------------------------------------------------------------------------

@@ -16,12 +16,11 @@ from tests.expressions.evaluator import Error
 from tests.twin import events, jobs, selectors
 from tests.twin.expressions import tree_of
 from tests.twin.model import Job, Reply, Router
-from tests.twin.policies import is_remote, not_acting
+from tests.twin.policies import is_remote
 from tests.twin.selectors import Selector
 from tests.twin.texts import members, scalar, scalars
 
 Answers = dict[str, dict[str, str]]
-LEASED_TASKS = 100
 NO_NUMBER = "the rule does not give a number"
 NO_SELECTORS = "the rule does not give a list of selectors"
 NO_QUEUE = "no queue fits, the job has none, and the policy has no fallback queue"
@@ -240,27 +239,16 @@ def forget(r: Router, job: Job) -> None:
         job.asked, job.stays, job.way = 0, False, set()
 
 
-def lease(r: Router, a: c.TaskLease) -> Reply:
-    """The first tasks, each moved ahead."""
-    if not 1 <= a.count <= LEASED_TASKS or a.lease_ms < 1:
-        raise Refused("BAD_CALL", "")
-    due = sorted((due, task.encode(), task) for task, due in r.tasks.items() if due <= r.now)[: a.count]
-    rows = []
-    for _, _, task in due:
-        job = r.jobs[task.removeprefix("classify:")]
-        policy = r.policies["classification", job.classification]
-        rows.append(
-            {
-                "task": task,
-                "asked": job.asked,
-                "revision": policy.doc,
-                "labels": job.labels,
-                "pipeline": policy.fields["pipeline"],
-                "secret": policy.fields["secret"],
-            }
-        )
-        r.tasks[task] = r.now + a.lease_ms
-    return {"op": r.op, "rows": rows}
+def question(r: Router, job: Job) -> Reply:
+    """What is told to those who ask."""
+    policy = r.policies["classification", job.classification]
+    return {
+        "asked": job.asked,
+        "revision": policy.doc,
+        "labels": job.labels,
+        "pipeline": policy.fields["pipeline"],
+        "secret": policy.fields["secret"],
+    }
 
 
 def readable(text: str) -> bool:
@@ -298,11 +286,6 @@ def answer(r: Router, a: c.TaskAnswer) -> Reply:
         r.tasks[a.task] = r.now
         return {"op": r.op, "outcome": "outdated"}
     outcome = decide(r, job, job.classification, job.labels, job.queue, json.loads(a.answers))
-    if isinstance(outcome, Found) and not_acting(r, r.queues[outcome.queue].distribution):
-        distribution = r.queues[outcome.queue].distribution
-        kind = json.loads(str(r.policies["distribution", distribution].fields["rules"]))["kind"]
-        missing = f"the scoringRule of distribution policy '{distribution}' ({kind}) does not act yet"
-        outcome = Failed("QueueNotFound", missing)
     number = r.number()
     finish(r, job, outcome, new_stay=not job.stays)
     return {"op": number, "outcome": "done"}

@@ -15,6 +15,7 @@ from tests.twin.model import Reply, Router
 from tests.twin.moves import Maker, Memory, Step, resolve
 from tests.twin.router import Twin
 from tests.twin.store import Store, private_client
+from tests.twin.texts import lines
 from tests.twin.why import (
     counts_exactly,
     of_job,
@@ -88,12 +89,28 @@ class Pair:
         if self.steps % SURVEY_EVERY == 0:
             self.compare_survey()
             self.compare_worker()
+        if isinstance(command, c.TaskLease) and not isinstance(got, Refused):
+            for row in got["rows"]:  # type: ignore[attr-defined]
+                told(self.candidates(row, now))
         if self.state.entries:
             self.entry = max(self.entry, self.state.entries[-1].op)
         self.memory.note(self.state)
         if self.thorough or self.steps % WHOLE_EVERY == 0:
             self.compare_all()
         return got
+
+    def candidates(self, row: Reply, now: int) -> list[str]:
+        """Where those who may be scored for a leased question differ from those of the twin."""
+        kind, job_id = str(row["task"]).split(":", 1)
+        if kind != "score":
+            return []
+        found, after = {}, None
+        while after != "":
+            page: Any = self.store.run(c.JobCandidates(job_id, int(str(row["asked"])), after or ""), now)
+            found |= {x["worker"]: [int(x["avail"]), sorted(lines(x["labels"]))] for x in page["rows"]}
+            after = page["next"]
+        wanted = {w.id: [w.since, sorted(lines(w.labels))] for w in self.twin.candidates(job_id)}
+        return difference(found, wanted, f"candidates of {job_id}")
 
     def on_redis(self, command: c.Command, now: int) -> Reply | Refused:
         try:
@@ -156,7 +173,7 @@ class Pair:
         if isinstance(command, c.JobCreate | c.JobUpdate | c.JobCancel | c.JobDelete | c.JobReclassify):
             found.add(f"job:{command.id}")
         if isinstance(command, c.TaskAnswer):
-            found.add(command.task.replace("classify:", "job:"))
+            found.add("job:" + command.task.split(":", 1)[1])
         if isinstance(command, c.WorkerUpsert | c.WorkerDelete):
             found.add(f"worker:{command.id}")
         if isinstance(command, c.QueueUpsert | c.QueueDelete):

@@ -118,6 +118,7 @@ def twin_state(r: Router) -> dict[str, Any]:
         "op": r.op,
         "agenda": r.agenda,
         "tasks": r.tasks,
+        "closed": {queue: rank * RANK + seq for queue, (rank, seq) in r.closed.items()},
         "finished": r.finished,
         "filling": {j.id: "job" for j in r.jobs.values() if j.filling}
         | {w.id: w.filling for w in r.workers.values() if w.filling},
@@ -148,7 +149,7 @@ def twin_state(r: Router) -> dict[str, Any]:
             | {
                 "entered_at": j.entered_at,
                 "unclassified": j.unclassified,
-                "question": [j.asked, j.stays, len(j.way)],
+                "question": [j.asked, j.stays, len(j.way), j.scoring],
                 "life": j.unassigned_life,
                 "offers": [o.id for o in r.open_offers(j)],
             }
@@ -179,6 +180,7 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
                 int(row.get("asked", 0)),
                 "stays" in row,
                 len(row["way"].split("\n")) if "way" in row else 0,
+                int(row.get("scoring", 0)),
             ],
             "life": int(row.get("unassigned_life", 0)),
             "offers": offer_ids(row.get("offers", "")),
@@ -211,6 +213,7 @@ def lua_state(store: Store, r: Router) -> dict[str, Any]:
         "op": store.run(c.RouterStatus(), r.now)["op"],
         "agenda": {row: int(due) for row, due in redis.zrange(f"{root}:agenda", 0, -1, withscores=True)},
         "tasks": {task: int(due) for task, due in redis.zrange(f"{root}:tasks", 0, -1, withscores=True)},
+        "closed": {q: int(place) for q, place in redis.zrange(f"{root}:closed", 0, -1, withscores=True)},
         "finished": {i: int(at) for i, at in redis.zrange(f"{root}:finished", 0, -1, withscores=True)},
         "filling": dict.fromkeys(redis.zrange(f"{root}:filling.jobs", 0, -1), "job")
         | {w: int(at) for w, at in redis.zrange(f"{root}:filling.workers", 0, -1, withscores=True)},

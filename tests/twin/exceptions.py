@@ -8,7 +8,6 @@ from typing import Any
 
 from tests.twin import classification, events, jobs, selectors
 from tests.twin.model import Job, Router
-from tests.twin.policies import not_acting
 from tests.twin.texts import members
 
 RULES_ON_THE_WAY = 100
@@ -106,9 +105,7 @@ def fire(r: Router, job: Job, rule: Rule) -> bool:
 
 def change(r: Router, job: Job, action: dict[str, Any]) -> None:
     """Sets what is given (C2); another priority alone leaves the offers."""
-    queue = r.queues.get(action.get("queue", ""))
-    if not queue or not_acting(r, queue.distribution):
-        queue = r.queues[job.queue]
+    queue = r.queues.get(action.get("queue", ""), r.queues[job.queue])
     chosen = job.selectors
     if given := selectors.parse(action.get("selectors", "")):
         added_at = r.now if job.seq else None
@@ -139,8 +136,4 @@ def classify(r: Router, job: Job, action: dict[str, Any]) -> bool:
     if not policy:
         return True
     decided = classification.decide(r, job, policy, labels, job.queue)
-    if isinstance(decided, classification.Found):
-        queue = r.queues[decided.queue]
-        if decided.selected and not_acting(r, queue.distribution):
-            decided.queue, decided.selected = job.queue, ""
     return classification.apply(r, job, decided) or job.asked > 0

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import classification, events, exceptions, offers, schedules, selectors
+from tests.twin import classification, events, exceptions, offers, rankings, schedules, selectors
 from tests.twin.model import LIFETIME, Job, Reply, Router
 from tests.twin.policies import (
     check_counters,
     listed,
-    not_acting,
     page,
     take_policy,
     wait_minutes,
@@ -88,6 +87,7 @@ def enqueue(r: Router, job: Job, stay: bool = True) -> None:
 def leave_queue(r: Router, job: Job, lost: bool = False) -> None:
     """Its offers are revoked and its selectors' clocks ring no more."""
     offers.revoke_all(r, job, lost)
+    rankings.withdraw(r, job)
     r.agenda.pop(f"selector:{job.id}", None)
     r.agenda.pop(f"exception:{job.id}", None)
 
@@ -97,6 +97,7 @@ def expire_selectors(r: Router, job: Job) -> None:
     expired = [s for s in job.active_selectors() if (s.expires_at(job.enqueued_at) or r.now + 1) <= r.now]
     if expired:
         job.expired_to = r.now
+        rankings.withdraw(r, job)
         events.job_selectors_expired(r, job, expired)
 
 
@@ -129,25 +130,10 @@ def check_given(r: Router, a: c.JobCreate | c.JobUpdate) -> None:
         raise Refused("INVALID", "")
 
 
-def check_acting(r: Router, queue_id: str) -> None:
-    """Refuses a queue whose policies need what does not act yet."""
-    queue = r.queues[queue_id]
-    if not_acting(r, queue.distribution):
-        raise Refused("UNSUPPORTED", "")
-
-
 def check_policy(r: Router, policy_id: str) -> None:
     """Refuses a classification policy that does not exist."""
     if ("classification", policy_id) not in r.policies:
         raise Refused("INVALID", "")
-
-
-def decide(r: Router, job: Job, policy_id: str, labels: str, queue_id: str) -> classification.Outcome:
-    """What a policy finds for a job as it will be; refused where that would need what does not act yet."""
-    decided = classification.decide(r, job, policy_id, labels, queue_id)
-    if isinstance(decided, classification.Found):
-        check_acting(r, decided.queue)
-    return decided
 
 
 def create(r: Router, a: c.JobCreate) -> Reply:
@@ -161,12 +147,10 @@ def create(r: Router, a: c.JobCreate) -> Reply:
     job = Job(a.id)
     check_given(r, a)
     decided = None
-    if not a.classification:
-        check_acting(r, a.queue)
-    else:
+    if a.classification:
         check_policy(r, a.classification)
         if a.mode == "queueAndMatch":
-            decided = decide(r, job, a.classification, a.labels, a.queue)
+            decided = classification.decide(r, job, a.classification, a.labels, a.queue)
     number = r.number()
     job.created = number
     if old:
@@ -239,10 +223,9 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
         classifies = anew
     if a.classification and "classification" in changed:
         check_policy(r, a.classification)
-    decided = decide(r, job, a.classification, a.labels, given["queue"]) if classifies else None
-    # an assigned job may name such a queue: it does not wait there (and is not unassigned into it)
-    if given["queue"] and not decided and (before in ASIDE or (before in WAITING and "queue" in changed)):
-        check_acting(r, given["queue"])
+    decided = None
+    if classifies:
+        decided = classification.decide(r, job, a.classification, a.labels, given["queue"])
     number = r.number()
     if before == "queued" and (decided or requeued or suspends or scheduled):
         # its offers are revoked as they were made: their events tell of the job before the change
@@ -359,7 +342,7 @@ def reclassify(r: Router, a: c.JobReclassify) -> Reply:
     if job.status in ASIDE:
         job.unclassified = True
     else:
-        decided = decide(r, job, job.classification, job.labels, job.queue)
+        decided = classification.decide(r, job, job.classification, job.labels, job.queue)
         was_queued = job.status == "queued"
         r.number()
         if was_queued:

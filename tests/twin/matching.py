@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.twin import events
+from tests.twin import events, rankings
 from tests.twin.model import Job, Offer, Reply, Router, Worker
 from tests.twin.policies import take_policy
 from tests.twin.scoring import scored
@@ -13,29 +13,49 @@ LEVELS = 8191
 def settle(r: Router) -> None:
     """While a job wants an offer and has an eligible ready worker: the first such job goes to the best.
 
-    What one portion of offers does not finish is set aside.
+    Where others score the workers and there are several, they are asked, and the job waits for them. What one
+    portion of offers and questions does not finish is set aside.
     """
     for job in r.jobs.values():
         job.filling = job.filling and job.status == "queued"
     match(r)
     if r.issued >= r.portion:
         set_aside(r)
+    for job in r.jobs.values():
+        job.ranking = []
     r.changed_jobs.clear()
     r.changed_workers.clear()
 
 
 def match(r: Router) -> None:
     """The rule, as far as the portion goes."""
-    while r.issued < r.portion:
-        for job in sorted(r.queued(r.jobs.values()), key=lambda j: j.place):
-            if wants(r, job):
-                asked = {offer.worker for offer in r.open_offers(job)}
-                candidates = [w for w in r.workers.values() if w.id not in asked and eligible(r, w, job)]
-                if candidates:
-                    issue(r, job, best(r, job, candidates))
-                    break
-        else:
-            return
+    while r.issued < r.portion and act(r):
+        pass
+
+
+def act(r: Router) -> bool:
+    """One offer or question; false when the router is at rest."""
+    for job in sorted(r.queued(r.jobs.values()), key=lambda j: j.place):
+        if not wants(r, job) or (rankings.holds(r, job) and not job.ranking):
+            continue
+        ready = candidates(r, job)
+        if ranked := rankings.best(job, ready):
+            issue(r, job, *ranked)
+            return True
+        if not ready or rankings.holds(r, job):
+            continue
+        if len(ready) == 1 or not rankings.lets_others_score(r, job.queue):
+            issue(r, job, best(r, job, ready))
+            return True
+        if rankings.ask(r, job):
+            return True
+    return False
+
+
+def candidates(r: Router, job: Job) -> list[Worker]:
+    """The workers that it may be offered to now."""
+    asked = {offer.worker for offer in r.open_offers(job)}
+    return [w for w in r.workers.values() if w.id not in asked and eligible(r, w, job)]
 
 
 def set_aside(r: Router) -> None:
@@ -71,7 +91,7 @@ def fill_due(r: Router, rest: str) -> None:
 
 def wants(r: Router, job: Job) -> bool:
     """Has it fewer open offers than its queue's policy allows?"""
-    return not job.filling and len(r.open_offers(job)) < job.max_offers
+    return not job.filling and not job.scoring and len(r.open_offers(job)) < job.max_offers
 
 
 def eligible(r: Router, w: Worker, job: Job) -> bool:
@@ -141,7 +161,7 @@ def next_in_turn(last: str | None, candidates: list[Worker]) -> Worker:
     return (after or in_order)[0]
 
 
-def issue(r: Router, job: Job, w: Worker) -> None:
+def issue(r: Router, job: Job, w: Worker, score: float | None = None) -> None:
     """Offers the job to the worker: its cost is reserved until the offer ends."""
     channel = w.channel(job.channel)
     assert channel is not None
@@ -158,7 +178,7 @@ def issue(r: Router, job: Job, w: Worker) -> None:
         offered_at=r.now,
         expires_at=r.now + int(str(r.distribution(job.queue)["expires_ms"])),
     )
-    decision = decision_of(r, job, w)
+    decision = decision_of(r, job, w, score)
     w.offers[offer.id] = offer
     w.idle_from = r.now
     if r.distribution(job.queue)["mode"] == "roundRobin":
@@ -168,8 +188,11 @@ def issue(r: Router, job: Job, w: Worker) -> None:
     events.offer_issued(r, job, w, offer, decision)
 
 
-def decision_of(r: Router, job: Job, w: Worker) -> Reply:
-    """What the rule says of an offer that is about to be made. How it was searched for is not the rule's."""
+def decision_of(r: Router, job: Job, w: Worker, score: float | None) -> Reply:
+    """What the rule says of an offer that is about to be made. How it was searched for is not the rule's.
+
+    ``score`` is what others have said.
+    """
     policy = r.distribution(job.queue)
     decision: Reply = {
         "mode": policy["mode"],
@@ -184,9 +207,10 @@ def decision_of(r: Router, job: Job, w: Worker) -> Reply:
     }
     if asks_one(job):
         return decision
-    if policy["mode"] == "bestWorker":
+    if policy["mode"] == "bestWorker" and not rankings.lets_others_score(r, job.queue):
         score, _ = scored(str(policy["rules"]), job, w)
-        decision |= {} if score is None else {"score": score}
+    if score is not None:
+        decision["score"] = score
     last = r.queues[job.queue].last_offered
     if policy["mode"] == "roundRobin" and last is not None:
         decision["after"] = last

@@ -23,6 +23,7 @@ SETTINGS = {
     "unassign_limit": 3,
     "worker_offers": 1_000,
     "batch": 100,
+    "questions": 100,
 }
 
 Reply = dict[str, object]
@@ -75,6 +76,8 @@ class Policy:
     rev: int = 1
     modified_at: int = 0
     created: int = 0
+    changed: int = 0
+    """Op number of its last change."""
 
 
 @dataclass
@@ -210,6 +213,10 @@ class Job:
     """Op number of the question that others are to answer; 0 when none is open."""
     stays: bool = False
     """It was in a queue when the question was put: in the same queue its stay goes on."""
+    scoring: int = 0
+    """Op number of the question which of its workers is the best; 0 when none is open."""
+    ranking: list[tuple[str, float | None]] = field(default_factory=list)
+    """The answer to it, while it is at work."""
     way: set[tuple[str, str]] = field(default_factory=set)
     """Rules of the length that had fired on the way in which the question interrupts."""
     doc: int = 0
@@ -344,6 +351,8 @@ class Router:
     """What is done outside, and when a worker is to take it."""
     observer: tuple[str, int, int] | None = None
     """Who counts the outbox, until when, and the last entry counted."""
+    closed: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Queues of which too many jobs wait for others: the place from which on nothing is done."""
     entries: list[Entry] = field(default_factory=list)
     finished: dict[str, int] = field(default_factory=dict)
     """Closed and cancelled jobs, and when they ended."""

@@ -17,7 +17,8 @@ from engine import commands as c
 from engine import pipelines
 from engine.exception_rules import Cancel, Change, Classify, Rule, rules_text
 from engine.expressions import compile_expression
-from engine.scoring import Equal, Function, by_expression, scoring_text
+from engine.scoring import Equal, Function, Webhook, by_expression, scoring_text
+from tests.twin import tasks
 from tests.twin.model import DAY, Job, Offer, Router, Worker
 from tests.twin.texts import lines
 
@@ -103,7 +104,7 @@ class Memory:
     offers: list[tuple[str, str]] = field(default_factory=list)
     assignments: list[tuple[str, str]] = field(default_factory=list)
     questions: list[tuple[str, int, int, str]] = field(default_factory=list)
-    """Task, number and revision of questions, and the pipeline that asks."""
+    """Task, number and revision of questions, and the pipeline that asks, if it is one."""
 
     def note(self, r: Router) -> None:
         for worker in r.workers.values():
@@ -114,9 +115,11 @@ class Memory:
                 if (held.job, held.id) not in self.assignments[-50:]:
                     self.assignments.append((held.job, held.id))
         for task in r.tasks:
-            job = r.jobs[task.removeprefix("classify:")]
-            policy = r.policies["classification", job.classification]
-            question = (task, job.asked, policy.doc, str(policy.fields["pipeline"]))
+            asked = tasks.question(r, task)
+            if not asked:
+                continue
+            text = str(asked.get("pipeline", ""))
+            question = (task, int(str(asked["asked"])), int(str(asked["revision"])), text)
             if question not in self.questions[-50:]:
                 self.questions.append(question)
 
@@ -165,11 +168,13 @@ def with_question(
     now: int, command: c.TaskAnswer, pick: int, r: Router, memory: Memory
 ) -> tuple[int, c.Command] | None:
     """An open question mostly, or one of the past; its rules get one answer each, unless they are spoilt."""
-    asked = {job.asked for job in r.jobs.values() if job.asked}
+    asked = {number for job in r.jobs.values() for number in (job.asked, job.scoring) if number}
     some = [q for q in memory.questions[-200:] if command.task == "past" or q[1] in asked]
     if not some:
         return None
     task, number, revision, text = some[pick % len(some)]
+    if task.startswith("score:") and command.task != "malformed":
+        return now, c.TaskAnswer(task, number, revision, ranking(random.Random(pick), r))
     if command.task == "malformed":
         return now, c.TaskAnswer(task, number, revision, command.answers)
     made = [json.loads(line) for line in command.answers.split("\n")]
@@ -185,6 +190,15 @@ def with_question(
     elif command.task == "strange":
         task, revision = ("classify:nobody", 0) if pick % 2 else (task, revision + 1)
     return now, c.TaskAnswer(task, number, revision, json.dumps(answers))
+
+
+def ranking(d: random.Random, r: Router) -> str:
+    """Some workers or all, strangers among them, with scores that repeat or are none; sorted or not."""
+    scores = d.choice([[3, 2.5, 1, -1, None], [2, 1], [None], [0, None]])
+    pairs = [(worker, d.choice(scores)) for worker in d.sample([*r.workers, "stranger"], len(r.workers) + 1)]
+    if d.random() < 0.8:
+        pairs.sort(key=lambda pair: (pair[1] is None, -(pair[1] or 0)))
+    return json.dumps(pairs[: d.choice([0, 1, 2, 100, 100, 100])])
 
 
 def patched(command: c.JobUpdate, changes: frozenset[str], r: Router, now: int) -> c.JobUpdate:
@@ -267,6 +281,8 @@ class Maker:
         self.remote = d.choice([0.0, 0.3, 0.8])
         if self.remote and d.random() < 0.5:
             self.classifying, self.excepting = 0.9, d.choice([self.excepting, 0.9])
+        self.scoring_elsewhere = d.choice([0.0, 0.0, 0.2])
+        self.questions = d.choice([1, 2, 3, 100])
         self.asking_id = d.choice([0.15, 0.6])
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
@@ -279,6 +295,7 @@ class Maker:
         self.vary = d.choice([0.02, 0.2])
         self.batch = d.choice([100, 1, 2, 3, 7])
         self.worker_offers = d.choice([1_000, 1_000, 1, 2])
+        self.leaping, self.available = 0.02, 0.75
         if d.random() < 0.1:
             self.delays = [*self.delays, -1, -3_000]
         self.weights = self.choose_weights()
@@ -290,6 +307,8 @@ class Maker:
             shapes = self.be_choosy()
         elif d.random() < 0.6:
             shapes = self.be_asking()
+        if d.random() < 0.25:
+            shapes = self.let_others_score()
         self.shapes = [self.shape() for _ in range(shapes)]
 
     def choose_scorings(self) -> list[str]:
@@ -358,6 +377,34 @@ class Maker:
         self.weights |= {"answer": d.choice([6, 25]), "lease": 4, "create": 25, "cancel": 5, "accept": 8}
         self.weights |= {"update": d.choice([5, 25]), "reclassify": d.choice([5, 12]), "unassign": 6}
         self.weights |= {"policy": d.choice([0, 2, 5]), "delete": d.choice([2, 8]), "worker": 5, "wait": 2}
+        return d.choice([1, 2, 4])
+
+    def let_others_score(self) -> int:
+        """An episode whose queues ask others about most of their jobs; often more than they may."""
+        d = self.dice
+        self.queues, self.channels = self.queues[:2], ["v"]
+        self.workers = [f"w{i}" for i in range(d.choice([3, 6, 9]))]
+        self.jobs = [f"j{i}" for i in range(24)]
+        self.offer_ms, self.delays, self.maxima, self.limits = [60_000], [0, 1, 100], [None], [0]
+        self.modes = d.choice([["bestWorker"], ["bestWorker"], ["bestWorker", "longestIdle"]])
+        self.scoring_elsewhere = d.choice([1.0, 1.0, 0.8])
+        self.selecting, self.expiring = d.choice([0.0, 0.3, 0.6]), d.choice([0.0, 0.0, 0.5])
+        self.labelling, self.vary = d.choice([0.0, 0.5]), d.choice([0.0, 0.2])
+        # a leap to the end of idle times signs everybody off
+        self.leaping, self.available = 0.004, d.choice([0.8, 0.95])
+        self.capacities, self.costs = d.choice([[1], [1, 2], [3]]), [1]
+        self.most_offers, self.worker_offers = d.choice([1, 1, 2, 4]), 1_000
+        self.classifying, self.excepting = d.choice([0.0, 0.0, 0.3]), d.choice([0.0, 0.0, 0.3])
+        self.batch = d.choice([100, 100, 12, 3])
+        self.weights |= {
+            "create": 30,
+            "lease": 4,
+            "answer": d.choice([6, 15, 30]),
+            "worker": d.choice([3, 12]),
+        }
+        self.weights |= {"accept": 12, "complete": 10, "close": 10, "cancel": d.choice([4, 14])}
+        self.weights |= {"decline": d.choice([1, 6]), "policy": d.choice([0, 1, 3]), "wait": 0.2}
+        self.weights |= {"read": 1, "queue": d.choice([0, 1]), "delete": 1, "reclassify": 1, "sweep": 3}
         return d.choice([1, 2, 4])
 
     def choose_weights(self) -> dict[str, float]:
@@ -472,7 +519,7 @@ class Maker:
         step: Step = getattr(self, kind)()
         if self.dice.random() < 0.5:
             step.delay = self.dice.choice(self.delays)
-        if kind == "wait" or self.dice.random() < 0.02:
+        if kind == "wait" or self.dice.random() < self.leaping:
             step.due, step.delay = self.dice.choice([0, 0, 0, 1, 2]), self.dice.choice([-1, 0, 0, 0, 1])
         return step
 
@@ -494,6 +541,7 @@ class Maker:
                 keep_finished_count=d.choice([1_000_000, 5]),
                 keep_events_count=d.choice([1_000_000, 300]),
                 unassign_limit=d.choice([1, 3, 3]),
+                questions=self.questions if d.random() < 0.9 else d.choice([1, 2, 100]),
             )
         )
 
@@ -503,8 +551,8 @@ class Maker:
             return self.other_policy()
         most = d.randint(1, self.most_offers)
         mode = d.choice(self.modes)
-        remote = not policy_id and d.random() < 0.1
-        scoring = scoring_text(Function()) if remote else d.choice(self.scorings)
+        remote = d.random() < self.scoring_elsewhere
+        scoring = scoring_text(d.choice([Function(), Webhook()])) if remote else d.choice(self.scorings)
         return Step(
             c.PolicyUpsert(
                 kind="distribution",
@@ -621,7 +669,7 @@ class Maker:
             )
         )
 
-    def worker(self, worker_id: str = "", available: float = 0.75) -> Step:
+    def worker(self, worker_id: str = "", available: float = 0.0) -> Step:
         d = self.dice
         shape = dict(d.choice(self.shapes))
         if d.random() < self.vary:
@@ -632,7 +680,7 @@ class Maker:
                 id=worker_id or d.choice(self.workers),
                 doc=PRESENT if d.random() < 0.95 else d.choice([0, 1, 77]),
                 rev=-1 if d.random() < 0.9 else 3,
-                available=d.random() < available,
+                available=d.random() < (available or self.available),
                 tags=self.labels(0.1),
                 **shape,  # type: ignore[arg-type]
             )

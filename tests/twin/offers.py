@@ -7,7 +7,7 @@ from engine.errors import Refused
 from tests.twin import events, jobs, workers
 from tests.twin.matching import offer_limit
 from tests.twin.model import REMEMBERED_OFFERS, Assignment, Job, Offer, Reply, Router, Worker
-from tests.twin.policies import not_acting, take_policy
+from tests.twin.policies import take_policy
 from tests.twin.texts import sized
 
 
@@ -276,10 +276,6 @@ def unassign(r: Router, a: c.AssignmentUnassign) -> Reply:
         raise Refused("CONFLICT", "")
     if job.unassigned_life >= r.settings["unassign_limit"]:
         raise Refused("LIMIT", "")
-    queue = r.queues[job.queue]
-    if not_acting(r, queue.distribution):
-        # the job would wait under a policy that does not act yet
-        raise Refused("UNSUPPORTED", "")
     assignment, worker = job.assignment, job.worker
     release(r, job)
     job.unassigned += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine import commands as c
 from engine.errors import Refused
-from tests.twin import exceptions
+from tests.twin import exceptions, rankings
 from tests.twin.model import Job, Policy, Queue, Reply, Router
 
 MODES = ("roundRobin", "longestIdle", "bestWorker")
@@ -28,16 +28,6 @@ def unfinished(r: Router, queue_id: str) -> list[Job]:
     return [j for j in r.jobs.values() if j.queue == queue_id and not j.finished]
 
 
-def not_acting(r: Router, distribution: str) -> bool:
-    """Would this policy need what does not act yet?"""
-    return scores_remotely(str(r.policies["distribution", distribution].fields["rules"]))
-
-
-def scores_remotely(rules: str) -> bool:
-    """Is this a scoring rule that others answer?"""
-    return rules != "" and json.loads(rules)["kind"] in ("function", "webhook")
-
-
 def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
     key = (a.kind, a.id)
     policy = r.policies.get(key)
@@ -54,12 +44,10 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
     if a.kind == "classification" and a.fallback and a.fallback not in r.queues:
         raise Refused("INVALID", f"fallbackQueueId: queue '{a.fallback}' does not exist")
     users = [q for q in r.queues.values() if getattr(q, a.kind, None) == a.id]
-    if a.kind == "distribution" and scores_remotely(a.rules) and any(unfinished(r, q.id) for q in users):
-        raise Refused("UNSUPPORTED", "")
     outcome = "updated" if policy else "created"
     if not policy:
         policy = r.policies[key] = Policy(a.kind, a.id, {}, doc=0, rev=0, created=r.number())
-    number = r.number()
+    number = policy.changed = r.number()
     before = plan(policy)
     policy.fields = {
         name: getattr(a, name)
@@ -78,8 +66,7 @@ def policy_upsert(r: Router, a: c.PolicyUpsert) -> Reply:
     count(r, policy)
     if before and plan(policy) != before:
         for queue in users:
-            end_review(r, queue)
-            review(r, queue)
+            start_review(r, queue)
     return {"outcome": outcome, "op": number, **policy_record(policy)}
 
 
@@ -112,12 +99,22 @@ def count(r: Router, record: Any) -> None:
     record.modified_at = r.now
 
 
+def start_review(r: Router, queue: Queue) -> None:
+    """A policy of the queue has changed."""
+    end_review(r, queue)
+    rankings.ease(r, queue.id)
+    review(r, queue)
+
+
 def review(r: Router, queue: Queue) -> None:
     """A batch of waiting jobs takes the changed policy; the rest goes on the agenda, due at once."""
     waiting = [j for j in r.queued_in(queue.id) if queue.reviewed is None or j.place > queue.reviewed]
     rows = waiting[: r.settings["batch"]]
     policy = r.distribution(queue.id)
     for job in rows:
+        if job.scoring and not rankings.lets_others_score(r, queue.id):
+            rankings.withdraw(r, job)
+            take_policy(r, job)
         if (job.max_offers, job.bypass) != (policy["max_offers"], policy["bypass"]):
             take_policy(r, job)
         else:
@@ -138,6 +135,23 @@ def review_due(r: Router, queue_id: str) -> None:
     if queue_id in r.queues:
         r.number()
         review(r, r.queues[queue_id])
+
+
+def open_due(r: Router, queue_id: str) -> None:
+    """A portion of jobs is matched from where the queue was closed on; at its end it opens."""
+    if queue_id not in r.closed:
+        return
+    r.number()
+    rows = [j for j in r.queued_in(queue_id) if rankings.holds(r, j)][: r.portion]
+    for job in rows:
+        if not job.filling and not job.scoring and len(r.open_offers(job)) < job.max_offers:
+            take_policy(r, job)
+    if len(rows) == r.portion:
+        rank, seq = rows[-1].place
+        r.closed[queue_id] = (rank, seq + 1)
+        r.agenda[f"open:{queue_id}"] = r.now
+    else:
+        del r.closed[queue_id]
 
 
 def take_policy(r: Router, job: Job) -> None:
@@ -190,9 +204,6 @@ def queue_upsert(r: Router, a: c.QueueUpsert) -> Reply:
             raise Refused("INVALID", f"{kind} policy '{policy_id}' does not exist")
     if not a.distribution:
         raise Refused("INVALID", "")
-    changed = queue is not None and queue.distribution != a.distribution
-    if changed and not_acting(r, a.distribution) and unfinished(r, a.id):
-        raise Refused("UNSUPPORTED", "")
     number = r.number()
     outcome = "updated" if queue else "created"
     if not queue:
@@ -202,8 +213,7 @@ def queue_upsert(r: Router, a: c.QueueUpsert) -> Reply:
     queue.distribution, queue.exception = a.distribution, a.exception
     count(r, queue)
     if moved:
-        end_review(r, queue)
-        review(r, queue)
+        start_review(r, queue)
     return {"outcome": outcome, "op": number, **queue_record(queue)}
 
 
@@ -231,6 +241,7 @@ def queue_delete(r: Router, a: c.QueueDelete) -> Reply:
     if uses:
         raise Refused("IN_USE", " ".join(uses))
     end_review(r, r.queues[a.id])
+    rankings.forget(r, r.queues[a.id])
     del r.queues[a.id]
     return {"outcome": "deleted", "op": r.number()}
 

@@ -8,7 +8,6 @@ from typing import Any
 from engine import commands as c
 from engine.errors import Refused
 from tests.twin import (
-    classification,
     exceptions,
     history,
     jobs,
@@ -16,11 +15,12 @@ from tests.twin import (
     overview,
     policies,
     schedules,
+    tasks,
     watching,
     workers,
 )
-from tests.twin.matching import fill_due, settle
-from tests.twin.model import Reply, Router
+from tests.twin.matching import candidates, fill_due, settle
+from tests.twin.model import Reply, Router, Worker
 
 WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.PolicyUpsert: policies.policy_upsert,
@@ -39,8 +39,8 @@ WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.JobDelete: jobs.delete,
     c.JobCancel: jobs.cancel,
     c.JobReclassify: jobs.reclassify,
-    c.TaskLease: classification.lease,
-    c.TaskAnswer: classification.answer,
+    c.TaskLease: tasks.lease,
+    c.TaskAnswer: tasks.answer,
     c.ObserverLease: watching.lease,
 }
 
@@ -90,6 +90,10 @@ class Twin:
         r.finish(command.function, getattr(command, "request_id", ""))
         return reply
 
+    def candidates(self, job_id: str) -> list[Worker]:
+        """The workers that a job may be offered to now."""
+        return candidates(self.state, self.state.jobs[job_id])
+
 
 def run_due(r: Router) -> None:
     """At most one batch of what is due, by time and then by the row's text; each is complete in itself."""
@@ -130,6 +134,7 @@ def do_row(r: Router, kind: str, rest: str) -> None:
             "idle": workers.idle_due,
             "life": jobs.life_due,
             "selector": jobs.selector_due,
+            "open": policies.open_due,
             "review": policies.review_due,
             "fill": fill_due,
             "revoke": offers.void_due,

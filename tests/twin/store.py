@@ -32,6 +32,7 @@ SMALL_LIMITS = {
     "SAMPLED_FROM": 3,
     "EXPLAINED_JOBS": 2,
     "EXPLAINED_QUEUES": 1,
+    "CANDIDATES": 2,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.explanations import JobExplanation, WorkerExplanation
-from tests.twin import offers
+from tests.twin import offers, rankings
 from tests.twin.matching import LEVELS, eligible, has_room, offer_limit, wants
 from tests.twin.model import Job, Reply, Router, Worker
 from tests.twin.selectors import Selector
@@ -20,8 +20,12 @@ def of_job(r: Router, job: Job) -> Codes:
     if job.status == "queued":
         if job.filling:
             return {("job_set_aside",)}
+        if job.scoring:
+            return {("being_scored",)}
         if not wants(r, job):
             return {("maximum_of_offers", str(len(r.open_offers(job))), str(job.max_offers))}
+        if rankings.holds(r, job):
+            return {("waits_for_scores",)}
         ahead = [j for j in rivals(r) if needs(r, j) == needs(r, job) and j.place < job.place]
         return {("behind_jobs", str(len(ahead)))} if ahead else set()
     return {
@@ -35,7 +39,7 @@ def of_pair(r: Router, job: Job, w: Worker) -> Codes:
     """Reasons of the worker."""
     if job.status == "queued":
         found = obstacles(r, job, w)
-        if job.filling:
+        if job.filling or job.scoring or (wants(r, job) and rankings.holds(r, job)):
             return found
         if wants(r, job):
             return found | behind(r, job, w, found)
@@ -123,8 +127,9 @@ def needs(r: Router, job: Job) -> tuple[str, str, frozenset[tuple[str, str, str]
 
 
 def rivals(r: Router) -> list[Job]:
-    """All jobs that want an offer, in their order."""
-    return sorted((j for j in r.queued(r.jobs.values()) if wants(r, j)), key=lambda j: j.place)
+    """All jobs that want an offer and may get one, in their order."""
+    wanting = (j for j in r.queued(r.jobs.values()) if wants(r, j) and not rankings.holds(r, j))
+    return sorted(wanting, key=lambda j: j.place)
 
 
 def survey(r: Router, job: Job) -> dict[str, object] | None:
