@@ -15,7 +15,7 @@ from azure.core.exceptions import AzureError
 
 from api.options import Options, parse
 from api.runtime import Router, whole_router
-from api.serve import run_until_told
+from api.serve import run_until_told, viewing
 from engine.inspection import problems
 
 PATIENCE_SECONDS = 10.0
@@ -36,6 +36,7 @@ def run(options: Options) -> int:
             serve = parse(["serve", "--port", "0", "--tls-port", "0", "--data-dir", folder], {})
             async with whole_router(serve) as router:
                 print(f"a router of its own at {router.endpoint('main', secure=True)}", flush=True)
+                print("\n".join(viewing(router, "main")), flush=True)
                 return await _play(router, options.forever)
 
     return run_until_told(work)

@@ -81,7 +81,7 @@ def _access(router: Router, tenant: str) -> list[str]:
     ]
 
 
-def _viewing(router: Router, tenant: str) -> list[str]:
+def viewing(router: Router, tenant: str) -> list[str]:
     """Where to watch a tenant, and the key for it."""
     keys = router.settings.tenants[tenant].view_keys
     page = f"{router.endpoint(tenant, secure=False)}dashboard"
@@ -98,7 +98,7 @@ def announcement(router: Router) -> list[str]:
             if secure:
                 lines.append(f"  plain http: {router.endpoint(tenant, secure=False)}")
             lines += _access(router, tenant)
-            lines += _viewing(router, tenant)
+            lines += viewing(router, tenant)
     if address := router.metrics_address():
         lines.append(f"metrics: {address}")
     if router.embedded:

@@ -26,16 +26,18 @@ class Chart {
       probe.style.color = color(name);
       return getComputedStyle(probe).color;
     };
+    const time = (_, values) => values.map((when) => new Date(1000 * when).toTimeString().slice(0, 5));
     const axis = { stroke: resolved("--quiet"), grid: { stroke: resolved("--line"), width: 1 }, ticks: { show: false } };
     this.plot = new uPlot(
       {
         width: this.width,
         height: HEIGHT,
-        cursor: { y: false },
+        cursor: { show: false },
+        legend: { live: false },
         scales: { y: { range: (_, least, most) => [0, Math.max(1, most * 1.1)] } },
-        axes: [axis, { ...axis, size: 42 }],
+        axes: [{ ...axis, values: time, size: 26 }, { ...axis, size: 46 }],
         series: [
-          { label: "at" },
+          {},
           ...this.series.map(({ label, color: name }) => ({
             label,
             stroke: resolved(name),

@@ -30,10 +30,44 @@ function section(title, outcome, show) {
   return [element("h3", {}, title), content];
 }
 
+/** The sentences of the router, with those of each worker below its name. */
 function explanation(value) {
-  return element("pre", {}, JSON.stringify(value, null, 1));
+  const parts = [];
+  const standing = [value.status ?? value.state, value.queueId && `in ${value.queueId}`, place(value)].filter(Boolean);
+  if (standing.length) parts.push(element("p", {}, standing.join(", ")));
+  collect(value, parts);
+  if (parts.length === 0) parts.push(element("p", {}, "Nothing stands in the way."));
+  return element("div", {}, ...parts);
 }
 
-function history(value) {
-  return element("pre", {}, JSON.stringify(value, null, 1));
+const place = ({ position, queueLength }) => position && `number ${position} of ${queueLength}`;
+
+function collect(value, parts) {
+  if (value.reasons?.length) {
+    parts.push(element("ul", {}, ...value.reasons.map((reason) => element("li", {}, reason.message))));
+  }
+  for (const inner of Object.values(value).flat()) {
+    if (inner?.reasons) {
+      const name = inner.workerId ?? inner.jobId;
+      if (name) parts.push(element("h4", {}, name));
+      collect(inner, parts);
+    }
+  }
 }
+
+/** What has happened, newest first, with how long each state lasted. */
+function history(value) {
+  const rows = value.value.map((row) =>
+    element(
+      "li",
+      {},
+      element("time", { datetime: row.time, title: row.time }, clock(Date.parse(row.time))),
+      ` ${row.type.replace("Router", "").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase()}`,
+      row.state ? element("span", { class: "quiet" }, ` → ${row.state}${lasted(row)}`) : null,
+    ),
+  );
+  const cut = value.cut ? element("p", { class: "quiet" }, "What was before is not kept any more.") : null;
+  return element("div", {}, element("ol", { class: "plain" }, ...rows), cut);
+}
+
+const lasted = ({ seconds }) => (seconds === undefined ? "" : ` for ${duration(1000 * seconds)}`);

@@ -1,7 +1,32 @@
 // The event stream, handed on in batches: a thousand events a second make no thousand repaints.
 
 const BATCH_MS = 250;
-const PREFIX = "Microsoft.Communication.Router";
+const PREFIX = "Router";
+
+/** All events; a browser hears only those that it names. */
+const KINDS = [
+  "JobReceived",
+  "JobClassified",
+  "JobClassificationFailed",
+  "JobQueued",
+  "JobWaitingForActivation",
+  "JobWorkerSelectorsExpired",
+  "JobExceptionTriggered",
+  "JobCompleted",
+  "JobClosed",
+  "JobCancelled",
+  "JobUnassigned",
+  "JobDeleted",
+  "WorkerRegistered",
+  "WorkerUpdated",
+  "WorkerDeregistered",
+  "WorkerDeleted",
+  "WorkerOfferIssued",
+  "WorkerOfferAccepted",
+  "WorkerOfferDeclined",
+  "WorkerOfferExpired",
+  "WorkerOfferRevoked",
+];
 
 export class Feed {
   /** `onEvents(list)` gets batches, `onState(state)` live or lost. */
@@ -16,7 +41,7 @@ export class Feed {
     this.source = new EventSource("/ext/v1/events/stream");
     this.source.onopen = () => this.onState("live");
     this.source.onerror = () => this.onState("lost");
-    this.source.onmessage = (message) => this.take(message);
+    for (const kind of KINDS) this.source.addEventListener(PREFIX + kind, (message) => this.take(kind, message));
   }
 
   close() {
@@ -26,14 +51,9 @@ export class Feed {
     this.waiting = [];
   }
 
-  take(message) {
+  take(kind, message) {
     const event = JSON.parse(message.data);
-    this.waiting.push({
-      key: message.lastEventId,
-      kind: event.eventType.replace(PREFIX, ""),
-      at: Date.parse(event.eventTime),
-      data: event.data,
-    });
+    this.waiting.push({ key: message.lastEventId, kind, at: Date.parse(event.eventTime), data: event.data });
     this.timer ||= setTimeout(() => {
       this.timer = 0;
       this.onEvents(this.waiting.splice(0));

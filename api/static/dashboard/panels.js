@@ -47,14 +47,20 @@ export class Panels {
   // ---- queues
 
   makeQueue() {
-    return cells("Queue", "Waiting", "By priority", "Oldest", "Estimated wait", "Workers", "Matchable");
+    const row = cells("Queue", "Waiting", "By priority", "Oldest", "Estimated wait", "Workers", "Matchable");
+    row.priorities = new Rows(
+      row.children[2],
+      ({ priority }) => element("span", { class: "chip" }, element("b", {}, `${priority}: `), element("span")),
+      (chip, { jobs }) => setText(chip.lastChild, jobs),
+    );
+    return row;
   }
 
   updateQueue(row, queue) {
-    const [name, length, priorities, oldest, wait, workers, matchable] = row.children;
-    setText(name, queue.name ? `${queue.name} (${queue.id})` : queue.id);
+    const [name, length, , oldest, wait, workers, matchable] = row.children;
+    setText(name, queue.name && queue.name !== queue.id ? `${queue.name} (${queue.id})` : queue.id);
     setText(length, queue.length);
-    setText(priorities, queue.waiting.map(({ priority, jobs }) => `${priority}: ${jobs}`).join("  ") || "–");
+    row.priorities.show(queue.waiting.slice(0, 20), ({ priority }) => priority);
     const longest = queue.longestJobWaitTimeMinutes;
     setText(oldest, longest === undefined ? "–" : minutes(longest));
     setText(wait, minutes(queue.estimatedWaitTimeMinutes));
