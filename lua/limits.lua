@@ -51,6 +51,10 @@ limits.COMMITTED_EVENTS = 512
 limits.REPLAYED_EVENTS = 100
 --- Subscriptions of a tenant.
 limits.SUBSCRIPTIONS = 1000
+--- Of one subscription: tries for an event, minutes in which it has to arrive, signing secrets that are live at a time.
+limits.DELIVERY_ATTEMPTS = 30
+limits.DELIVERY_MINUTES = 1440
+limits.SIGNING_SECRETS = 2
 --- Time in which an endpoint has to agree to a subscription (ms), and the pause before one that gave no answer is asked again.
 limits.HANDSHAKE_MS = 600000
 limits.HANDSHAKE_PAUSE_MS = 15000

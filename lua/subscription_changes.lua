@@ -1,13 +1,8 @@
 -- What an upsert of a subscription changes: its document, its secret, whether its endpoint has to be asked.
 
 local function verify(given, subscription, document_text, secret, code)
-  local decoded, value = pcall(cjson.decode, document_text or "")
-  if not decoded or type(value) ~= "table" then
-    refuse.bad_call("document must be a JSON object")
-  end
-  if not secret or secret == "" then
-    refuse.bad_call("secret is missing")
-  end
+  subscription_documents.check(document_text)
+  subscription_documents.check_secret(secret)
   if given.target == "" or not code or #code < 16 then
     refuse.bad_call("target and a code of at least 16 characters are needed")
   end

@@ -105,9 +105,9 @@ def test_a_clean_end_frees_all_at_once(story: Story) -> None:
 def test_more_than_a_portion_is_given_back_portion_by_portion(story: Story) -> None:
     names = [f"s{n:03}" for n in range(150)]
     for name in names:
-        story.store.run(
-            story.root, c.SubscriptionUpsert(name, target="t", document="{}", secret="{}", code="c" * 16)
-        )
+        text = '{"url":"https://a/"}'
+        upsert = c.SubscriptionUpsert(name, target="t", document=text, secret=text, code="c" * 16)
+        story.store.run(story.root, upsert)
         story.store.run(story.root, c.SubscriptionConfirm(name, "c" * 16))
     assert [story.claim("a")["held"] for _ in range(2)] == [100, 150]
     assert story.run(c.SubscriptionRelease("a", leaves=True))["left"] == 50

@@ -618,7 +618,11 @@ CODE = "code-of-a-handshake"
 def subscription(here: Site) -> c.SubscriptionUpsert:
     """A subscription that does not exist yet."""
     return c.SubscriptionUpsert(
-        fresh(here, "subscription"), target="t", document='{"url":"https://a/"}', secret="{}", code=CODE
+        fresh(here, "subscription"),
+        target="t",
+        document='{"url":"https://a/"}',
+        secret='{"url":"https://a/"}',
+        code=CODE,
     )
 
 

@@ -17,7 +17,11 @@ from tests import support
 Opener = Callable[[], AbstractAsyncContextManager[Store]]
 
 SUBSCRIBE = c.SubscriptionUpsert(
-    id="hook", target="t", document='{"url":"https://a/"}', secret="{}", code="code-of-a-handshake"
+    id="hook",
+    target="t",
+    document='{"url":"https://a/"}',
+    secret='{"url":"https://a/"}',
+    code="code-of-a-handshake",
 )
 CREATE = (
     c.PolicyUpsert(kind="distribution", id="fair", expires_ms=60_000, mode="longestIdle", document="{}"),

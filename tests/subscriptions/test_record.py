@@ -125,15 +125,35 @@ def upsert() -> c.SubscriptionUpsert:
     )
 
 
+WRONG_MEMBERS = [
+    '"more":1',
+    '"name":null',
+    '"name":"a\\u0000b"',
+    '"schema":"xml"',
+    '"filters":[1]',
+    '"filters":{"types":"a"}',
+    '"filters":{"types":[1]}',
+    '"filters":{"queues":{"a":"b"}}',
+    '"filters":{"more":[]}',
+    '"filters":{"subject_begins":1}',
+    '"attempts":0',
+    '"attempts":31',
+    '"attempts":1.5',
+    '"minutes":1441',
+    '"minutes":"1"',
+    '"signing":3',
+    '"enabled":1',
+    '"after":-2',
+]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"document": ""},
-        {"document": "x"},
-        {"document": "1"},
-        {"document": "null"},
-        {"document": "{"},
-        {"secret": ""},
+        *({"document": text} for text in ("", "x", "1", "null", "{", "[]", "{}", '{"url":""}', '{"url":1}')),
+        *({"document": f'{{"url":"https://a/",{more}}}'} for more in WRONG_MEMBERS),
+        *({"secret": text} for text in ("", "{}", '{"url":""}', '{"url":1}', '{"url":"u","more":1}')),
+        *({"secret": f'{{"url":"u","signing":{signing}}}'} for signing in ("1", "[1]", '["a","b","c"]')),
         {"target": ""},
         {"code": ""},
         {"code": "short"},
