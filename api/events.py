@@ -17,7 +17,7 @@ MAX_LIMIT = 1000
 SCANNED = 2_000
 """Entries that a page with filters looks at, at most."""
 PORTION = 200
-"""Of these so many at a time: the store has other things to do in between."""
+"""Entries that are read at a time, in 1.5 ms: the store has other things to do."""
 
 _ENTRY = re.compile(r"([0-9]{1,15})(?:-0)?")
 _PARAMETERS = ("after", "limit")
@@ -31,28 +31,21 @@ async def page(call: Call) -> Answer:
     filters = event_filters.filters(call.raw_query, _PARAMETERS)
     after = _entry_number(call.query.get("after", ""))
     limit = queries.whole(call.query, "limit", DEFAULT_LIMIT, MAX_LIMIT)
-    if filters == EventFilters():
-        reply = await _list(call, after, limit)
-        rows = reply["rows"]
-        return 200, lists.events(rows, int(reply["next"]) if rows else 0, int(reply["oldest"])), ()
-    return 200, await _filtered(call, filters, after, limit), ()
-
-
-async def _filtered(call: Call, filters: EventFilters, after: int, limit: int) -> bytes:
-    """A page of what passes: full, or as far as one request looks, or as far as there is anything."""
+    unfiltered = filters == EventFilters()
     found: list[dict[str, Any]] = []
     seen, scanned, more, oldest = after, 0, True, 0
-    while more and scanned < SCANNED:
-        reply = await _list(call, seen, PORTION)
-        more, oldest = len(reply["rows"]) == PORTION, oldest or int(reply["oldest"])
+    while more and scanned < SCANNED and len(found) < limit:
+        wanted = min(PORTION, limit - len(found)) if unfiltered else PORTION
+        reply = await _list(call, seen, wanted)
+        more, oldest = len(reply["rows"]) == wanted, oldest or int(reply["oldest"])
         for row in reply["rows"]:
             if len(found) == limit:
-                more = False
                 break
             seen, scanned = int(row["op"]), scanned + 1
-            if events := _passing(row["events"], filters):
+            events = row["events"] if unfiltered else _passing(row["events"], filters)
+            if events:
                 found.append({**row, "events": events})
-    return lists.events(found, seen if scanned else 0, oldest)
+    return 200, lists.events(found, seen if scanned else 0, oldest), ()
 
 
 def _passing(events: list[str], filters: EventFilters) -> list[str]:

@@ -37,6 +37,7 @@ NAME = "jobrouter-events"
 _BLOCK_SECONDS = 10.0
 _ANSWER_SECONDS = 5.0
 _ENTRIES_AT_ONCE = 200
+_TOLD_AT_ONCE = 2_000
 _PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 _REPORTED_FAILURE = 5
@@ -126,52 +127,73 @@ class Listener:
         self._feed.remove(self)
 
 
+_Index = dict[str, set[EventFilters]]
+
+
 class _Audience:
-    """Listeners by what they want. Those who name workers, or jobs, are not even asked about other events."""
+    """Listeners by what they want: those who want the same are asked as one.
+
+    Who names workers, jobs or queues is found by them, and is not even asked about other events.
+    """
 
     def __init__(self) -> None:
         self._all: dict[EventFilters, set[Listener]] = {}
         self._others: set[EventFilters] = set()
-        self._by_worker: dict[str, set[EventFilters]] = {}
-        self._by_job: dict[str, set[EventFilters]] = {}
+        self._by_worker: _Index = {}
+        self._by_job: _Index = {}
+        self._by_queue: _Index = {}
 
     def add(self, listener: Listener, filters: EventFilters) -> None:
-        if filters not in self._all:
-            self._all[filters] = set()
-            for index, key in self._places(filters):
+        """One more who wants this."""
+        members = self._all.setdefault(filters, set())
+        if not members:
+            index, keys = self._place(filters)
+            for key in keys:
                 index.setdefault(key, set()).add(filters)
-            if not filters.workers and not filters.jobs:
+            if not keys:
                 self._others.add(filters)
-        self._all[filters].add(listener)
+        members.add(listener)
 
     def remove(self, listener: Listener, filters: EventFilters) -> None:
+        """One less."""
         members = self._all.get(filters, set())
         members.discard(listener)
         if members or filters not in self._all:
             return
         del self._all[filters]
         self._others.discard(filters)
-        for index, key in self._places(filters):
+        index, keys = self._place(filters)
+        for key in keys:
             index[key].discard(filters)
             if not index[key]:
                 del index[key]
 
-    def _places(self, filters: EventFilters) -> Iterator[tuple[dict[str, set[EventFilters]], str]]:
-        index, keys = (self._by_worker, filters.workers) if filters.workers else (self._by_job, filters.jobs)
-        for key in keys:
-            yield index, key
+    def _place(self, filters: EventFilters) -> tuple[_Index, frozenset[str]]:
+        """Where filters are found: by the rarest of what they name."""
+        if filters.workers:
+            return self._by_worker, filters.workers
+        return (self._by_job, filters.jobs) if filters.jobs else (self._by_queue, filters.queues)
 
-    def of(self, event: Event) -> Iterator[Listener]:
+    def of(self, event: Event) -> list[Listener]:
         """Those who want an event."""
-        candidates = [self._others]
-        if self._by_worker and (found := self._by_worker.get(event.about.worker)):
-            candidates.append(found)
-        if self._by_job and (found := self._by_job.get(event.about.job)):
-            candidates.append(found)
-        for wishes in candidates:
-            for filters in wishes:
+        return [listener for filters in self._wishes(event) for listener in self._all[filters]]
+
+    def _wishes(self, event: Event) -> Iterator[EventFilters]:
+        named: set[EventFilters] = set()
+        if self._by_worker:
+            named |= self._by_worker.get(event.about.worker, _NOBODY)
+        if self._by_job:
+            named |= self._by_job.get(event.about.job, _NOBODY)
+        if self._by_queue:
+            for queue in event.about.queues:
+                named |= self._by_queue.get(queue, _NOBODY)
+        for candidates in (self._others, named):
+            for filters in candidates:
                 if event.passes(filters):
-                    yield from self._all[filters]
+                    yield filters
+
+
+_NOBODY: frozenset[EventFilters] = frozenset()
 
 
 class Feed:
@@ -185,6 +207,7 @@ class Feed:
         self._members: set[Listener] = set()
         self._audience = _Audience()
         self._last_at = ""
+        self._told = 0
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(self._run())
 
@@ -282,12 +305,17 @@ class Feed:
                     self.end(BROKEN)
                     return
                 self._tell(entry)
+                if self._told > _TOLD_AT_ONCE:
+                    # the process has other things to do, too
+                    self._told = 0
+                    await asyncio.sleep(0)
 
     def _tell(self, entry: Entry) -> None:
         self.position, self._last_at = entry.number, entry.at
         for event in entry.events:
-            # to a list: who is too slow is taken out on the way
-            for listener in list(self._audience.of(event)):
+            listeners = self._audience.of(event)
+            self._told += len(listeners)
+            for listener in listeners:
                 listener.put(event)
 
 

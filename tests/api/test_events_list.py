@@ -73,9 +73,20 @@ def test_bad_queries(client: Any, store: Any, query: str) -> None:
 
 
 def test_limit_is_bounded(client: Any, store: Any) -> None:
-    store.on(EventList, {"next": 0, "oldest": 0, "rows": []})
-    client("GET", "/ext/v1/events?limit=99999", version=None)
-    assert store.commands == [EventList(0, 1000)]
+    log_of(store, [job_entry(number, "a") for number in range(1, 1500)])
+    page = client("GET", "/ext/v1/events?limit=99999", version=None).json
+    assert len(page["value"]) == 1000
+    assert page["next"] == "1000-0"
+    portions = range(0, 1000, events.PORTION)
+    assert store.commands == [EventList(after, events.PORTION) for after in portions]
+
+
+def test_a_limit_that_is_no_multiple_of_a_portion(client: Any, store: Any) -> None:
+    log_of(store, [job_entry(number, "a") for number in range(1, 400)])
+    page = client("GET", "/ext/v1/events?limit=250", version=None).json
+    assert [row["id"] for row in page["value"]] == [f"{number}-0" for number in range(1, 251)]
+    assert page["next"] == "250-0"
+    assert store.commands == [EventList(0, 200), EventList(200, 50)]
 
 
 def test_authentication_is_needed(client: Any, store: Any) -> None:

@@ -45,6 +45,13 @@ def test_nobody_reads_without(client: Any) -> None:
     assert asked(client) == 401
 
 
+def test_a_key_opens_streams(client: Any) -> None:
+    headers = {"host": "localhost", "authorization": f"Bearer {KEY}"}
+    # it gets as far as its parameters
+    assert client.send("GET", "/ext/v1/events/stream?heartbeat=x", b"", headers).status == 400
+    assert client.send("GET", "/ext/v1/workers/w/offers/next?wait=x", b"", headers).status == 400
+
+
 @pytest.mark.parametrize("method", ["PATCH", "POST", "DELETE"])
 def test_a_key_changes_nothing(client: Any, store: Any, method: str) -> None:
     headers = {"host": "localhost", "authorization": f"Bearer {KEY}"}

@@ -13,6 +13,7 @@ from engine.commands import WorkerUpsert
 from engine.errors import Unavailable
 from engine.event_filters import EventFilters
 from engine.feed import NAME, TAKEN_BYTES, Ended, Feeds, Listener
+from engine.model import strings_text
 from engine.outbox import Event
 from engine.store import Store
 from tests import support
@@ -38,10 +39,11 @@ async def hear(listener: Listener, wanted: list[str]) -> None:
     assert got == wanted
 
 
-async def make(store: Store, root: str, *names: str) -> None:
+async def make(store: Store, root: str, *names: str, queues: str = "") -> None:
     """Registers workers."""
     for name in names:
-        await store.run(root, WorkerUpsert(name, capacity=1, available=True))
+        lines = strings_text(queues.split())
+        await store.run(root, WorkerUpsert(name, capacity=1, available=True, queues=lines))
 
 
 async def readers(store: Store) -> int:
@@ -61,13 +63,19 @@ def test_who_wants_what(open_store: Opener, server: support.Server, root: str) -
                 (EventFilters(jobs=frozenset("a")), []),
                 (EventFilters(types=frozenset({"RouterJobQueued"})), []),
                 (EventFilters(subject_begins="worker/c"), ["c"]),
+                (EventFilters(queues=frozenset({"q1"})), ["a", "b"]),
+                (EventFilters(queues=frozenset({"q1", "q2"})), ["a", "b"]),
+                (EventFilters(queues=frozenset({"q2"}), workers=frozenset("a")), []),
+                (EventFilters(queues=frozenset({"q3"})), []),
             ]
             listeners = []
             for filters, wanted in wishes * 2:
                 listener = await feeds.join(root)
                 listener.listen(filters)
                 listeners.append((listener, wanted))
-            await make(store, root, "a", "b", "c")
+            await make(store, root, "a", queues="q1")
+            await make(store, root, "b", queues="q1 q2")
+            await make(store, root, "c")
             # the one that hears everything has heard the last
             await hear(listeners[0][0], ["a", "b", "c"])
             for listener, wanted in listeners[1:]:

@@ -333,6 +333,14 @@ def test_clients_stay_when_the_store_is_killed_and_comes_back(site: Site) -> Non
         assert short(old.until(expected[-1].id)) == whole
 
 
+def test_a_store_that_is_away_is_no_stream(own_site: Site) -> None:
+    own_site.server.kill()
+    with own_site.stream() as stream:
+        assert stream.status == 503
+        assert stream.response.headers["retry-after"] == "1"
+        assert stream.error["code"] == "ServiceUnavailable"
+
+
 def test_a_log_that_begins_anew_lets_all_go(own_site: Site) -> None:
     with own_site.stream() as stream:
         job = own_site.job()
