@@ -16,6 +16,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 KEY = b"bench-key-of-thirty-two-bytes-00"
+VIEW_KEY = "viewing-key-of-the-bench"
 RECEIVE_BYTES = 1 << 18
 PATIENCE_SECONDS = 60.0
 
@@ -25,7 +26,8 @@ _ROOT = Path(__file__).parents[1]
 @contextlib.contextmanager
 def served(url: str) -> Iterator[int]:
     """``jobrouter api`` beside a store, as a process of its own; yields its port."""
-    environment = {**os.environ, "JOBROUTER_ACCESS_KEYS": f"main={b64encode(KEY).decode()}"}
+    keys = {"ACCESS_KEYS": f"main={b64encode(KEY).decode()}", "VIEW_KEYS": f"main={VIEW_KEY}"}
+    environment = {**os.environ, **{f"JOBROUTER_{name}": value for name, value in keys.items()}}
     command = [sys.executable, "-m", "api.cli", "api", "--port", "0", "--redis-url", url]
     process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     try:

@@ -124,7 +124,7 @@ export class Panels {
     if (data.jobId) what.append(" ", this.link("job", data.jobId));
     if (data.workerId) what.append(" · ", this.link("worker", data.workerId));
     if (data.queueId) what.append(element("span", { class: "quiet" }, ` in ${data.queueId}`));
-    return element("li", { class: "new" }, element("time", { datetime: new Date(at).toISOString() }, clock(at)), what);
+    return element("li", {}, element("time", { datetime: new Date(at).toISOString() }, clock(at)), what);
   }
 
   link(kind, id) {

@@ -2,7 +2,7 @@
 
 const ENDS_OFFER = new Set(["WorkerOfferAccepted", "WorkerOfferDeclined", "WorkerOfferExpired", "WorkerOfferRevoked"]);
 const SECONDS = 300;
-const TICKER = 200;
+const TICKER = 60;
 
 const SERIES = {
   received: ["JobReceived"],
