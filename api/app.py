@@ -30,10 +30,12 @@ from api.call import Handler, Runner
 from api.observed import Observed
 from api.pages import Health, create_pages, paths
 from api.policies import classification, distribution, exception
+from api.request_log import RequestLog
 from api.surface import Surface
 from api.viewing import Viewing
 
 if TYPE_CHECKING:
+    from api.tracing import Tracing
     from engine.feed import Feeds
     from engine.metrics import Metrics
     from engine.settings import Settings
@@ -99,6 +101,7 @@ def create_app(
     feeds: Feeds,
     clock: Callable[[], float] = time.time,
     metrics: Metrics | None = None,
+    tracing: Tracing | None = None,
 ) -> ASGIApp:
     """The application: the interface by its own dispatch, everything else by Starlette."""
     authenticator = Authenticator(settings, clock)
@@ -111,13 +114,18 @@ def create_app(
         routes.append(metrics_route(metrics, settings, authenticator.viewing))
     pages = create_pages(health, routes)
     app = Surface(pages, ROUTES, store, feeds, settings, authenticator, clock)
-    return app if metrics is None else Observed(app, metrics, paths(pages))
+    return Observed(app, paths(pages), request_log(settings), metrics, tracing)
 
 
 def create_metrics_app(settings: Settings, health: Health, metrics: Metrics) -> ASGIApp:
     """The pages of a worker: its health and what it has measured."""
     pages = create_pages(health, [metrics_route(metrics, settings, Viewing(time.time))])
-    return Observed(pages, metrics, paths(pages))
+    return Observed(pages, paths(pages), request_log(settings), metrics)
+
+
+def request_log(settings: Settings) -> RequestLog:
+    """The log of requests that settings ask for."""
+    return RequestLog(settings.access_log, settings.slow_request_ms)
 
 
 def metrics_route(metrics: Metrics, settings: Settings, viewing: Viewing) -> BaseRoute:

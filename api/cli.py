@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 
+from api import logs
 from api.access_keys import BadOption
 from api.options import parse
 from engine.data_directory import Held
@@ -20,8 +20,7 @@ TOLD = (BadOption, DidNotStart, Failed, Held, NoProgram, Refused, StillRuns, Una
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Gives the exit status: 0 well, 1 not, 2 wrong options."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("jobrouter").setLevel(logging.INFO)
+    logs.begin()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         # only what the command needs is imported
@@ -51,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return subscribing.run(options)
         from api import serve
 
+        logs.begin(options.log_format)
         return serve.run(options)
     except BadOption as error:
         print(f"jobrouter: {error}", file=sys.stderr)

@@ -103,6 +103,13 @@ def port_if_any(text: str) -> int | None:
     return port_number(text) if text else None
 
 
+def log_format(text: str) -> str:
+    """How the log is written."""
+    if text not in ("auto", "text", "json"):
+        raise ValueError
+    return text
+
+
 def truth(text: str) -> bool:
     """yes or no."""
     return {
@@ -145,6 +152,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     port_number: "a number from 0 to 65535",
     port_if_any: "a number from 0 to 65535, or empty",
     truth: "yes or no",
+    log_format: "auto, text or json",
     place: "the place of an event, as 17.2",
     json_object: "a JSON object",
     labels: """a JSON object of strings, numbers and booleans, as '{"Region":"NA"}'""",
@@ -199,6 +207,14 @@ WORKING = (
     ),
     Flag("notifications", "yes", truth, "wake at alarms by keyspace notifications (yes or no)"),
 )
+LOGGING = (
+    Flag("log-format", "auto", log_format, "log as text or json (auto: text on a terminal, else json)"),
+)
+REQUESTS_LOG = (
+    Flag("access-log", "no", truth, "log every request, not only those that fail or are slow"),
+    Flag("slow-request", "1s", duration_ms, "log requests that take so long; 0: none"),
+)
+TRACING = (Flag("otlp", "", str, "send traces by OpenTelemetry to this address, as http://localhost:4318"),)
 MEASURING = (
     Flag("metric-labels", "100", positive, "queues with metrics of their own; all later ones share 'other'"),
 )
@@ -240,15 +256,21 @@ LABELS = (
 COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
-        (*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES, *DELIVERIES, *MEASURING),
+        (
+            *(*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES, *DELIVERIES),
+            *(*MEASURING, *LOGGING, *REQUESTS_LOG, *TRACING),
+        ),
     ),
     "api": (
         "the HTTP interface alone, beside a store and workers",
-        (*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING),
+        (*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING, *LOGGING, *REQUESTS_LOG, *TRACING),
     ),
     "worker": (
         "a worker alone: does what is due",
-        (*STORE, *KEYS, *TENANTS, *WORKING, *RULES, *DELIVERIES, *METRICS_SERVER, *MEASURING, *VIEWING),
+        (
+            *(*STORE, *KEYS, *TENANTS, *WORKING, *RULES, *DELIVERIES),
+            *(*METRICS_SERVER, *MEASURING, *VIEWING, *LOGGING),
+        ),
     ),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
     "why": ("tell why a job is not offered, to anybody or to a worker", (*DATA, *STORE, *KEYS, *TENANTS)),
@@ -329,6 +351,10 @@ class Options(argparse.Namespace):
     rule_timeout: int
     rule_retries: int
     metric_labels: int
+    log_format: str
+    access_log: bool
+    slow_request: int
+    otlp: str
     metrics_host: str
     metrics_port: int | None
     keep_dead_letters: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextvars import ContextVar
 
 from starlette.types import Scope
 
@@ -15,10 +16,11 @@ _KEY = "jobrouter"
 class RequestInfo:
     """The route it fits, the router it is for, and the id of its trace (32 hexadecimal digits)."""
 
-    __slots__ = ("route", "tenant", "trace")
+    __slots__ = ("route", "status", "tenant", "trace")
 
     def __init__(self, trace: str) -> None:
         self.route = UNKNOWN
+        self.status = 0
         self.tenant = ""
         self.trace = trace
 
@@ -39,3 +41,7 @@ def _trace(scope: Scope) -> str:
             if len(parts) == 4 and len(parts[1]) == 32 and parts[1].isalnum():
                 return str(parts[1].decode())
     return f"{random.getrandbits(128):032x}"
+
+
+CURRENT: ContextVar[RequestInfo | None] = ContextVar("request", default=None)
+"""The request that the present task answers."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from api import tls
@@ -33,7 +34,13 @@ from engine.worker.preparation import prepare
 from engine.worker.questions import Reading
 from engine.worker.service import Outgoing, Worker
 
+if TYPE_CHECKING:
+    from api.tracing import Tracing
+
 log = logging.getLogger("jobrouter")
+
+OTLP_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""Variables of OpenTelemetry that ask for tracing as --otlp does."""
 
 _EVERYWHERE = ("", "0.0.0.0", "::")
 _LOCAL = (*_EVERYWHERE, "127.0.0.1", "::1", "localhost")
@@ -44,6 +51,7 @@ _RENAMED = {
     "rule_timeout": "rule_timeout_ms",
     "delivery_timeout": "delivery_timeout_ms",
     "keep_dead_letters": "keep_dead_letters_ms",
+    "slow_request": "slow_request_ms",
 }
 
 
@@ -56,6 +64,7 @@ class Router:
         self.embedded: Embedded | None = None
         self.worker: Worker | None = None
         self.metrics: Metrics | None = None
+        self.tracing: Tracing | None = None
         self.port = 0
         self.tls_port = 0
         self.metrics_port = 0
@@ -145,6 +154,7 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         settings = settings_of(options, tenants, embedded.url if embedded else options.redis_url)
         router = Router(options, settings)
         router.metrics = Metrics(settings.metric_labels)
+        _trace(stack, router, options)
         router.embedded = embedded
         router.tls = _given_files(options) or tls.development_files(
             directory.folder("tls"), _certified_hosts(options, tenants)
@@ -170,6 +180,7 @@ async def api_alone(options: Options) -> AsyncIterator[Router]:
         tenants = parse_tenants(options.access_keys, options.hosts, options.view_keys)
         router = Router(options, settings_of(options, tenants, _required_url(options)))
         router.metrics = Metrics()
+        _trace(stack, router, options)
         router.tls = _given_files(options)
         if "tls_port" in options.given and router.tls is None:
             raise BadOption(
@@ -220,9 +231,27 @@ def _store(stack: contextlib.AsyncExitStack, router: Router) -> Store:
         connection = Connection(Address.parse(router.settings.redis_url))
     except ValueError as error:
         raise BadOption(f"--redis-url cannot be used: {error}.") from None
-    store = MeasuredStore(connection, router.metrics) if router.metrics else Store(connection)
+    store = _store_of(router, connection)
     stack.push_async_callback(store.close)
     return store
+
+
+def _store_of(router: Router, connection: Connection) -> Store:
+    if router.metrics is None:
+        return Store(connection)
+    if router.tracing is None:
+        return MeasuredStore(connection, router.metrics)
+    return MeasuredStore(connection, router.metrics, router.tracing.call)
+
+
+def _trace(stack: contextlib.AsyncExitStack, router: Router, options: Options) -> None:
+    if not (options.otlp or any(map(os.environ.get, OTLP_VARIABLES))):
+        return
+    # only what is wanted is imported
+    from api import tracing
+
+    router.tracing = tracing.over_otlp(options.otlp)
+    stack.push_async_callback(router.tracing.close)
 
 
 async def _prepared(store: Store, settings: Settings) -> None:
@@ -271,7 +300,7 @@ async def _serve(
     stack.push_async_callback(health.close)
     router.port, router.tls_port = sockets[0].getsockname()[1], sockets[-1].getsockname()[1]
     feeds = Feeds(store, settings.redis_url)
-    app = create_app(store, settings, health, feeds, metrics=router.metrics)
+    app = create_app(store, settings, health, feeds, metrics=router.metrics, tracing=router.tracing)
     router.keep(await stack.enter_async_context(serving(app, sockets, router.tls)))
     # first of all, since requests under way may finish, and streams have no end of their own
     stack.push_async_callback(feeds.aclose)

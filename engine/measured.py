@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from engine.commands import Command
@@ -15,18 +17,32 @@ if TYPE_CHECKING:
     from engine.metrics import Metrics
 
 
-class MeasuredStore(Store):
-    """A store whose calls are counted and timed, each by its operation and how it ended."""
+Spans = Callable[[str], AbstractContextManager[None]]
 
-    def __init__(self, connection: Connection, metrics: Metrics) -> None:
+_nothing = nullcontext()
+
+
+def _no_span(operation: str) -> AbstractContextManager[None]:
+    return _nothing
+
+
+class MeasuredStore(Store):
+    """A store whose calls are counted and timed, each by its operation and how it ended.
+
+    ``spans`` is entered around each call, with its operation.
+    """
+
+    def __init__(self, connection: Connection, metrics: Metrics, spans: Spans = _no_span) -> None:
         super().__init__(connection)
         self._metrics = metrics
+        self._spans = spans
 
     async def run(self, root: str, command: Command, now_ms: int = 0) -> Reply:
         """Runs one command, as Store does."""
         started, outcome = time.perf_counter(), "failed"
         try:
-            reply = await super().run(root, command, now_ms)
+            with self._spans(command.function):
+                reply = await super().run(root, command, now_ms)
             outcome = "ok"
             return reply
         except Refused:

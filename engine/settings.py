@@ -39,3 +39,5 @@ class Settings(msgspec.Struct, frozen=True):
     delivery_timeout_ms: int = 30_000
     retry_scale: float = 1.0
     metric_labels: int = 100
+    access_log: bool = False
+    slow_request_ms: int = 1_000

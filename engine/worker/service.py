@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from engine.deliveries.sender import Sender
 from engine.deliveries.service import Deliveries
 from engine.deliveries.slots import EXTRA, Slots
+from engine.log_context import context_of
 from engine.outgoing.client import Client, Limits
 from engine.outgoing.guard import Allowed
 from engine.outgoing.rules import rule_caller
@@ -50,6 +51,13 @@ class Outgoing(msgspec.Struct, frozen=True):
     def total_seconds(self, limits: Limits) -> float:
         """A call's longest time: its turn, then a token and the answer, with all their tries."""
         return limits.wait_seconds + 2 * (self.retries + 1) * (self.timeout_seconds + _PAUSE_SECONDS)
+
+
+class _Part(Protocol):
+    """What is done for one tenant."""
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
 
 
 class Worker:
@@ -88,14 +96,10 @@ class Worker:
                 Deliveries(self._store, self._url, tenant, sender, slots, scale, late)
                 for tenant in self.sweepers
             ]
-            for sweeper in self.sweepers.values():
-                group.create_task(sweeper.run())
-            for asking in remote:
-                group.create_task(asking.run())
-            for delivering in deliveries:
-                group.create_task(delivering.run())
-            for observer in self._observers():
-                group.create_task(observer.run())
+            kinds: list[Sequence[_Part]] = [[*self.sweepers.values()], remote, deliveries, self._observers()]
+            for parts in kinds:
+                for tenant, part in zip(self.sweepers, parts, strict=False):
+                    group.create_task(part.run(), context=context_of(tenant))
             if self.alarms is not None:
                 group.create_task(self.alarms.run((*self.sweepers.values(), *remote, *deliveries)))
 

@@ -170,9 +170,9 @@ def make_settings(**changes: Any) -> Settings:
     return Settings(**{"tenants": tenants, **changes})
 
 
-def make_app(store: FakeStore, settings: Settings, health: Any, **more: Any) -> Any:
+def make_app(store: Any, settings: Settings, health: Any, **more: Any) -> Any:
     """An application without live events."""
-    return create_app(store, settings, health, Feeds(store, "redis://nowhere"), **more)  # type: ignore[arg-type]
+    return create_app(store, settings, health, Feeds(store, "redis://nowhere"), **more)
 
 
 async def healthy() -> tuple[bool, dict[str, Any]]:
