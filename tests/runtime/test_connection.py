@@ -1,0 +1,289 @@
+"""The connection to the store, when the server is silent, slow, wrong or elsewhere: to scripted servers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import hiredis
+import pytest
+
+from engine.address import Address
+from engine.channel import WRITE_LIMIT
+from engine.commands import JobCancel, RouterStatus
+from engine.connection import Connection
+from engine.errors import Failed, Unavailable
+from engine.settings import Settings, Tenant
+from engine.store import Store, root_of
+from engine.worker import preparation
+from engine.worker.preparation import prepare
+from tests import support
+
+Answer = Callable[[list[str]], bytes | None]
+"""What a server replies to a command; None: nothing, ever."""
+
+PATIENCE_SECONDS = 15.0
+
+
+class Scripted:
+    """A server that replies as told, and remembers what it was sent and how many have called."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.commands: list[list[str]] = []
+        self.callers = 0
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self._talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.callers += 1
+        self._talks[asyncio.create_task(self._talk(reader, writer))] = writer
+
+    async def end(self) -> None:
+        self.reads.set()
+        for writer in self._talks.values():
+            writer.close()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        parser = hiredis.Reader(encoding="utf-8", notEnoughData=Ellipsis)
+        await self.reads.wait()
+        while data := await reader.read(1 << 16):
+            parser.feed(data)
+            while (command := parser.gets()) is not Ellipsis:
+                self.commands.append(command)
+                reply = self.answer(command)
+                if reply is not None:
+                    writer.write(reply)
+            await self.reads.wait()
+
+
+@asynccontextmanager
+async def scripted(path: Path, answer: Answer) -> AsyncIterator[Scripted]:
+    it = Scripted(answer)
+    async with await asyncio.start_unix_server(it.take, path):
+        try:
+            yield it
+        finally:
+            await it.end()
+
+
+@asynccontextmanager
+async def connected(url: str, timeout: float = PATIENCE_SECONDS) -> AsyncIterator[Connection]:
+    it = Connection(Address.parse(url), timeout=timeout)
+    try:
+        yield it
+    finally:
+        await it.close()
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await work()
+
+    asyncio.run(bounded())
+
+
+async def refused(call: Awaitable[object], text: str) -> None:
+    with pytest.raises(Unavailable, match=text):
+        await call
+
+
+def pong(_: list[str]) -> bytes:
+    return b"+PONG\r\n"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "s"
+
+
+def test_a_silent_server_is_given_up(path: Path) -> None:
+    async def work() -> None:
+        async with scripted(path, lambda _: None), connected(f"unix://{path}", timeout=0.05) as it:
+            calls = [it.call("PING") for _ in range(3)]
+            for call in calls:
+                await refused(call, "did not answer in time; whether the call was executed is unknown")
+
+    run(work)
+
+
+def test_what_is_no_protocol_ends_the_connection(path: Path) -> None:
+    async def work() -> None:
+        async with scripted(path, lambda _: b"nonsense\r\n") as server, connected(f"unix://{path}") as it:
+            await refused(it.call("PING"), "was lost; whether the call was executed is unknown")
+            server.answer = pong
+            assert await it.call("PING") == "PONG"
+            assert server.callers == 2
+
+    run(work)
+
+
+def test_a_server_that_does_not_read_makes_calls_wait(path: Path) -> None:
+    large = "x" * 4 * WRITE_LIMIT
+
+    async def work() -> None:
+        async with scripted(path, pong) as server, connected(f"unix://{path}") as it:
+            server.reads.clear()
+            first = asyncio.ensure_future(it.call("ECHO", large))
+            while it._channel is None or it._channel.writable.is_set():
+                await asyncio.sleep(0)
+            second = asyncio.ensure_future(it.call("PING"))
+            await asyncio.sleep(0)
+            assert server.commands == []
+            server.reads.set()
+            assert await asyncio.gather(first, second) == ["PONG", "PONG"]
+            assert [command[0] for command in server.commands] == ["ECHO", "PING"]
+
+    run(work)
+
+
+def test_calls_that_wait_for_room_are_not_sent(path: Path) -> None:
+    large = "x" * 4 * WRITE_LIMIT
+
+    async def work() -> None:
+        async with scripted(path, pong) as server:
+            server.reads.clear()
+            async with connected(f"unix://{path}", timeout=0.05) as it:
+                first = asyncio.ensure_future(it.call("ECHO", large))
+                while it._channel is None or it._channel.writable.is_set():
+                    await asyncio.sleep(0)
+                await refused(it.call("PING"), "not sent")
+                await refused(first, "unknown")
+            async with connected(f"unix://{path}") as it:
+                first = asyncio.ensure_future(it.call("ECHO", large))
+                while it._channel is None or it._channel.writable.is_set():
+                    await asyncio.sleep(0)
+                second = asyncio.ensure_future(it.call("PING"))
+                await asyncio.sleep(0)
+                it.drop()
+                await refused(second, "was lost; the call was not sent")
+                await refused(first, "unknown")
+
+    run(work)
+
+
+def test_another_database_and_a_password(path: Path) -> None:
+    async def work() -> None:
+        async with scripted(path, pong) as server, connected(f"unix://:pass@{path}?db=3") as it:
+            await it.call("PING")
+            assert server.commands == [["AUTH", "default", "pass"], ["SELECT", "3"], ["PING"]]
+
+    run(work)
+
+
+def test_who_is_not_let_in_says_so(path: Path) -> None:
+    async def work() -> None:
+        wrong = b"-WRONGPASS invalid\r\n"
+        async with scripted(path, lambda _: wrong), connected(f"unix://:pass@{path}") as it:
+            await refused(it.call("PING"), "cannot be reached .WRONGPASS invalid.; the call was not sent")
+            # another try comes a little later
+            await refused(it.call("PING"), "cannot be reached; the call was not sent")
+
+    run(work)
+
+
+def test_nothing_is_sent_when_closed(path: Path) -> None:
+    async def work() -> None:
+        async with scripted(path, pong) as server, connected(f"unix://{path}") as it:
+            await it.close()
+            await refused(it.call("PING"), "the store is closed")
+            assert server.callers == 0
+
+    run(work)
+
+
+def test_a_replica_is_not_talked_to_again(path: Path) -> None:
+    """After a failover the address leads elsewhere: the next call finds the new primary."""
+
+    def replica(command: list[str]) -> bytes:
+        return b"*0\r\n" if command[0] == "FUNCTION" else b"-READONLY You can't write against a replica.\r\n"
+
+    async def work() -> None:
+        async with scripted(path, replica) as server:
+            store = await Store.open(f"unix://{path}")
+            await refused(store.run("jr:{t}", RouterStatus()), "READONLY.*; the call was not executed")
+            server.answer = lambda _: b"*2\r\n$2\r\nop\r\n$1\r\n5\r\n"
+            await store.run("jr:{t}", RouterStatus())
+            assert server.callers == 2
+            await store.close()
+
+    run(work)
+
+
+def test_a_store_that_cannot_be_opened_is_closed(path: Path) -> None:
+    async def work() -> None:
+        loading = b"-LOADING the dataset\r\n"
+        async with scripted(path, lambda _: loading) as server:
+            await refused(Store.open(f"unix://{path}"), "LOADING")
+            server.answer = lambda _: b"-ERR unknown command\r\n"
+            with pytest.raises(Failed, match="the library cannot be loaded"):
+                await Store.open(f"unix://{path}")
+
+    run(work)
+
+
+def test_a_library_that_goes_away_between_two_calls(path: Path) -> None:
+    """It is loaded once more, and the call repeated once: what that gives counts."""
+
+    def answer(command: list[str]) -> bytes:
+        return b"*0\r\n" if command[0] == "FUNCTION" else b"-ERR Function not found\r\n"
+
+    async def work() -> None:
+        async with scripted(path, answer) as server:
+            store = await Store.open(f"unix://{path}")
+            with pytest.raises(Failed, match="Function not found"):
+                await store.run("jr:{t}", JobCancel("j"))
+            assert [command[0] for command in server.commands].count("FCALL") == 2
+            await store.close()
+
+    run(work)
+
+
+def test_tcp() -> None:
+    async def work() -> None:
+        it = Scripted(pong)
+        async with await asyncio.start_server(it.take, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with connected(f"redis://127.0.0.1:{port}") as connection:
+                assert await connection.call("PING") == "PONG"
+            await it.end()
+
+    run(work)
+
+
+def test_preparation_waits_for_the_store_and_writes_what_differs(
+    server: support.Server, tenant: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings({tenant: Tenant(tenant)}, keep_events_count=77)
+    failures = 2
+
+    class Late(Store):
+        async def load(self) -> bool:
+            nonlocal failures
+            failures -= 1
+            if failures >= 0:
+                raise Unavailable("it starts")
+            return await super().load()
+
+    async def work() -> None:
+        store = Late(Connection(Address.parse(server.url)))
+        await prepare(store, settings, writes=False)
+        assert failures < 0
+        status = await store.run(root_of(tenant), RouterStatus())
+        assert status["keep_events_count"] != 77
+        await prepare(store, settings, writes=True)
+        status = await store.run(root_of(tenant), RouterStatus())
+        assert status["keep_events_count"] == 77
+        await store.close()
+
+    monkeypatch.setattr(preparation, "_PAUSE_SECONDS", 0.001)
+    with caplog.at_level(logging.WARNING):
+        run(work)
+    assert [record.getMessage() for record in caplog.records] == ["waiting for the store: it starts"]
