@@ -136,5 +136,5 @@ async def replayed(
 async def page(call: Call) -> Answer:
     """Lists subscriptions, newest first."""
     request = PageRequest(call)
-    command = SubscriptionList(request.size, request.after)
+    command = SubscriptionList(min(request.size, DEFAULT_SIZE), request.after)
     return await entities.page(_Subscriptions(), call, request, command)

@@ -243,6 +243,8 @@ class SubscriptionDelete(Command, frozen=True):
 
 
 class SubscriptionList(Command, frozen=True):
+    """limit: at most 100."""
+
     function = "jr_subscription_list"
     write = False
 

@@ -51,6 +51,8 @@ limits.COMMITTED_EVENTS = 512
 limits.REPLAYED_EVENTS = 100
 --- Subscriptions of a tenant.
 limits.SUBSCRIPTIONS = 1000
+--- Subscriptions of a page: each may be long.
+limits.LISTED_SUBSCRIPTIONS = 100
 --- Of one subscription: tries for an event, minutes in which it has to arrive, signing secrets that are live at a time.
 limits.DELIVERY_ATTEMPTS = 30
 limits.DELIVERY_MINUTES = 1440

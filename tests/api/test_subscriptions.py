@@ -284,7 +284,8 @@ def test_it_is_listed_in_pages(client: Any, store: Any, make_record: Any) -> Non
         "lastError": "status 500",
     }
     assert client("GET", page["nextLink"], version=None).json == {"value": []}
-    assert store.commands == [SubscriptionList(2, 0), SubscriptionList(2, 4)]
+    client("GET", "/ext/v1/subscriptions?maxpagesize=1000")
+    assert store.commands == [SubscriptionList(2, 0), SubscriptionList(2, 4), SubscriptionList(100, 0)]
 
 
 def test_it_is_deleted(client: Any, store: Any, kept: Any) -> None:

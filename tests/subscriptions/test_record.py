@@ -170,7 +170,7 @@ def test_what_is_malformed_is_refused_and_changes_nothing(router: Router, wrong:
     assert router.redis.dbsize() == before
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1_001])
+@pytest.mark.parametrize("limit", [0, -1, 101])
 def test_a_page_has_its_bounds(router: Router, limit: int) -> None:
     with pytest.raises(Refused, match="BAD_CALL"):
         router.run(c.SubscriptionList(limit=limit))
