@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from engine import feed
+from engine.address import Address
 from engine.commands import WorkerUpsert
+from engine.connection import Connection
 from engine.errors import Unavailable
 from engine.event_filters import EventFilters
 from engine.feed import NAME, TAKEN_BYTES, Ended, Feeds, Listener
@@ -193,9 +196,6 @@ def test_who_is_too_slow_is_let_go_alone(open_store: Opener, server: support.Ser
 
 def test_a_store_that_is_away(server: support.Server, root: str) -> None:
     async def work() -> None:
-        from engine.address import Address
-        from engine.connection import Connection
-
         nowhere = f"{server.url}-nowhere"
         store = Store(Connection(Address.parse(nowhere)))
         feeds = Feeds(store, nowhere)
@@ -205,6 +205,36 @@ def test_a_store_that_is_away(server: support.Server, root: str) -> None:
         await store.close()
 
     run(work)
+
+
+def test_an_entry_that_cannot_be_read_lets_all_go(
+    open_store: Opener,
+    server: support.Server,
+    root: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def unreadable(*_: Any) -> None:
+        raise ValueError("what is this?")
+
+    async def work() -> None:
+        async with open_store() as store:
+            feeds = Feeds(store, server.url)
+            listener = await feeds.join(root)
+            listener.listen(EVERYTHING)
+            with monkeypatch.context() as patch:
+                patch.setattr(feed, "of_stream", unreadable)
+                await make(store, root, "a")
+                assert "are missing" in await listener.ended
+            # who comes next has a new read
+            again = await feeds.join(root)
+            again.listen(EVERYTHING)
+            await make(store, root, "b")
+            await hear(again, ["b"])
+            await feeds.aclose()
+
+    run(work)
+    assert "what is this?" in caplog.text
 
 
 def test_closing_while_somebody_joins(open_store: Opener, server: support.Server, root: str) -> None:
