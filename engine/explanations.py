@@ -211,7 +211,8 @@ class Gathering:
                 old = self._counts.setdefault((new.code, new.key, new.operator, new.value), new)
                 if old is not new:
                     old.workers = (old.workers or 0) + (new.workers or 0)
-                    old.alone = (old.alone or 0) + (new.alone or 0)
+                    if old.alone is not None or new.alone is not None:
+                        old.alone = (old.alone or 0) + (new.alone or 0)
 
     def result(self) -> JobExplanation:
         """The whole explanation."""

@@ -21,9 +21,7 @@ local function listed_buckets(groups)
   for from, to in portions.of(names) do
     for i, bound in ipairs(redis.call("ZMSCORE", keys.demand(), unpack(names, from, to))) do
       if bound then
-        local name = names[from + i - 1]
-        local queue = demand.queue_of(name)
-        listed[#listed + 1] = { name = name, queue = queue, bound = tonumber(bound), from = 0, count = 4 }
+        listed[#listed + 1] = { name = names[from + i - 1], bound = tonumber(bound), from = 0, count = 4 }
       end
     end
   end
@@ -48,7 +46,7 @@ local function read_bucket(walk, i)
     redis.call("ZRANGE", keys.demand_bucket(bucket.name), bucket.from, bucket.from + bucket.count - 1, "WITHSCORES")
   for k = 1, #rows, 2 do
     bucket.bound = tonumber(rows[k + 1])
-    table.insert(walk.classes, { name = rows[k], queue = bucket.queue, score = bucket.bound })
+    table.insert(walk.classes, { name = rows[k], score = bucket.bound })
   end
   if #rows < 2 * bucket.count then
     table.remove(walk.buckets, i)
@@ -119,7 +117,7 @@ local function advance(class)
     return false
   end
   local after = class.place and "(" .. class.place or "-inf"
-  local closed = closures.place(class.queue)
+  local closed = closures.place(demand.class(class.name).queue)
   local found
   -- what may exclude a job is asked of each worker only where it has excluded one, or where it is the only worker
   if class.refused or #class.takers == 1 then
@@ -144,10 +142,10 @@ local function least(list, field)
   return best
 end
 
--- is a queue closed where these jobs stand?
-local function is_closed(queue, bound)
-  local place = closures.place(queue)
-  return place ~= nil and bound >= place
+-- is its queue closed where its jobs stand?
+local function is_closed(bucket)
+  local place = closures.place_in_bucket(bucket.name)
+  return place ~= nil and bucket.bound >= place
 end
 
 --- The next candidate: its job, and its place in queue order. nil when there is none before a place.
@@ -159,7 +157,7 @@ function candidates.next(walk, before)
     if bucket and (not class or bucket.bound <= class.score) then
       if before and bucket.bound >= before then
         return nil
-      elseif is_closed(bucket.queue, bucket.bound) then
+      elseif is_closed(bucket) then
         table.remove(walk.buckets, k)
       else
         read_bucket(walk, k)

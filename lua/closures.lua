@@ -30,6 +30,12 @@ function closures.place(queue)
   return places[queue] or nil
 end
 
+--- The same of the queue of a bucket of demand.
+function closures.place_in_bucket(bucket)
+  -- where nothing is closed the name is not taken apart
+  return op.closed > 0 and closures.place(demand.queue_of(bucket)) or nil
+end
+
 --- Has a job to wait because its queue is closed where it stands?
 function closures.holds(job)
   local place = closures.place(job.queue)

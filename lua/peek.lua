@@ -51,7 +51,7 @@ end
 -- the best job of a bucket before a score; raises bounds that were too low
 local function best_of_bucket(worker, class, bucket, bound, best)
   local from, count, lowest, raised = 0, 4, nil, {}
-  local closed = closures.place(demand.queue_of(bucket))
+  local closed = closures.place_in_bucket(bucket)
   if closed and bound >= closed then
     return best
   end

@@ -91,26 +91,25 @@ end
 
 -- ---- who may be scored --------------------------------------------------------------------------------------------
 
-local memo = { size = 0, of = {}, most = 4096 }
-
--- the classes that fit a demand class, in the order of their hashes
-local function fitting(wanted)
-  local version = redis.call("GET", keys.queue_version(wanted.queue)) or ""
-  local known = memo.of[wanted.name]
-  if known and known.version == version then
-    return known.list
-  end
-  local list = {}
-  for _, class in ipairs(supply.candidates(wanted)) do
-    if class.channels[wanted.channel] and selectors.class_fits(wanted.selectors, class.labels) then
-      list[#list + 1] = class
+-- classes of a queue that may fit, in the order of their hashes: a part of them, and the cursor of the next part ("0" = none)
+local function some_classes(wanted, cursor)
+  local key, list = keys.queue_classes(wanted.queue), {}
+  local range = #wanted.selectors > 0
+    and redis.call("SCARD", key) > limits.REMEMBERED_CLASSES
+    and label_index.narrowest(keys.class_labels(), wanted.selectors)
+  if range and range.count <= limits.INDEXED_CLASSES then
+    list, cursor = supply.candidates(wanted), "0"
+  else
+    local reply = redis.call("SSCAN", key, cursor, "COUNT", limits.CANDIDATES)
+    cursor = reply[1]
+    for i, hash in ipairs(reply[2]) do
+      list[i] = classes.get(hash)
     end
   end
-  table.sort(list, function(a, b)
-    return a.hash < b.hash
+  table.sort(list, function(x, y)
+    return texts.before(x.hash, y.hash)
   end)
-  memos.put(memo, wanted.name, { version = version, list = list }, #list + 1)
-  return list
+  return list, cursor
 end
 
 local function labels_of(class)
@@ -136,34 +135,33 @@ local function add_rows(list, job, wanted, class, channel, read)
 end
 
 --- Some of the eligible ready workers of a job, as flat lists: worker, avail (available since: an op number), labels.
----@param after string where to go on, as it was told; empty = at the beginning
+---@param after string where to go on, as it was told: a cursor, and perhaps a class and a place in it; empty = at the beginning
 ---@return table rows
 ---@return string next empty = these were the last
 function scorings.candidates(job, after)
-  local wanted, list = demand.class(demand.class_of(job)), {}
-  local hash, low = string.match(after, "^(%x+) (.*)$")
-  if after ~= "" and not (low == "-inf" or (low and string.find(low, "^%(%d+$"))) then
+  local cursor, hash, low = string.match(after, "^(%d+) (%x+) (%(%d+)$")
+  cursor = cursor or string.match(after == "" and "0" or after, "^%d+$")
+  -- a cursor of Redis is less than 2^64
+  if not cursor or #cursor > 19 then
     refuse.bad_call("after is what the last call gave as next")
   end
-  local left, lanes = limits.CANDIDATES, 0
-  for _, class in ipairs(fitting(wanted)) do
-    if not hash or class.hash >= hash then
-      if lanes == limits.CANDIDATES then
-        return list, class.hash .. " -inf"
-      end
-      lanes = lanes + 1
-      local lane, channel = supply.lane(class, wanted.channel)
+  local wanted, list, left = demand.class(demand.class_of(job)), {}, limits.CANDIDATES
+  local some, next_cursor = some_classes(wanted, cursor)
+  for _, class in ipairs(some) do
+    local lane, channel = supply.lane(class, wanted.channel)
+    local is_over = not lane or (hash and texts.before(class.hash, hash))
+    if not is_over and selectors.class_fits(wanted.selectors, class.labels) then
       local from = class.hash == hash and low or "-inf"
       local top = supply.top(class, channel)
       local read = redis.call("ZRANGEBYSCORE", keys.class_ready(lane), from, top, "WITHSCORES", "LIMIT", 0, left)
       add_rows(list, job, wanted, class, channel, read)
       left = left - #read / 2
       if left == 0 then
-        return list, class.hash .. " (" .. read[#read]
+        return list, cursor .. " " .. class.hash .. " (" .. read[#read]
       end
     end
   end
-  return list, ""
+  return list, next_cursor ~= "0" and next_cursor or ""
 end
 
 -- ---- the answer ---------------------------------------------------------------------------------------------------
@@ -222,29 +220,48 @@ function scorings.answer(id, given, ranking)
   end
   op.number()
   scorings.withdraw(job)
-  job.ranking, job.ranked = ranking, 1
+  job.ranking, job.ranked, job.sorted_to = ranking, 1, 1
   match.touch_job(job)
   return true
 end
 
+-- puts a run of equal scores in the order of availability; who was never available is left out
+local function sort_run(list, first)
+  local run, last = {}, first
+  if not list[first + 1] or list[first + 1][2] ~= list[first][2] then
+    return first + 1
+  end
+  while list[last] and list[last][2] == list[first][2] do
+    local avail = redis.call("HGET", keys.worker(list[last][1]), "avail")
+    if avail then
+      run[#run + 1] = { list[last], tonumber(avail) }
+    end
+    last = last + 1
+  end
+  table.sort(run, function(a, b)
+    return a[2] < b[2]
+  end)
+  for i = first, last - 1 do
+    list[i] = run[i - first + 1] and run[i - first + 1][1] or { "", list[i][2] }
+  end
+  return last
+end
+
 --- The first worker of a job's ranking that may take it now, of equal scores the longest available; nil when none is left.
 function scorings.next(job, wanted)
-  local list, first = job.ranking, job.ranked
+  local list, i = job.ranking, job.ranked
   decisions.search()
-  while list[first] do
-    local best, i = nil, first
-    while list[i] and list[i][2] == list[first][2] do
-      local worker = modes.taker(job, wanted, list[i][1])
-      if worker and (not best or tonumber(worker.avail) < tonumber(best.avail)) then
-        best = worker
-      end
-      i = i + 1
+  while list[i] do
+    if i == job.sorted_to then
+      job.sorted_to = sort_run(list, i)
     end
-    if best then
-      job.ranked = first
-      return { worker = best.id, score = list[first][2] or nil }
+    local id = list[i][1]
+    local worker = id ~= "" and modes.taker(job, wanted, id)
+    if worker then
+      job.ranked = i
+      return { worker = worker.id, score = list[i][2] or nil }
     end
-    first = i
+    i = i + 1
   end
   job.ranking = nil
   return nil

@@ -29,16 +29,18 @@ class Request(NamedTuple):
 
 
 Reply = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+By = Callable[[Request], Reply]
 
 
 class Endpoint:
-    """Answers each request with the next of its replies, the last for ever."""
+    """Answers each request with the next of its replies, the last for ever; or by a function of it."""
 
-    def __init__(self, *replies: Reply) -> None:
+    def __init__(self, *replies: Reply, by: By | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
         self.port = 0
         self._replies = list(replies)
+        self._by = by
 
     @property
     def url(self) -> str:
@@ -48,13 +50,17 @@ class Endpoint:
         self.connections += 1
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
-                self.requests.append(await _request(reader))
-                reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+                request = await _request(reader)
+                self.requests.append(request)
+                reply = self._by(request) if self._by else self._next()
                 if isinstance(reply, bytes):
                     writer.write(reply)
                     await writer.drain()
                 else:
                     await reply(writer)
+
+    def _next(self) -> Reply:
+        return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
 
 
 async def _request(reader: asyncio.StreamReader) -> Request:
@@ -67,9 +73,11 @@ async def _request(reader: asyncio.StreamReader) -> Request:
 
 
 @contextlib.asynccontextmanager
-async def endpoint(*replies: Reply, tls: ssl.SSLContext | None = None) -> AsyncIterator[Endpoint]:
-    """A server on loopback that answers with these replies."""
-    it = Endpoint(*replies)
+async def endpoint(
+    *replies: Reply, tls: ssl.SSLContext | None = None, by: By | None = None
+) -> AsyncIterator[Endpoint]:
+    """A server on loopback that answers with these replies, or by a function of the request."""
+    it = Endpoint(*replies, by=by)
     served: set[asyncio.Task[None]] = set()
     connections: set[asyncio.Task[Any]] = set()
 

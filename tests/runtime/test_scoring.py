@@ -110,7 +110,7 @@ def by_number(request: Request) -> bytes:
 
 def test_each_worker_is_scored(server: support.Server, tenant: str, root: str) -> None:
     async def work() -> None:
-        async with answering(by_number) as function, scoring(server, tenant, function, workers=3) as router:
+        async with endpoint(by=by_number) as function, scoring(server, tenant, function, workers=3) as router:
             wanted = selectors_text([Selector("n", ">=", "0", "60.5")])
             await router.job(labels=members_text(LABELS), selectors=wanted)
             assert await router.taker() == "w2"
@@ -127,7 +127,7 @@ def test_each_worker_is_scored(server: support.Server, tenant: str, root: str) -
 def test_several_workers_are_scored_at_a_time(server: support.Server, tenant: str, root: str) -> None:
     async def work() -> None:
         async with (
-            answering(by_number) as function,
+            endpoint(by=by_number) as function,
             scoring(server, tenant, function, workers=5, batch=2, descending=False) as router,
         ):
             await router.job()
@@ -147,7 +147,7 @@ def test_only_what_the_scoring_parameters_name_is_told(
 ) -> None:
     async def work() -> None:
         async with (
-            answering(by_number) as function,
+            endpoint(by=by_number) as function,
             scoring(server, tenant, function, workers=2, **told) as router,
         ):
             await router.job()
@@ -163,7 +163,7 @@ def test_all_of_many_workers_are_scored(server: support.Server, tenant: str, roo
 
     async def work() -> None:
         async with (
-            answering(by_number) as function,
+            endpoint(by=by_number) as function,
             scoring(server, tenant, function, workers=230, batch=50) as router,
         ):
             await router.job()
@@ -175,7 +175,7 @@ def test_all_of_many_workers_are_scored(server: support.Server, tenant: str, roo
 
 def test_nobody_is_asked_about_one_worker(server: support.Server, tenant: str, root: str) -> None:
     async def work() -> None:
-        async with answering(by_number) as function, scoring(server, tenant, function, workers=1) as router:
+        async with endpoint(by=by_number) as function, scoring(server, tenant, function, workers=1) as router:
             await router.job()
             assert await router.taker() == "w0"
             assert function.requests == []
@@ -212,7 +212,7 @@ def test_a_worker_whose_score_fails_comes_last(
             return bad if json.loads(request.body)["worker"]["n"] < 2 else ok(7)
 
         async with (
-            answering(answer) as function,
+            endpoint(by=answer) as function,
             scoring(server, tenant, function, workers=3, descending=False, timeout_ms=300) as router,
         ):
             await router.job()
@@ -236,7 +236,7 @@ def test_a_batch_that_lacks_some(
 ) -> None:
     async def work() -> None:
         async with (
-            answering(lambda _: ok({"w1": 3, "w2": "x", "stranger": 9})) as function,
+            endpoint(by=lambda _: ok({"w1": 3, "w2": "x", "stranger": 9})) as function,
             scoring(server, tenant, function, workers=3, batch=20) as router,
         ):
             await router.job()
@@ -256,7 +256,7 @@ def test_an_endpoint_that_must_not_be_called(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(support, "LOOPBACK", ("10.0.0.0/8",))
             async with (
-                answering(by_number) as function,
+                endpoint(by=by_number) as function,
                 scoring(server, tenant, function, workers=2) as router,
             ):
                 await router.job()
@@ -284,7 +284,7 @@ def test_what_is_not_scored_in_time_has_no_score(
             return ok(1) if len(function.requests) == 1 else silence
 
         async with (
-            answering(answer) as function,
+            endpoint(by=answer) as function,
             scoring(server, tenant, function, workers=30, timeout_ms=100) as router,
         ):
             patch_total(monkeypatch, 0.3)
@@ -315,19 +315,3 @@ async def requested(function: Endpoint) -> Request:
         while not function.requests:
             await asyncio.sleep(0.005)
     return function.requests[0]
-
-
-@asynccontextmanager
-async def answering(answer: Any) -> AsyncIterator[Endpoint]:
-    """An endpoint that answers each request by a function of it."""
-
-    async def reply(writer: asyncio.StreamWriter) -> None:
-        made = answer(it.requests[-1])
-        if isinstance(made, bytes):
-            writer.write(made)
-            await writer.drain()
-        else:
-            await made(writer)
-
-    async with endpoint(reply) as it:
-        yield it

@@ -7,18 +7,18 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from tests.outgoing.endpoint import Endpoint, Reply, endpoint
+from tests.outgoing.endpoint import By, Endpoint, Reply, endpoint
 from tests.support import PATIENCE_SECONDS
 
 
 @contextlib.contextmanager
-def answering(*replies: Reply) -> Iterator[Endpoint]:
-    """A server on loopback that answers with these replies, the last for ever."""
+def answering(*replies: Reply, by: By | None = None) -> Iterator[Endpoint]:
+    """A server on loopback that answers with these replies, the last for ever; or by a function."""
     ready = threading.Event()
     made: list[tuple[Endpoint, asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def main() -> None:
-        async with endpoint(*replies) as it:
+        async with endpoint(*replies, by=by) as it:
             end = asyncio.Event()
             made.append((it, asyncio.get_running_loop(), end))
             ready.set()

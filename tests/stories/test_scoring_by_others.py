@@ -157,7 +157,7 @@ def test_many_workers_are_told_portion_by_portion(router: Router) -> None:
     assert portions == 2
 
 
-@pytest.mark.parametrize("after", ["x", "1", "aa bb", "zz -inf", "aa (x", " -inf"])
+@pytest.mark.parametrize("after", ["x", "-1", " ", "1 ", "1 zz (1", "1 aa (x", "1 aa", "1 aa -inf", "9" * 20])
 def test_job_candidates_malformed(scored: Router, after: str) -> None:
     scored.job("j1")
     number = int(question(scored)["asked"])
