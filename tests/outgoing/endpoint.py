@@ -81,17 +81,15 @@ async def endpoint(
     served: set[asyncio.Task[None]] = set()
     connections: set[asyncio.Task[Any]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        connections.add(task)
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # known at once: also one that was accepted while the server ends is closed
         serving = asyncio.create_task(it.serve(reader, writer))
         served.add(serving)
-        try:
-            await asyncio.wait([serving])
-        finally:
-            # also one that was accepted while the server ends
-            writer.close()
+        connections.add(asyncio.create_task(ended(serving, writer)))
+
+    async def ended(serving: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        await asyncio.wait([serving])
+        writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
 

@@ -22,7 +22,12 @@ from tests.runtime.test_worker import PATIENCE_SECONDS, reached
 
 @asynccontextmanager
 async def asking(
-    server: support.Server, tenant: str, *policies: Endpoint, notifications: bool = True, retries: int = 0
+    server: support.Server,
+    tenant: str,
+    *policies: Endpoint,
+    notifications: bool = True,
+    retries: int = 0,
+    timeout_ms: int = 1_000,
 ) -> AsyncIterator[Store]:
     """A worker, and a policy p0, p1, … for each endpoint."""
     store = await Store.open(server.url)
@@ -38,7 +43,7 @@ async def asking(
         server.url,
         notifications=notifications,
         allow_outgoing=support.LOOPBACK,
-        rule_timeout_ms=1_000,
+        rule_timeout_ms=timeout_ms,
         rule_retries=retries,
     )
     worker = worker_of(store, settings)
@@ -128,7 +133,8 @@ def test_a_burst_at_a_living_endpoint_is_answered_in_turn(
         async with (
             endpoint(silence) as dead,
             endpoint(ok(9)) as living,
-            asking(server, tenant, dead, living) as store,
+            # no answer of the living one may come too late, however busy the machine is
+            asking(server, tenant, dead, living, timeout_ms=10_000) as store,
         ):
             for policy in ("p0", "p1"):
                 jobs = [
