@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 from api.access_keys import BadOption
 from api.options import Options
+from api.progress import progress
 from api.runtime import tenants_of
 from api.serve import run_until_told
-from engine.inspection import problems
+from engine.inspection import entities, problems
 from engine.leftover import recorded_socket
 
 
@@ -18,14 +19,17 @@ def run(options: Options) -> int:
     """Prints the problems of all tenants. Gives 0 when there are none, else 1."""
 
     async def work() -> int:
-        entities = wrong = 0
-        for tenant in tenants_of(options):
-            async for number, found in problems(store_url(options), tenant):
-                entities += number
-                wrong += len(found)
-                for problem in found:
-                    print(f"{tenant}: {problem}")
-        print(f"{entities} entities, {wrong} problems", file=sys.stderr)
+        url, tenants = store_url(options), list(tenants_of(options))
+        seen = wrong = 0
+        with progress("checking", await entities(url, tenants, whole=True)) as advance:
+            for tenant in tenants:
+                async for number, found in problems(url, tenant):
+                    seen += number
+                    wrong += len(found)
+                    advance(number)
+                    for problem in found:
+                        print(f"{tenant}: {problem}")
+        print(f"{seen} entities, {wrong} problems", file=sys.stderr)
         return 1 if wrong else 0
 
     return run_until_told(work)

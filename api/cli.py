@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from api import check
 
             return check.run(options)
+        if options.command == "doctor":
+            from api import doctor
+
+            return doctor.run(options)
         if options.command == "demo":
             from api import demo
 

@@ -215,6 +215,10 @@ REQUESTS_LOG = (
     Flag("slow-request", "1s", duration_ms, "log requests that take so long; 0: none"),
 )
 TRACING = (Flag("otlp", "", str, "send traces by OpenTelemetry to this address, as http://localhost:4318"),)
+LOOKING = (
+    Flag("json", "no", truth, "print the findings as one JSON object"),
+    Flag("whole", "no", truth, "verify the invariants of all entities, not only of some"),
+)
 MEASURING = (
     Flag("metric-labels", "100", positive, "queues with metrics of their own; all later ones share 'other'"),
 )
@@ -273,6 +277,10 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         ),
     ),
     "check": ("verify all invariants over a live store", (*DATA, *STORE, *KEYS, *TENANTS)),
+    "doctor": (
+        "look for what is not right with a store and its routers; 0 = well, 1 = warnings, 2 = critical",
+        (*LOOKING, *DATA, *STORE, *KEYS, *TENANTS),
+    ),
     "why": ("tell why a job is not offered, to anybody or to a worker", (*DATA, *STORE, *KEYS, *TENANTS)),
     "history": (
         "the life of a job or worker as a timeline, from the log of a live store",
@@ -355,6 +363,8 @@ class Options(argparse.Namespace):
     access_log: bool
     slow_request: int
     otlp: str
+    json: bool
+    whole: bool
     metrics_host: str
     metrics_port: int | None
     keep_dead_letters: int

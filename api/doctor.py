@@ -1,0 +1,65 @@
+"""``jobrouter doctor``: what is not right with a store and its routers, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+import msgspec
+
+from api.check import store_url
+from api.options import Options
+from api.progress import progress
+from api.runtime import tenants_of
+from api.serve import run_until_told
+from engine.diagnosis import Finding, diagnose, worst
+from engine.inspection import entities
+
+STATUS = {"ok": 0, "warning": 1, "critical": 2}
+"""Exit statuses, as Nagios and its like read them."""
+
+_WIDTH = 100
+_INDENT = " " * 10
+
+
+def run(options: Options) -> int:
+    """Prints the findings. Gives 0 when all is well, 1 for warnings, 2 when something is critical."""
+
+    async def work() -> int:
+        url, tenants = store_url(options), list(tenants_of(options))
+        findings = []
+        with progress("looking", await entities(url, tenants, whole=options.whole)) as advance:
+            async for finding in diagnose(url, tenants, whole=options.whole, advance=advance):
+                findings.append(finding)
+        _show(findings, as_json=options.json)
+        return STATUS[worst(findings)]
+
+    return run_until_told(work)
+
+
+def _show(findings: list[Finding], *, as_json: bool) -> None:
+    status = worst(findings)
+    if as_json:
+        print(msgspec.json.encode({"status": status, "findings": findings}).decode())
+        return
+    for finding in findings:
+        print(*lines(finding), sep="\n")
+    numbers = {level: sum(one.level == level for one in findings) for level in STATUS}
+    print(f"{status}: {numbers['critical']} critical, {numbers['warning']} warnings", file=sys.stderr)
+
+
+def lines(finding: Finding) -> list[str]:
+    """A finding as text."""
+    where = f"{finding.router}: " if finding.router else ""
+    head = f"{finding.level:<{len(_INDENT)}}"
+    text = textwrap.wrap(
+        where + finding.text, _WIDTH, initial_indent=head, subsequent_indent=_INDENT, break_on_hyphens=False
+    )
+    todo = textwrap.wrap(
+        finding.todo,
+        _WIDTH,
+        initial_indent=f"{_INDENT}→ ",
+        subsequent_indent=f"{_INDENT}  ",
+        break_on_hyphens=False,
+    )
+    return text + todo
