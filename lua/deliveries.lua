@@ -123,8 +123,9 @@ end
 ---@return number share
 ---@return number count what it has, with what is taken
 function deliveries.claim(holder, most, lease_ms)
-  free_abandoned()
+  -- its own first: one that was late keeps what nobody has taken from it
   redis.call("ZADD", keys.deliverers(), clock.now + lease_ms, holder)
+  free_abandoned()
   local wanted, count = share(), redis.call("ZCARD", keys.deliverer(holder))
   local room, rows = math.min(most, wanted - count), {}
   if room > 0 then

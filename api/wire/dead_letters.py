@@ -104,14 +104,10 @@ def _record(payload: str, tries: Tries) -> bytes:
     circumstances = dead_letter.Circumstances(
         _REASONS.get(tries.why, dead_letter.ATTEMPTS),
         tries.count,
-        dead_letter.outcome(tries.status, timed_out=_timed_out(tries)),
+        dead_letter.outcome(tries.status, tries.late),
         msgspec.json.decode(payload.encode(errors="replace"), type=_Published).event_time,
         timestamp(tries.last),
         tries.status,
         tries.outcome,
     )
     return dead_letter.record(payload, circumstances)
-
-
-def _timed_out(tries: Tries) -> bool:
-    return tries.status == 0 and tries.outcome.startswith("no answer within")

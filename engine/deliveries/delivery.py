@@ -286,7 +286,7 @@ class Delivery:
                 self._around.late(self._around.tenant, (now_ms() - work.event.at) / 1000)
             return
         self._error = outcome.text
-        self._failed(work, tries.after(now_ms(), outcome.status, outcome.text))
+        self._failed(work, tries.after(now_ms(), *outcome))
 
     def _set_aside(self, work: Work, delay_ms: int) -> None:
         self._progress.set_aside(work, delay_ms)

@@ -69,11 +69,6 @@ class _Changes(msgspec.Struct, omit_defaults=True):
         )
         return {change[0] for one in lists for change in one}
 
-    def tried(self) -> set[str]:
-        """The lanes whose first event was tried."""
-        lists: tuple[Sequence[Sequence[Any]], ...] = (self.failed, self.done, self.dead, self.lost)
-        return {change[0] for one in lists for change in one}
-
 
 class Progress:
     """One subscription since it was taken: ``cursor``, ``ahead`` and the lanes that wait are the store's."""
@@ -94,12 +89,12 @@ class Progress:
         self._ready: deque[Work] = deque()
         self._kept = 0
         self._retrying: set[str] = set()
-        self._aside: set[str] = set()
+        self._retried: set[str] = set()
         self._changes = _Changes()
         self._delivered = 0
         self._tried = 0
         self._number = 0
-        self._committing: tuple[Commit, _Changes, int] | None = None
+        self._committing: tuple[Commit, set[str], int] | None = None
         self._lost = False
         for place in ahead:
             self._ahead.setdefault(_number(place), set()).add(place)
@@ -165,6 +160,7 @@ class Progress:
         """The first event of a lane is not kept any more."""
         if lane not in self._retrying:
             self._retrying.add(lane)
+            self._retried.add(lane)
             self._changes.lost.append((lane,))
 
     def skip(self) -> None:
@@ -205,7 +201,6 @@ class Progress:
             self._park(work, delay_ms, work.tries)
             work.parked = True
             self._retrying.add(work.event.lane)
-            self._aside.add(work.event.lane)
 
     def given_up(self, work: Work, facts: str) -> None:
         """It is not tried again; what follows in its lane goes on at once."""
@@ -215,7 +210,8 @@ class Progress:
             self._advance(work.event)
 
     def _count(self, work: Work) -> None:
-        self._aside.discard(work.event.lane)
+        if work.parked:
+            self._retried.add(work.event.lane)
         self.unsaved += 1
         self._tried += 1
 
@@ -280,15 +276,15 @@ class Progress:
             changes = msgspec.json.encode(self._changes).decode()
             ahead = " ".join(place for places in self._ahead.values() for place in sorted(places))
             one = Commit(self._number, self._cursor, ahead, changes, self._delivered, self._lost)
-            self._committing = (one, self._changes, self._tried)
-            self._changes = _Changes()
+            self._committing = (one, self._retried, self._tried)
+            self._changes, self._retried = _Changes(), set()
             self._delivered = self._tried = 0
         return self._committing[0]
 
     def committed(self, cursor: int, empty: Iterable[str], room: int) -> None:
         """It is written down; ``empty`` are lanes in which nothing is parked any more."""
         assert self._committing is not None
-        commit, changes, tried = self._committing
+        commit, retried, tried = self._committing
         self._committing = None
         self.unsaved -= tried
         self.room = room
@@ -296,8 +292,8 @@ class Progress:
         if commit.lost:
             self.read = self._cursor = cursor
             self._lost = False
+        self._retrying -= retried
         # what has happened meanwhile is not known to the store yet
-        self._retrying -= changes.tried() - self._aside - self._changes.tried()
         self.parked -= set(empty) - self._changes.lanes()
 
 

@@ -14,10 +14,14 @@ from engine.subscriptions.formats import Recipient, notification
 
 
 class Outcome(NamedTuple):
-    """What became of a try; ``status`` 0: there was no answer. ``text`` holds neither URL nor secret."""
+    """What became of a try; ``status`` 0: there was no answer, ``late``: in time.
+
+    ``text`` holds neither URL nor secret.
+    """
 
     status: int
     text: str
+    late: bool = False
 
     @property
     def arrived(self) -> bool:
@@ -36,8 +40,10 @@ class Sender:
         message = notification(recipient, event.payload, failed, int(time.time()))
         try:
             status = await self._client.notify(url.reveal(), message.body, message.headers)
-        except (OutgoingFailed, EndpointBusy) as error:
-            return Outcome(0, getattr(error, "reason", "too many calls to the host"))
+        except OutgoingFailed as error:
+            return Outcome(0, error.reason, error.late)
+        except EndpointBusy:
+            return Outcome(0, "too many calls to the host")
         return Outcome(status, "" if status in ARRIVED else f"the endpoint answers with status {status}")
 
 

@@ -22,7 +22,8 @@ Why = Literal["attempts", "age", "refused"]
 class Tries(msgspec.Struct, omit_defaults=True, frozen=True):
     """The tries of an event so far. Times in epoch ms; ``status`` 0 when the last brought no answer.
 
-    ``outcome`` is a text about the last one, without URL and secrets; ``why`` stands when it was given up.
+    ``outcome`` is a text about the last one, without URL and secrets; ``late``: it had no answer in time;
+    ``why`` stands when it was given up.
     """
 
     count: int = 0
@@ -30,6 +31,7 @@ class Tries(msgspec.Struct, omit_defaults=True, frozen=True):
     last: int = 0
     status: int = 0
     outcome: str = ""
+    late: bool = False
     why: Why | Literal[""] = ""
 
     @classmethod
@@ -42,9 +44,9 @@ class Tries(msgspec.Struct, omit_defaults=True, frozen=True):
         """They as they are stored."""
         return msgspec.json.encode(self).decode()
 
-    def after(self, now: int, status: int, outcome: str) -> Tries:
+    def after(self, now: int, status: int, outcome: str, late: bool = False) -> Tries:
         """With one more that has failed."""
-        return Tries(self.count + 1, self.first or now, now, status, outcome)
+        return Tries(self.count + 1, self.first or now, now, status, outcome, late)
 
 
 def pause_ms(tries: int, scale: float) -> int:
@@ -53,11 +55,14 @@ def pause_ms(tries: int, scale: float) -> int:
 
 
 def given_up(tries: Tries, born: int, most: int, minutes: int, scale: float) -> Why | None:
-    """Why an event is not tried again after its last try; None when it is. ``born``: epoch ms."""
+    """Why an event is not tried again after its last try; None when it is. ``born``: epoch ms.
+
+    ``scale`` is that of the pauses; the age is as it is.
+    """
     if tries.status in FINAL:
         return "refused"
     if tries.count >= most:
         return "attempts"
-    if tries.last + pause_ms(tries.count, scale) > born + scale * minutes * 60_000:
+    if tries.last + pause_ms(tries.count, scale) > born + minutes * 60_000:
         return "age"
     return None

@@ -142,7 +142,7 @@ class Client:
                 failure = error
             except TimeoutError:
                 seconds = self._limits.timeout_seconds
-                failure = OutgoingFailed(f"no answer within {seconds:g} s", again=True)
+                failure = OutgoingFailed(f"no answer within {seconds:g} s", again=True, late=True)
             except (aiohttp.ClientError, OSError, UnicodeError) as error:
                 failure = _failure(error)
         # outside of the handlers: the library's exception, which may hold URL and headers, is not its context

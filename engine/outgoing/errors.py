@@ -4,12 +4,13 @@ from __future__ import annotations
 
 
 class OutgoingFailed(Exception):
-    """A call that brought no answer; ``again`` says whether a second try may succeed."""
+    """A call that brought no answer; ``again``: a second try may succeed; ``late``: it took too long."""
 
-    def __init__(self, reason: str, *, again: bool = False) -> None:
+    def __init__(self, reason: str, *, again: bool = False, late: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.again = again
+        self.late = late
 
 
 class EndpointBusy(Exception):

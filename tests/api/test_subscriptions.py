@@ -474,7 +474,7 @@ def test_dead_letters_are_listed(client: Any, store: Any) -> None:
     [
         ({"why": "attempts", "status": 503}, "MaxDeliveryAttemptsExceeded", "Busy"),
         (
-            {"why": "age", "status": 0, "outcome": "no answer within 30 s"},
+            {"why": "age", "status": 0, "outcome": "no answer within 30 s", "late": True},
             "MaxRetryDurationExceeded",
             "TimedOut",
         ),

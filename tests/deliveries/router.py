@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from engine import commands as c
@@ -32,6 +32,14 @@ def subscription(subscription_id: str, url: str, doc: int = 0, **asked: Any) -> 
         secret=Secrets(url).text,
         code=CODE,
     )
+
+
+async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:
+    """The first truthy answer of a look at the store."""
+    async with asyncio.timeout(seconds):
+        while not (found := await look()):
+            await asyncio.sleep(0.005)
+        return found
 
 
 class Router:
@@ -67,6 +75,11 @@ class Router:
 
     async def read(self, subscription_id: str) -> dict[str, Any]:
         return await self.run(c.SubscriptionRead(subscription_id))
+
+    async def counts(self, subscription_id: str, **wanted: int) -> bool:
+        """Whether a subscription has these counts."""
+        record = await self.read(subscription_id)
+        return all(int(record.get(name, 0)) == count for name, count in wanted.items())
 
     @contextlib.asynccontextmanager
     async def delivering(self, scale: float = 0.001, seconds: float = 5.0) -> AsyncIterator[Deliveries]:

@@ -74,6 +74,15 @@ def test_a_commit_of_an_expired_lease_counts_until_another_takes_over(story: Sto
     assert story.commit(token, entry)["outcome"] == "done"
 
 
+def test_one_that_was_late_keeps_what_nobody_has_taken(story: Story) -> None:
+    entry = story.job("j1")
+    story.agreed("s", after=0)
+    token = story.take("a")
+    story.now = 10 * LEASE
+    assert "s" not in story.claim("a")
+    assert story.commit(token, entry)["outcome"] == "done"
+
+
 def test_all_have_about_the_same(story: Story) -> None:
     names = [f"s{n}" for n in range(7)]
     story.agreed(*names)
