@@ -130,14 +130,19 @@ async def upsert(entity: Entity[R], call: Call, entity_id: str) -> Answer:
     raise _too_often()
 
 
-async def change(entity: Entity[R], call: Call, entity_id: str, update: Callable[[R], Command]) -> Answer:
-    """Replaces one by what an action makes of it, tried again while others change it."""
+async def change(
+    entity: Entity[R], call: Call, entity_id: str, update: Callable[[R], Command | None]
+) -> Answer:
+    """Replaces one by what an action makes of it, if anything, tried again while others change it."""
     conditions = Conditions(call)
     for attempt in range(ATTEMPTS):
         record = entity.record.parse(await call.run(entity.read(entity_id)))
         conditions.check(entity.tag(record), record.modified_at)
+        command = update(record)
+        if command is None:
+            return entity.answer(200, record, call)
         try:
-            return entity.answer(200, entity.record.parse(await call.run(update(record))), call)
+            return entity.answer(200, entity.record.parse(await call.run(command)), call)
         except Refused as refused:
             if refused.code != "CHANGED":
                 raise

@@ -111,7 +111,7 @@ async def _add(run: Run, options: Options) -> None:
     subscription = wire.body(described)
     given = described.get(wire.SIGNING_SECRETS)
     made = [secret for secret in subscription.signing_secrets or [] if given is None]
-    reply = await run(wire.command(subscription, options.id, 0, -1, _origin(options)))
+    reply = await run(wire.command(subscription, options.id, 0, -1, _origin(options), ""))
     if reply["outcome"] == "exists":
         raise _Told(f"there is a subscription {plain(options.id)} already")
     _print(wire.view(SubscriptionRecord.parse(reply), "", made))
@@ -134,7 +134,8 @@ async def _write_again(run: Run, options: Options, *, fresh_secret: bool) -> Non
     record = SubscriptionRecord.parse(await run(SubscriptionRead(options.id, secrets=True)))
     subscription = wire.body(wire.current(record))
     made = [wire.rotated(subscription)] if fresh_secret else []
-    reply = await run(wire.command(subscription, record.id, record.doc, -1, _origin(options)))
+    request = "" if made else wire.request_of(record)
+    reply = await run(wire.command(subscription, record.id, record.doc, -1, _origin(options), request))
     _print(wire.view(SubscriptionRecord.parse(reply), "", made))
 
 

@@ -47,31 +47,47 @@ class _Subscriptions(Entity[SubscriptionRecord]):
         return SubscriptionDelete(entity_id)
 
     def create(self, entity_id: str, whole: dict[str, Any], call: Call) -> Command:
-        return self._command(whole, entity_id, 0, -1, call)
+        return self._command(whole, entity_id, 0, -1, call, "")
 
     def update(
         self, record: SubscriptionRecord, patch: dict[str, Any], rev: int, call: Call
     ) -> Command | None:
-        update = self._command(merge(wire.current(record), patch), record.id, record.doc, rev, call)
+        if self._is_repeated(record, call):
+            return None
+        whole, request = merge(wire.current(record), patch), wire.request_of(record)
+        update = self._command(whole, record.id, record.doc, rev, call, request)
         wire.check_start(record, update)
         return None if wire.unchanged(record, update) else update
 
-    def replacement(self, record: SubscriptionRecord, call: Call, *, fresh_secret: bool = False) -> Command:
-        """The command that writes it again, perhaps with a fresh signing secret beside the one before."""
+    def again(self, record: SubscriptionRecord, call: Call) -> Command:
+        """The command that writes it as it is."""
+        subscription, request = wire.body(wire.current(record)), wire.request_of(record)
+        return wire.command(subscription, record.id, record.doc, -1, call.origin, request)
+
+    def rotated(self, record: SubscriptionRecord, call: Call) -> Command | None:
+        """The command that gives it a fresh signing secret beside the newest one; None when it has."""
+        if self._is_repeated(record, call):
+            return None
         subscription = wire.body(wire.current(record))
-        self.made = [wire.rotated(subscription)] if fresh_secret else []
-        return wire.command(subscription, record.id, record.doc, -1, call.origin)
+        self.made = [wire.rotated(subscription)]
+        return wire.command(subscription, record.id, record.doc, -1, call.origin, call.request_id)
 
     def view(self, record: SubscriptionRecord, tag: str, call: Call) -> bytes:
         return wire.view(record, tag, self.made)
 
+    def _is_repeated(self, record: SubscriptionRecord, call: Call) -> bool:
+        """Whether this request has made a secret already: then it is shown again, and nothing is done."""
+        self.made = wire.made_by(record, call.request_id)
+        return bool(self.made)
+
     def _command(
-        self, whole: dict[str, Any], entity_id: str, doc: int, rev: int, call: Call
+        self, whole: dict[str, Any], entity_id: str, doc: int, rev: int, call: Call, request: str
     ) -> SubscriptionUpsert:
         subscription = wire.body(whole)
         given = whole.get(wire.SIGNING_SECRETS)
         self.made = [secret for secret in subscription.signing_secrets or [] if given is None]
-        return wire.command(subscription, entity_id, doc, rev, call.origin)
+        maker = call.request_id if self.made else request
+        return wire.command(subscription, entity_id, doc, rev, call.origin, maker)
 
 
 async def upsert(call: Call, subscription_id: str) -> Answer:
@@ -92,15 +108,13 @@ async def delete(call: Call, subscription_id: str) -> Answer:
 async def validate(call: Call, subscription_id: str) -> Answer:
     """Asks the endpoint again, if it has not agreed yet."""
     entity = _Subscriptions()
-    return await entities.change(entity, call, subscription_id, lambda it: entity.replacement(it, call))
+    return await entities.change(entity, call, subscription_id, lambda it: entity.again(it, call))
 
 
 async def rotate_secret(call: Call, subscription_id: str) -> Answer:
     """Makes a fresh signing secret, which the answer shows; the newest before it stays live beside it."""
     entity = _Subscriptions()
-    return await entities.change(
-        entity, call, subscription_id, lambda it: entity.replacement(it, call, fresh_secret=True)
-    )
+    return await entities.change(entity, call, subscription_id, lambda it: entity.rotated(it, call))
 
 
 async def dead_letters(call: Call, subscription_id: str) -> Answer:

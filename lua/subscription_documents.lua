@@ -73,6 +73,7 @@ local MEMBERS = {
 
 local SECRET = {
   url = is_text,
+  request = is_text,
   signing = function(value)
     return are_texts(value) and #value <= limits.SIGNING_SECRETS
   end,
@@ -94,5 +95,5 @@ end
 --- Refuses what is no secret of one.
 ---@param text string|nil
 function subscription_documents.check_secret(text)
-  verify(text, SECRET, "secret is { url, signing }")
+  verify(text, SECRET, "secret is { url, signing, request }")
 end

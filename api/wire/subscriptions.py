@@ -143,9 +143,12 @@ def rotated(subscription: SubscriptionBody) -> str:
 
 
 def command(
-    subscription: SubscriptionBody, subscription_id: str, doc: int, rev: int, origin: str
+    subscription: SubscriptionBody, subscription_id: str, doc: int, rev: int, origin: str, request: str
 ) -> SubscriptionUpsert:
-    """The command that makes a subscription what its body says; origin: URL of this router."""
+    """The command that makes a subscription what its body says.
+
+    origin: URL of this router. request: id of the request for which the newest secret was made, if any.
+    """
     url, signing = subscription.destination.endpoint_url, subscription.signing_secrets or []
     stored = Subscription(
         url=_without_query(url),
@@ -167,7 +170,7 @@ def command(
         target=target(stored.schema, url),
         origin=origin,
         document=stored.text,
-        secret=Secrets(url, signing).text,
+        secret=Secrets(url, signing, request).text,
         code=secrets.token_urlsafe(_CODE_BYTES),
     )
 
@@ -194,6 +197,17 @@ def check_start(record: SubscriptionRecord, update: SubscriptionUpsert) -> None:
     """Refuses to move the start of a subscription that has begun."""
     if update.after != Subscription.parse(record.document).after:
         raise BadRequest("The property 'startAfter' is not valid: it is of the creation, and cannot change.")
+
+
+def made_by(record: SubscriptionRecord, request: str) -> list[str]:
+    """The secret that this very request has made already, before its answer was lost; none for any other."""
+    kept = Secrets.parse(record.secret)
+    return kept.signing[:1] if request and kept.request == request else []
+
+
+def request_of(record: SubscriptionRecord) -> str:
+    """The id of the request for which the newest secret was made."""
+    return Secrets.parse(record.secret).request
 
 
 def unchanged(record: SubscriptionRecord, update: SubscriptionUpsert) -> bool:

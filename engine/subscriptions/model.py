@@ -52,10 +52,14 @@ class Subscription(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 class Secrets(msgspec.Struct, omit_defaults=True):
-    """The whole URL of a subscription's endpoint, and the secrets (``whsec_…``) that sign what it gets."""
+    """The whole URL of a subscription's endpoint, and the secrets (``whsec_…``) that sign what it gets.
+
+    ``request`` is the id of the request for which the newest of them was made, so that a repetition is known.
+    """
 
     url: str
     signing: list[str] = []
+    request: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Secrets:

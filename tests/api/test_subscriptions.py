@@ -328,6 +328,30 @@ def test_a_rotated_secret_is_shown_and_the_one_before_stays(client: Any, store: 
     assert client("POST", f"{PATH}:rotateSecret").json["signingSecretCount"] == 1
 
 
+def test_a_repeated_request_shows_the_secret_that_it_has_made(client: Any, store: Any, kept: Any) -> None:
+    """An answer may be lost: with the same request id, nothing is made twice."""
+
+    def send(method: str, path: str, body: Any, request_id: str) -> Any:
+        return client(method, path, body, headers={"x-ms-client-request-id": request_id}).json
+
+    first = send("PATCH", PATH, LEAST, "one")
+    assert send("PATCH", PATH, LEAST, "one") == first
+    assert "signingSecrets" not in send("PATCH", PATH, LEAST, "two")
+    assert "signingSecrets" not in client("PATCH", PATH, {"name": "n"}).json
+    rotated = send("POST", f"{PATH}:rotateSecret", None, "three")
+    assert send("POST", f"{PATH}:rotateSecret", None, "three") == rotated
+    assert "signingSecrets" not in send("POST", f"{PATH}:validate", None, "three-and-a-half")
+    assert send("POST", f"{PATH}:rotateSecret", None, "three")["signingSecrets"] == rotated["signingSecrets"]
+    assert Secrets.parse(kept["s"]["secret"]).signing == [
+        *rotated["signingSecrets"],
+        *first["signingSecrets"],
+    ]
+    fresh = send("PATCH", PATH, {"signingSecrets": None}, "four")
+    assert send("PATCH", PATH, {"signingSecrets": None}, "four") == fresh
+    assert fresh["signingSecrets"] not in (first["signingSecrets"], rotated["signingSecrets"])
+    assert "four" not in client("GET", PATH).body.decode()
+
+
 def test_it_is_asked_again(client: Any, store: Any, kept: Any) -> None:
     client("PATCH", PATH, FULL)
     before = written(store)[0]
