@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import expiry, memory, pipelining, ratios, report
+from bench import expiry, explaining, memory, pipelining, ratios, report
 from bench.rounds import Plan, Samples, measure, slow_operations, two_processors
 from bench.scenarios import GROUPS
 from bench.site import site
@@ -22,6 +22,10 @@ FIGURES = {
     "bytes_per_worker": memory.bytes_per_worker,
     "pipelined_ping": pipelining.ratio,
     "expiry_lag_p99_ms": expiry.lag_p99_ms,
+    "explain_ms": explaining.explain_ms,
+    "explain_call_ms": explaining.explain_call_ms,
+    "explain_10k_label_sets_ms": explaining.explain_10k_label_sets_ms,
+    "explain_10k_label_sets_call_ms": explaining.explain_10k_label_sets_call_ms,
 }
 NAMES = [*GROUPS, *FIGURES, "slow"]
 # To build the largest populations three times more would say nothing new about slow calls.

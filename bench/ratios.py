@@ -45,6 +45,9 @@ GOALS = {
     "bytes_per_waiting_job": Goal(1400, 900),
     "pipelined_ping": Goal(6, 10, more=True),
     "expiry_lag_p99_ms": Goal(50, 20),
+    "explain_ms": Goal(100, 10),
+    "explain_call_ms": Goal(5, 2),
+    "explain_10k_label_sets_call_ms": Goal(5, 2),
 }
 
 

@@ -66,25 +66,39 @@ local function begin(job, wanted)
   return survey
 end
 
--- the members of a class in groups of equal ids, as far as the selectors are concerned, and how many of each are ready
+-- the members of a class in groups of equal ids, as far as the selectors are concerned
 local function groups_of(class, survey)
-  local lane, channel = supply.lane(class, survey.wanted.channel)
-  local top = lane and supply.top(class, channel)
-  local rest = tonumber(redis.call("HGET", keys.class(class.hash), "size"))
-  local ready = lane and redis.call("ZCOUNT", keys.class_ready(lane), "-inf", top) or 0
-  local groups = {}
+  local rest, groups = tonumber(redis.call("HGET", keys.class(class.hash), "size")), {}
   for _, worker in ipairs(survey.named) do
     if worker.class == class.hash then
-      local score = lane and tonumber(redis.call("ZSCORE", keys.class_ready(lane), worker.id) or nil)
-      local one = { id = worker.id, count = 1, ready = score and score <= top and 1 or 0 }
-      groups[#groups + 1] = one
-      rest, ready = rest - 1, ready - one.ready
+      groups[#groups + 1] = { id = worker.id, count = 1 }
+      rest = rest - 1
     end
   end
   if rest > 0 then
-    groups[#groups + 1] = { id = ANYBODY, count = rest, ready = ready }
+    groups[#groups + 1] = { id = ANYBODY, count = rest }
   end
-  return groups, lane
+  return groups
+end
+
+-- how many of a group are ready in their lane
+local function ready_of(survey, class, group)
+  local lane, channel = supply.lane(class, survey.wanted.channel)
+  local key, top = keys.class_ready(lane), supply.top(class, channel)
+  local function has_room(id)
+    local score = tonumber(redis.call("ZSCORE", key, id) or nil)
+    return score and score <= top
+  end
+  if group.id ~= ANYBODY then
+    return has_room(group.id) and 1 or 0
+  end
+  local ready = redis.call("ZCOUNT", key, "-inf", top)
+  for _, worker in ipairs(survey.named) do
+    if worker.class == class.hash and has_room(worker.id) then
+      ready = ready - 1
+    end
+  end
+  return ready
 end
 
 -- how many selectors of a list do not hold
@@ -101,24 +115,29 @@ local function failing(list, labels, id, on_failing)
   return count
 end
 
-local function count_group(survey, class, group, lane)
+local function count_group(survey, class, group)
   survey.registered = survey.registered + group.count
   local last
   local failed = failing(survey.asked, class.labels, group.id, function(i)
     last = survey.selectors[i]
     last.workers = last.workers + group.count
   end)
+  local lane = supply.lane(class, survey.wanted.channel)
   if not lane then
     survey.channel.workers = survey.channel.workers + group.count
     survey.channel.alone = survey.channel.alone + (failed == 0 and group.count or 0)
+    return
   elseif failed == 0 then
-    survey.fitting, survey.ready = survey.fitting + group.count, survey.ready + group.ready
-    survey.lanes[#survey.lanes + 1] = group.ready > 0 and lane or nil
+    local ready = ready_of(survey, class, group)
+    survey.fitting, survey.ready = survey.fitting + group.count, survey.ready + ready
+    survey.lanes[#survey.lanes + 1] = ready > 0 and lane or nil
+    return
   elseif failed == 1 then
     last.alone = last.alone + group.count
   end
-  if lane and failed > 0 and survey.left and failing(survey.left, class.labels, group.id) == 0 then
-    survey.admits, survey.admits_ready = survey.admits + group.count, survey.admits_ready + group.ready
+  if survey.left and failing(survey.left, class.labels, group.id) == 0 then
+    survey.admits = survey.admits + group.count
+    survey.admits_ready = survey.admits_ready + ready_of(survey, class, group)
   end
 end
 
@@ -161,9 +180,8 @@ function surveys.slice(job, wanted, cursor)
   local page = redis.call("SSCAN", keys.queue_classes(wanted.queue), cursor, "COUNT", limits.SURVEYED_CLASSES)
   for _, hash in ipairs(page[2]) do
     local class = classes.get(hash)
-    local groups, lane = groups_of(class, survey)
-    for _, group in ipairs(groups) do
-      count_group(survey, class, group, lane)
+    for _, group in ipairs(groups_of(class, survey)) do
+      count_group(survey, class, group)
     end
   end
   survey.counts = counted(survey)

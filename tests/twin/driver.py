@@ -138,6 +138,11 @@ class Pair:
         if got != wanted:
             raise Difference(f"explain {job_id}, {worker_id}: lua {got}, twin {wanted}")
 
+    def explain(self, job_id: str, worker_id: str) -> None:
+        """Explains a pair on both sides and compares."""
+        reply = self.store.run(c.JobExplain(job_id, worker_id), self.state.now)
+        self.compare_reasons(job_id, worker_id, reply)
+
     def compare_survey(self) -> None:
         """Why is some job not offered to anybody?"""
         r, dice = self.state, random.Random(self.steps)

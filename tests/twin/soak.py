@@ -16,7 +16,7 @@ LENGTHS = (60, 150, 200, 600, 2_000)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=50_000)
+    parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--small", action="store_true", help="with small bounds of memos and direct searches")
     parser.add_argument("--go-on", action="store_true", help="tell each difference and continue")
