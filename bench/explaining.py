@@ -53,7 +53,7 @@ def explain_10k_label_sets_call_ms(plan: Plan) -> float:
 
 @cache
 def _many(plan: Plan) -> Times:
-    """Half of the workers are free, half have no room; half of the jobs fit nobody, half only the full ones."""
+    """Half of the workers are free, half are full; half of the jobs fit nobody, half only the full ones."""
 
     def build(here: Site, scale: Callable[[int], int]) -> Any:
         half = scale(COUNT // 2)
