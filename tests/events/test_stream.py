@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from engine.feed import NAME
+from tests import support
 from tests.events.conftest import DURABLE, Site, serving, short
 from tests.events.sse import PATH, Shown, Stream
 from tests.support import eventually
@@ -296,6 +297,21 @@ def test_two_hundred_clients_one_read(site: Site) -> None:
             assert stream.until(last)[0].json["data"]["jobId"] == job
         assert site.readers() == 1
     site.nobody_reads()
+
+
+def test_another_replica_goes_on(site: Site) -> None:
+    some_life(site)
+    expected = site.log()
+    with site.stream("after=0") as stream:
+        got = stream.take(5)
+    with (
+        support.served(site.server.url, works=False) as second,
+        Stream(second.url, second.key, last_id=stream.last_id) as again,
+    ):
+        got += again.until(expected[-1].id)
+        assert short(got) == expected
+        job = site.job()
+        assert again.take(1)[0].json["data"]["jobId"] == job
 
 
 def test_a_client_that_leaves_frees_all(site: Site) -> None:
