@@ -20,6 +20,7 @@ from api import (
     next_offer,
     offers,
     overview,
+    preview,
     queues,
     subscriptions,
     validation,
@@ -89,6 +90,7 @@ ROUTES: dict[str, Handler] = {
     "GET /ext/v1/workers": overview.workers,
     "GET /ext/v1/jobs/{}:explain": explain.job,
     "GET /ext/v1/workers/{}:explain": explain.worker,
+    "POST /ext/v1/jobs:preview": preview.job,
     "GET /ext/v1/jobs/{}/history": history.job,
     "GET /ext/v1/workers/{}/history": history.worker,
 }

@@ -1,8 +1,8 @@
 """Finds the handler of a request by its raw path: a small table, and ids that may hold any character.
 
 Paths are a fixed head (``/routing`` or ``/ext/v1``), then names and ids in turn; a path may end with a word
-in the place of an id. An action of a GET or POST follows the last colon of the last id. An id may hold colons
-too: where a path takes the method without an action, that goes before.
+in the place of an id. An action of a GET or POST follows the last colon of the last id, or of the name of a
+collection. An id may hold colons too: where a path takes the method without an action, that goes before.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Dispatcher:
         if (words := self._words.get(key)) is not None and segments[-1] in words:
             methods = words[segments.pop()]
         if methods is None:
-            raise _no_such_path()
+            return self._of_collection(method, segments)
         start = _HEADS[segments[1]] + 1
         raw_ids = segments[start::2]
         if b"" in raw_ids:
@@ -66,13 +66,25 @@ class Dispatcher:
             target = self._action(method, methods, raw_ids)
         return target, [_id(raw) for raw in raw_ids]
 
+    def _of_collection(self, method: str, segments: list[bytes]) -> Found:
+        """Who answers an action of a collection, which follows the last name."""
+        *before, last = segments
+        name, colon, action = last.rpartition(b":")
+        methods = self._table.get(_key([*before, name])) if colon else None
+        actions = _actions(methods or {}, action)
+        if not actions:
+            raise _no_such_path()
+        if method not in actions:
+            raise _no_such_method(method, [*actions])
+        raw_ids = before[_HEADS[segments[1]] + 1 :: 2]
+        if b"" in raw_ids:
+            raise _no_such_path()
+        return actions[method], [_id(raw) for raw in raw_ids]
+
     def _action(self, method: str, methods: Mapping[str, Target], raw_ids: list[bytes]) -> Target:
         """Who answers an action, which is cut off from the last id."""
         head, colon, action = raw_ids[-1].rpartition(b":") if raw_ids else (b"", b"", b"")
-        name = action.decode("latin-1")
-        actions = {
-            known.partition(":")[0]: handler for known, handler in methods.items() if _acts(known, name)
-        }
+        actions = _actions(methods, action)
         plain = [known for known in methods if ":" not in known]
         if colon and head and actions and (method in actions or not plain):
             if method not in actions:
@@ -84,9 +96,11 @@ class Dispatcher:
         raise _no_such_method(method, plain)
 
 
-def _acts(known: str, action: str) -> bool:
-    """Does a method of the table, ``METHOD:action``, do this?"""
-    return known.partition(":")[1:] == (":", action)
+def _actions(methods: Mapping[str, Target], action: bytes) -> dict[str, Target]:
+    """Who answers an action, by method."""
+    wanted = (":", action.decode("latin-1"))
+    parts = ((known.partition(":"), target) for known, target in methods.items())
+    return {method: target for (method, *rest), target in parts if tuple(rest) == wanted}
 
 
 def _key(segments: list[bytes]) -> _Key:

@@ -549,6 +549,36 @@ class JobUpdate(Command, frozen=True):
     selectors: str = ""
 
 
+class JobPreview(Command, frozen=True):
+    """What would become of a new job; slices of its queue as JobExplain."""
+
+    function = "jr_job_preview"
+    write = False
+    documents = ("labels", "tags", "notes", "selectors")
+
+    id: str
+    channel: str = ""
+    queue: str = ""
+    classification: str = ""
+    priority: int = 1
+    reference: str = ""
+    disposition: str = ""
+    mode: str = "queueAndMatch"
+    schedule_at: int = 0
+    cursor: str = ""
+    sampled: int = 0
+    labels: str = ""
+    tags: str = ""
+    notes: str = ""
+    selectors: str = ""
+
+    @classmethod
+    def of(cls, create: JobCreate) -> JobPreview:
+        """The preview of what a command would create."""
+        own = (name for name in cls.__struct_fields__ if name not in ("cursor", "sampled"))
+        return cls(**{name: getattr(create, name) for name in own})
+
+
 class JobRead(Command, frozen=True):
     function = "jr_job_read"
     write = False

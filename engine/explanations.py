@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.commands import Command, JobExplain, WorkerExplain
+from engine.commands import Command, JobExplain, JobPreview, WorkerExplain
 
 MOST_SAMPLED = 10
 """Workers that are explained one by one beside the counts."""
@@ -169,8 +169,9 @@ class JobExplanation(msgspec.Struct, kw_only=True):
 class Gathering:
     """Puts the slices of an explanation together; ``command`` asks for the next, None when all are there."""
 
-    def __init__(self, job_id: str, worker_id: str = "") -> None:
-        self.command: JobExplain | None = JobExplain(job_id, worker_id)
+    def __init__(self, first: JobExplain | JobPreview) -> None:
+        self._first = first
+        self.command: JobExplain | JobPreview | None = first
         self._found: JobExplanation | None = None
         self._counts: dict[tuple[str, ...], Reason] = {}
         self._sample: dict[str, Sampled] = {}
@@ -194,8 +195,9 @@ class Gathering:
                 self._sample.setdefault(new.worker, new).reasons.append(_reason(row))
         self.command = None
         if reply["next"]:
-            found = self._found
-            self.command = JobExplain(found.job, cursor=reply["next"], sampled=len(self._sample))
+            self.command = msgspec.structs.replace(
+                self._first, cursor=reply["next"], sampled=len(self._sample)
+            )
 
     def _count(self, reply: Mapping[str, Any]) -> None:
         assert self._found is not None
@@ -259,7 +261,7 @@ async def explain_job(
     run: Callable[[Command], Awaitable[Mapping[str, Any]]], job_id: str, worker_id: str = ""
 ) -> JobExplanation:
     """Why a job is not offered, slice by slice. Raises Refused when there is no such job or worker."""
-    gathering = Gathering(job_id, worker_id)
+    gathering = Gathering(JobExplain(job_id, worker_id))
     while gathering.command:
         gathering.add(await run(gathering.command))
     return gathering.result()

@@ -213,6 +213,8 @@ function classification.apply(job, outcome)
   end
   answered(job)
   if outcome.failed then
+    -- kept in this call only, for who previews it
+    job.failed = outcome.failed
     jobs.move(job, "classificationFailed")
     events.job_classification_failed(job, outcome.failed)
     return false

@@ -63,6 +63,9 @@ local ACTIONS = { cancel = cancel, change = change, classify = classify }
 -- does what a rule says, in the order of its actions; false when that has ended the job, its classification has failed, or waits
 -- for the answers of others (the actions after it are done before they come)
 local function fire(job, rule)
+  -- kept in this call only, for who previews it
+  job.triggered = job.triggered or {}
+  table.insert(job.triggered, { "rule", rule.id, "policy", queues.load(job.queue).exception })
   events.job_exception_triggered(job, rule.id)
   for _, action in ipairs(rule.actions) do
     if not ACTIONS[action.kind](job, action) then

@@ -181,14 +181,17 @@ function jobs.change_queue(job, queue_id)
   if job.queue == queue_id then
     return
   end
-  local counts = not jobs.FINISHED[job.status or "closed"]
-  if job.queue then
-    redis.call("ZREM", keys.queue_jobs(job.queue), job.id)
+  local counts, before = not jobs.FINISHED[job.status or "closed"], job.queue
+  jobs.set(job, "queue", queue_id)
+  if op.rehearses then
+    return
+  end
+  if before then
+    redis.call("ZREM", keys.queue_jobs(before), job.id)
     if counts then
-      queues.count_active(job.queue, -1)
+      queues.count_active(before, -1)
     end
   end
-  jobs.set(job, "queue", queue_id)
   redis.call("ZADD", keys.queue_jobs(queue_id), job.created, job.id)
   if counts then
     queues.count_active(queue_id, 1)
@@ -258,7 +261,9 @@ end
 --- Ends a job's life in the router: it is kept for a while, then removed.
 function jobs.finish(job)
   jobs.uncount(job)
-  redis.call("ZADD", keys.listing("finished"), clock.now, job.id)
+  if not op.rehearses then
+    redis.call("ZADD", keys.listing("finished"), clock.now, job.id)
+  end
 end
 
 --- Cancels a job in whatever unfinished state it is.

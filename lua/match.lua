@@ -100,6 +100,27 @@ local function renew_policies(job)
   exceptions.arm(job)
 end
 
+--- Whom a waiting job that stands in no index would be offered to, in turn. Only reads.
+---@param most number
+---@return table picks each with its worker, and what was considered and passed over
+---@return boolean asks whether others would be asked who is the best
+function match.plan(job, most)
+  renew_policies(job)
+  local plan, picks = queues.plan(job.queue), {}
+  while #picks < most and demand.wants(job) do
+    local pick, asks = modes.pick(job, plan, #picks == 0)
+    supply.corrections = nil
+    if not pick or asks then
+      return picks, pick ~= nil
+    end
+    pick.considered, pick.passed = decisions.considered, decisions.passed()
+    picks[#picks + 1] = pick
+    -- those that have an offer already are passed over, so lanes and turns need not move on
+    offers.suppose(job, pick.worker)
+  end
+  return picks, false
+end
+
 local function has_room(worker)
   if worker.removed or worker.state ~= "active" or worker.filling or not worker.class then
     return false

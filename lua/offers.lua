@@ -88,6 +88,18 @@ function offers.issue(job, worker, plan, pick)
   events.offer_issued(job, worker, offer, { mode = plan.mode, pick = pick, nth = #list, capacity = class.capacity })
 end
 
+local NO_OFFER = "00000000-0000-4000-8000-000000000000"
+
+--- Counts an offer of a job that is only supposed: nothing is saved of it.
+function offers.suppose(job, worker_id)
+  local list = offers.of_job(job)
+  list[#list + 1] = { id = NO_OFFER, worker = worker_id }
+  if job.asked then
+    job.asked[worker_id] = true
+  end
+  job.offers = (job.offers or "") .. NO_OFFER .. texts.sized(worker_id)
+end
+
 -- the job counts an offer no more; false when it did not count it before
 local function leave_job(job, offer_id)
   if not string.find(job.offers or "", offer_id, 1, true) then

@@ -181,6 +181,22 @@ function pipelines.answered(pipeline, answers)
   }
 end
 
+--- The places of the rules that others answer.
+function pipelines.remote_places(pipeline)
+  local places = {}
+  if pipeline.priority and REMOTE[pipeline.priority.kind] then
+    places[1] = "priority"
+  end
+  for _, name in ipairs({ "worker", "queue" }) do
+    for i, attachment in ipairs(pipeline[name .. "s"]) do
+      if attachment.rule and REMOTE[attachment.rule.kind] then
+        places[#places + 1] = name .. "." .. (i - 1)
+      end
+    end
+  end
+  return places
+end
+
 -- ---- all of it by its text --------------------------------------------------------------------------------------
 
 --- A pipeline by its text: priority, workers, queues, and remote: are any answered by others? Where nothing but the labels of a

@@ -52,3 +52,14 @@ function reasons.add(list, code, ...)
   list[#list + 1] = reason
   return reason
 end
+
+--- Adds reasons to the rows of a reply, each with what it is about.
+---@param rows table
+---@param about string
+---@param list table
+function reasons.add_rows(rows, about, list, ...)
+  for _, reason in ipairs(list) do
+    reasons.tell(reason, "about", about, ...)
+    rows[#rows + 1] = reason
+  end
+end

@@ -210,3 +210,43 @@ end
 function surveys.listed_sample(queue_id)
   return redis.call("ZREVRANGE", keys.queue_workers(queue_id), 0, limits.SAMPLED_FROM - 1)
 end
+
+local function add_sample(rows, job, wanted, ids, most)
+  for _, one in ipairs(explanations.sample_of(job, wanted, ids, most)) do
+    reasons.add_rows(rows, "sample", one.reasons, "of", one.worker.id, "of_state", one.worker.state)
+  end
+end
+
+--- Refuses what is no cursor of a slice.
+function surveys.check_cursor(cursor)
+  if string.find(cursor, "%D") or #cursor > 20 then
+    refuse.bad_call("cursor is the next of another slice")
+  end
+end
+
+--- Tells a slice of a job's queue.
+---@param reply table gets how many workers there are, and the numbers of the slice
+---@param rows table gets the reasons: of the queue, and of some workers as a sample
+---@param wanted table the job's demand class
+---@param given table cursor ("" = the first slice), sampled (workers that slices before have told of)
+---@return string next empty = this was the last slice
+function surveys.tell(reply, rows, job, wanted, given)
+  local most = math.max(0, limits.SAMPLE - math.max(0, given.sampled))
+  local slice, next_cursor = surveys.slice(job, wanted, given.cursor == "" and "0" or given.cursor)
+  local is_last = next_cursor == "0"
+  for _, part in ipairs(explanations.staff_of(job.queue)) do
+    reply[#reply + 1] = part
+  end
+  reasons.add_rows(rows, "queue", slice.counts)
+  local ids = surveys.ready_sample(slice, most)
+  if is_last and #ids < most then
+    for _, id in ipairs(surveys.listed_sample(job.queue)) do
+      ids[#ids + 1] = id
+    end
+  end
+  add_sample(rows, job, wanted, ids, most)
+  for _, name in ipairs({ "registered", "fitting", "ready", "admits", "admits_ready" }) do
+    reasons.tell(reply, name, slice[name])
+  end
+  return is_last and "" or next_cursor
+end

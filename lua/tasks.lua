@@ -8,13 +8,17 @@
 --- Asks for a worker, at once. The bell is a key of its own: its SET is the notification.
 ---@param task string its kind, a colon, and what it is about
 function tasks.add(task)
-  redis.call("ZADD", keys.tasks(), clock.text, task)
-  redis.call("SET", keys.bell(), clock.text)
+  if not op.rehearses then
+    redis.call("ZADD", keys.tasks(), clock.text, task)
+    redis.call("SET", keys.bell(), clock.text)
+  end
 end
 
 --- Asks no more.
 function tasks.remove(task)
-  redis.call("ZREM", keys.tasks(), task)
+  if not op.rehearses then
+    redis.call("ZREM", keys.tasks(), task)
+  end
 end
 
 --- Asks for a worker again, but later.

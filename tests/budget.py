@@ -35,6 +35,7 @@ CALLS = {
     "job_history": 4,
     "job_list": 3,
     "job_position": 8,
+    "job_preview": 97,
     "job_read": 2,
     "job_reclassify": 17,
     "job_update": 11,

@@ -184,22 +184,25 @@ class WorkerView(msgspec.Struct, rename="camel"):
 
 def job(found: JobExplanation) -> bytes:
     """Why a job is not offered."""
+    return encode(job_view(found))
+
+
+def job_view(found: JobExplanation) -> Job:
+    """An explanation of a job as clients see it."""
     worker = Sampled(found.worker, found.state, found.obstacles)
-    return encode(
-        Job(
-            found.job,
-            found.status,
-            optional(found.queue),
-            optional(found.channel),
-            _known(found.position),
-            _known(found.length),
-            [_reason(reason, sentence(reason)) for reason in found.reasons],
-            _sampled(worker) if found.worker else UNSET,
-            _staff(found.staff, found) if found.staff else UNSET,
-            [_reason(reason, counted(reason, found)) for reason in found.counts] if found.staff else UNSET,
-            [_sampled(one) for one in found.sample] if found.staff else UNSET,
-            [_change(one) for one in found.changes],
-        )
+    return Job(
+        found.job,
+        found.status,
+        optional(found.queue),
+        optional(found.channel),
+        _known(found.position),
+        _known(found.length),
+        [_reason(reason, sentence(reason)) for reason in found.reasons],
+        _sampled(worker) if found.worker else UNSET,
+        _staff(found.staff, found) if found.staff else UNSET,
+        [_reason(reason, counted(reason, found)) for reason in found.counts] if found.staff else UNSET,
+        [_sampled(one) for one in found.sample] if found.staff else UNSET,
+        [_change(one) for one in found.changes],
     )
 
 

@@ -19,6 +19,7 @@ from api.wire import (
     options,
     overview,
     policies,
+    preview,
     queues,
     subscriptions,
     workers,
@@ -236,6 +237,13 @@ OPERATIONS: dict[str, Operation] = {
         explanations.WorkerView,
         None,
         ("after",),
+    ),
+    "POST /ext/v1/jobs:preview": Operation(
+        "previewJob",
+        "Tell what would become of a job if it were created now, without a write.",
+        _WATCHING,
+        preview.Preview,
+        jobs.JobBody,
     ),
     "GET /ext/v1/jobs/{}/history": Operation(
         "getJobHistory",

@@ -8,12 +8,6 @@
 --- Events: JobReceived, then JobClassified or JobClassificationFailed (with a policy), JobExceptionTriggered (each rule),
 ---   JobQueued; or JobWaitingForActivation of a schedule in the past
 
-local FIRST_STATUS = {
-  queueAndMatch = "created",
-  suspend = "waitingForActivation",
-  scheduleAndSuspend = "pendingSchedule",
-}
-
 -- what belongs to a former life
 local FORMER = {
   "seq",
@@ -50,21 +44,6 @@ local function forget_former_life(job)
   job.status = nil
 end
 
--- what its policy finds for a job that is matched at once; nil when it has none, or is to be activated first
-local function decide(given, labels)
-  local policy = given.classification ~= "" and job_fields.check_policy(given.classification)
-  if not policy or given.mode ~= "queueAndMatch" then
-    return nil
-  end
-  return classification.decide({
-    id = given.id,
-    classification = given.classification,
-    policy = policy,
-    labels = labels or "",
-    queue = given.queue ~= "" and given.queue or nil,
-  })
-end
-
 op.write("jr_job_create", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
   -- read
   local job = jobs.load(given.id)
@@ -76,7 +55,7 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
     refuse.changed("it has changed since it was read")
   end
   job_fields.check(given, labels, tags, note_lines, wanted)
-  local decided = decide(given, labels)
+  local decided = arrivals.decide(given, labels)
   note_lines = note_lines and note_lines ~= "" and notes.dated(note_lines)
   -- write
   local outcome = job and "updated" or "created"
@@ -99,7 +78,7 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   job_fields.write(job, given, labels, tags, note_lines, wanted)
   policies.count_active(job.classification, 1)
   agenda.add("life:" .. job.id, clock.now + limits.LIFETIME_MS)
-  jobs.move(job, decided and "pendingClassification" or FIRST_STATUS[given.mode])
+  jobs.move(job, arrivals.first_status(given.mode, decided))
   events.job_received(job)
   local reply
   if outcome == "created" then
@@ -110,15 +89,6 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   else
     reply = upsert.reply(outcome, job)
   end
-  if not decided and job.classification then
-    jobs.set(job, "unclassified", "1")
-  end
-  if decided then
-    classification.finish(job, decided, true)
-  elseif job.status == "created" then
-    jobs.enqueue(job, true)
-  elseif job.status == "pendingSchedule" then
-    schedules.start(job)
-  end
+  arrivals.go_on(job, decided)
   return reply
 end, true)

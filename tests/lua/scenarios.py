@@ -510,6 +510,12 @@ def event_list(here: Site) -> c.Command:
 
 
 @scenario
+def job_preview(here: Site) -> c.Command:
+    """As job_create."""
+    return c.JobPreview.of(new_job(here, staffed(here)))
+
+
+@scenario
 def job_history(here: Site) -> c.Command:
     """Two events of two entries."""
     job_id, _ = completed(here)

@@ -10,6 +10,7 @@ import redis
 from engine import commands as c
 from engine.errors import Failed, Refused
 from engine.explanations import Gathering, WorkerExplanation
+from tests.twin import preview
 from tests.twin.dump import difference, lua_events, lua_state, same_reply, texts, twin_events, twin_state
 from tests.twin.model import Reply, Router
 from tests.twin.moves import Maker, Memory, Step, resolve
@@ -68,6 +69,9 @@ class Pair:
         """Runs one command on both sides, compares, and gives what the library answered."""
         self.log.append((now, command))
         self.steps += 1
+        told_before = None
+        if isinstance(command, c.JobCreate) and not preview.is_due(self.state, now):
+            told_before = self.on_redis(c.JobPreview.of(command), now)
         wanted: Reply | Refused
         try:
             wanted = self.twin.run(command, now)
@@ -77,6 +81,9 @@ class Pair:
         touched = self.touched(command, expected_events)
         got = self.on_redis(command, now)
         compare(got, wanted)
+        if told_before is not None and isinstance(command, c.JobCreate):
+            job = self.state.jobs.get(command.id)
+            told(preview.problems(told_before, wanted, job, self.state))
         pairs = self.some_pairs()
         asked = [c.JobExplain(job, worker) for job, worker in pairs]
         listed, checked, *explained = self.store.run_all(
@@ -149,7 +156,7 @@ class Pair:
         if not r.jobs:
             return
         job = r.jobs[dice.choice(list(r.jobs))]
-        gathering = Gathering(job.id)
+        gathering = Gathering(c.JobExplain(job.id))
         while gathering.command:
             gathering.add(self.store.run(gathering.command, r.now))
         found = gathering.result()
