@@ -190,6 +190,7 @@ class SubscriptionRecord(Record, kw_only=True):
     last_delivered_at: int = 0
     last_error: str = ""
     last_error_at: int = 0
+    lagged_at: int = 0
 
 
 class JobRecord(Record, kw_only=True):

@@ -267,7 +267,18 @@ def _pages(shapes: Shapes) -> dict[str, Any]:
     alive: Schema = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
     metrics = page("getMetrics", "Metrics for Prometheus.", "text/plain", _TEXT, {"default": _error(shapes)})
     metrics["get"]["security"] = [{}, {"viewing": []}, {"session": []}]
+    agrees = page(
+        "agree", "Agree to get events, by the code that the endpoint was sent.", "text/plain", _TEXT
+    )
+    agrees["get"]["tags"] = ["Events"]
+    agrees["get"]["responses"]["default"] = _error(shapes)
+    agrees["get"]["parameters"] = [
+        {"name": "tenant", "in": "path", "required": True, "schema": _ID},
+        {"name": "subscription", "in": "query", "required": True, "schema": _ID},
+        {"name": "code", "in": "query", "required": True, "schema": _TEXT},
+    ]
     return {
+        "/validate/{tenant}": agrees,
         "/health/live": page("getLiveness", "Does the process answer?", _JSON, alive),
         "/health/ready": page(
             "getReadiness", "Can the router work? Reasons and warnings.", _JSON, report, {"503": not_ready}

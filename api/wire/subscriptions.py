@@ -247,6 +247,7 @@ class _DeliveryView(msgspec.Struct, rename="camel"):
     last_delivered_at: str | UnsetType
     last_error: str | UnsetType
     last_error_at: str | UnsetType
+    lagged_at: str | UnsetType
 
 
 class _SubscriptionView(msgspec.Struct, rename="camel"):
@@ -289,6 +290,7 @@ def view(record: SubscriptionRecord, tag: str, shown: Sequence[str] = ()) -> byt
                 timestamp_or_none(record.last_delivered_at),
                 optional(record.last_error),
                 timestamp_or_none(record.last_error_at),
+                timestamp_or_none(record.lagged_at),
             ),
             tag,
         )

@@ -272,7 +272,8 @@ def test_what_the_router_refuses(client: Any, store: Any, refusal: Refused, stat
 
 
 def test_it_is_listed_in_pages(client: Any, store: Any, make_record: Any) -> None:
-    rows = [make_record("subscription", id=name, delivered=3, last_error="status 500") for name in "ba"]
+    told = {"delivered": 3, "last_error": "status 500", "last_error_at": 1_000, "lagged_at": 2_500}
+    rows = [make_record("subscription", id=name, **told) for name in "ba"]
     store.on(SubscriptionList, {"next": 4, "rows": rows}, {"next": 0, "rows": []})
     page = client("GET", "/ext/v1/subscriptions?maxpagesize=2").json
     assert [row["id"] for row in page["value"]] == ["b", "a"]
@@ -282,6 +283,8 @@ def test_it_is_listed_in_pages(client: Any, store: Any, make_record: Any) -> Non
         "deadLetterCount": 0,
         "parkedCount": 0,
         "lastError": "status 500",
+        "lastErrorAt": "1970-01-01T00:00:01+00:00",
+        "laggedAt": "1970-01-01T00:00:02.5+00:00",
     }
     assert client("GET", page["nextLink"], version=None).json == {"value": []}
     client("GET", "/ext/v1/subscriptions?maxpagesize=1000")
