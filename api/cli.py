@@ -32,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from api import doctor
 
             return doctor.run(options)
+        if options.command == "top":
+            from api import top
+
+            return top.run(options)
         if options.command == "demo":
             from api import demo
 

@@ -219,6 +219,10 @@ LOOKING = (
     Flag("json", "no", truth, "print the findings as one JSON object"),
     Flag("whole", "no", truth, "verify the invariants of all entities, not only of some"),
 )
+GLANCING = (
+    Flag("once", "no", truth, "print one frame and end"),
+    Flag("interval", "1s", timeout_ms, "time between two frames (1s, 500ms)"),
+)
 MEASURING = (
     Flag("metric-labels", "100", positive, "queues with metrics of their own; all later ones share 'other'"),
 )
@@ -280,6 +284,10 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "doctor": (
         "look for what is not right with a store and its routers; 0 = well, 1 = warnings, 2 = critical",
         (*LOOKING, *DATA, *STORE, *KEYS, *TENANTS),
+    ),
+    "top": (
+        "a router live in the terminal: queues, workers, offers, rates of events",
+        (*GLANCING, *DATA, *STORE, *KEYS, *TENANTS),
     ),
     "why": ("tell why a job is not offered, to anybody or to a worker", (*DATA, *STORE, *KEYS, *TENANTS)),
     "history": (
@@ -365,6 +373,8 @@ class Options(argparse.Namespace):
     otlp: str
     json: bool
     whole: bool
+    once: bool
+    interval: int
     metrics_host: str
     metrics_port: int | None
     keep_dead_letters: int
