@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from api.sentences import change, counted, sentence, staff
+from api.wire.history import Decision
 from api.wire.values import encode, operator_word, optional, timestamp, timestamp_or_none
 from engine.explanations import (
     Change,
@@ -123,6 +124,8 @@ class Job(msgspec.Struct, rename="camel"):
     counts: list[_Reason] | UnsetType
     sample: list[_Worker] | UnsetType
     changes: list[_Change]
+    decisions: dict[str, Decision] | UnsetType
+    """How the open offers came about, by their ids, as far as the log is kept."""
 
 
 class _Worker(msgspec.Struct, rename="camel"):
@@ -182,13 +185,20 @@ class WorkerView(msgspec.Struct, rename="camel"):
     next: str | UnsetType
 
 
-def job(found: JobExplanation) -> bytes:
-    """Why a job is not offered."""
-    return encode(job_view(found))
+def job(found: JobExplanation, decisions: dict[str, Decision]) -> bytes:
+    """Why a job is not offered, and how its open offers came about."""
+    return encode(job_view(found, decisions))
 
 
-def job_view(found: JobExplanation) -> Job:
-    """An explanation of a job as clients see it."""
+def open_offers(found: JobExplanation) -> set[str]:
+    """The ids of the open offers that an explanation speaks of."""
+    reasons = [*found.reasons, *found.obstacles]
+    named = {reason.offer for reason in reasons if reason.offer}
+    return named | {offer.offer for reason in reasons for offer in reason.offers}
+
+
+def job_view(found: JobExplanation, decisions: dict[str, Decision] | None = None) -> Job:
+    """An explanation of a job as clients see it; ``decisions`` by the ids of offers."""
     worker = Sampled(found.worker, found.state, found.obstacles)
     return Job(
         found.job,
@@ -203,6 +213,7 @@ def job_view(found: JobExplanation) -> Job:
         [_reason(reason, counted(reason, found)) for reason in found.counts] if found.staff else UNSET,
         [_sampled(one) for one in found.sample] if found.staff else UNSET,
         [_change(one) for one in found.changes],
+        decisions or UNSET,
     )
 
 

@@ -23,29 +23,38 @@ OVER = ("closed", "cancelled", "deleted")
 """States in which nothing more happens: how long they last means nothing."""
 
 
-class _Holding(msgspec.Struct, rename="camel"):
-    """What a worker held when an offer was made to it."""
+class Holding(msgspec.Struct, rename="camel"):
+    """A worker as it was when an offer was made to it. ``available_since`` is an op number."""
 
+    used: int
+    capacity: int
     offers: int
     assignments: int
+    available_since: int
 
 
-class _Decision(msgspec.Struct, rename="camel"):
-    """How an offer came about. ``offer``: which of the job's open ones it was, from 1."""
+class Decision(msgspec.Struct, rename="camel"):
+    """How an offer came about; lua/README.md has what each number counts.
+
+    ``way``: workers were searched for the job, or the freed worker looked for a job. ``offer``: which of the
+    job's open ones it was, from 1. ``score``: of best worker; ``after``: the worker that had the turn before.
+    """
 
     mode: str
     way: str
     offer: int
-    worker: _Holding
+    searched: int
     considered: int
-    passed: dict[str, int] = {}
-    score: float | None = None
+    worker: Holding
+    passed: dict[str, int] | UnsetType = UNSET
+    score: float | UnsetType = UNSET
+    after: str | UnsetType = UNSET
 
 
 class _Data(msgspec.Struct, rename="camel"):
     job_status: str = ""
     offer_id: str = ""
-    decision: _Decision | None = None
+    decision: Decision | None = None
 
 
 class _Payload(msgspec.Struct):
@@ -296,6 +305,12 @@ def _row(event: Happened, state: str, seconds: float | UnsetType) -> Row:
     )
 
 
+def decisions(rows: Sequence[Mapping[str, Any]]) -> dict[str, Decision]:
+    """How offers came about, by their ids, as far as these rows of a reply tell of them."""
+    issued = (_data(row["event"]).data for row in rows if row["kind"] == ISSUED)
+    return {data.offer_id: data.decision for data in issued if data.decision}
+
+
 def view(shown: Page) -> bytes:
     """A page as clients see it."""
     return encode(shown)
@@ -313,7 +328,7 @@ class _Words(msgspec.Struct, rename="camel"):
     priority: int | None = None
     disposition_code: str = ""
     errors: list[dict[str, str]] = []
-    decision: _Decision | None = None
+    decision: Decision | None = None
 
 
 class _Worded(msgspec.Struct):
@@ -335,14 +350,14 @@ def words(event: msgspec.Raw, kind: str) -> list[tuple[str, str]]:
     return [(name, value) for name, value in said if value]
 
 
-def _decision(made: _Decision | None) -> list[tuple[str, str]]:
+def _decision(made: Decision | None) -> list[tuple[str, str]]:
     """How an offer came about, in short."""
     if made is None:
         return []
     looked_for = "the freed worker's choice of" if made.way == "worker" else "the best of"
     return [
         ("by", made.mode),
-        ("score", "" if made.score is None else f"{made.score:.6g}"),
+        ("score", "" if made.score is UNSET else f"{made.score:.6g}"),
         (looked_for, str(made.considered)),
-        *((reason, str(count)) for reason, count in made.passed.items()),
+        *((reason, str(count)) for reason, count in (made.passed or {}).items()),
     ]

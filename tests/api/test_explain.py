@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from engine.commands import JobExplain, WorkerExplain
+from engine.commands import JobExplain, JobHistory, WorkerExplain
 from engine.errors import Refused
 
 HEAD = {
@@ -57,7 +58,23 @@ def test_reasons_of_a_jobs_offers(client: Any, store: Any) -> None:
             }
         ],
     }
-    assert store.commands == [JobExplain("j")]
+    assert store.commands == [JobExplain("j"), JobHistory("j")]
+
+
+def test_how_open_offers_came_about(client: Any, store: Any) -> None:
+    """Of the offers that are spoken of, as far as the log tells."""
+    offers = ["anna", "o-1", "1700000060000", "bert", "o-2", "1700000060500"]
+    row = {"about": "job", "code": "maximum_of_offers", "open": 2, "maximum": 2, "offers": offers}
+    store.on(JobExplain, {**HEAD, "rows": [row]})
+    holding = {"used": 1, "capacity": 2, "offers": 1, "assignments": 0, "availableSince": 7}
+    decision = {"mode": "roundRobin", "way": "job", "offer": 2, "searched": 3, "considered": 2}
+    decision |= {"worker": holding, "passed": {"declined": 1}, "after": "carl"}
+    told = [{"offerId": "o-2", "decision": decision}, {"offerId": "o-0", "decision": decision}]
+    told.append({"offerId": "o-1"})
+    issued = [{"kind": "RouterWorkerOfferIssued", "event": json.dumps({"data": data})} for data in told]
+    store.on(JobHistory, {"rows": [*issued, {"kind": "RouterJobQueued", "event": '{"data":{}}'}]})
+    shown = client("GET", "/ext/v1/jobs/j:explain", version=None).json
+    assert shown["decisions"] == {"o-2": decision}
 
 
 def test_slices_are_put_together(client: Any, store: Any) -> None:
