@@ -11,7 +11,20 @@ from typing import Any
 import pytest
 
 from api.runtime import worker_of
-from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
+from engine.commands import (
+    AssignmentClose,
+    AssignmentComplete,
+    Check,
+    EventList,
+    JobCreate,
+    OfferAccept,
+    PolicyUpsert,
+    QueueStatistics,
+    QueueUpsert,
+    SettingsWrite,
+    WorkerRead,
+    WorkerUpsert,
+)
 from engine.model import Selector, WorkerRecord, members_text, selectors_text
 from engine.remote import RemoteRule, remote_text
 from engine.scoring import Function, scoring_text
@@ -28,9 +41,10 @@ LABELS = {"skill": 5, "site": "x"}
 class Router:
     """A router whose queue ``q`` lets an endpoint score; its workers w0, w1, … have their number as label."""
 
-    def __init__(self, store: Store, root: str) -> None:
+    def __init__(self, store: Store, root: str, settings: Settings) -> None:
         self.store = store
         self.root = root
+        self.settings = settings
         self.workers = 0
 
     async def job(self, job_id: str = "j", **given: Any) -> None:
@@ -76,8 +90,6 @@ async def scoring(
     )
     await store.run(root, policy)
     await store.run(root, QueueUpsert(id="q", distribution="d"))
-    router = Router(store, root)
-    await router.staff(workers)
     settings = Settings(
         {tenant: Tenant(tenant)},
         server.url,
@@ -85,6 +97,8 @@ async def scoring(
         rule_timeout_ms=timeout_ms,
         rule_retries=0,
     )
+    router = Router(store, root, settings)
+    await router.staff(workers)
     worker = worker_of(store, settings)
     task = asyncio.create_task(worker.run())
     try:
@@ -315,3 +329,42 @@ async def requested(function: Endpoint) -> Request:
         while not function.requests:
             await asyncio.sleep(0.005)
     return function.requests[0]
+
+
+def test_many_jobs_are_served_through_a_queue_that_closes(
+    server: support.Server, tenant: str, root: str
+) -> None:
+    """Two workers score, few questions may be open; in the end each job was served once, all is sound."""
+    jobs, workers = [f"j{n}" for n in range(60)], [f"w{n}" for n in range(6)]
+
+    async def serve(router: Router) -> None:
+        run = router.store.run
+        for worker_id in workers:
+            worker = WorkerRecord.parse(await run(root, WorkerRead(worker_id)))
+            for offer in worker.offers:
+                assignment = (await run(root, OfferAccept(worker_id, offer.id)))["assignment"]
+                await run(root, AssignmentComplete(offer.job, assignment))
+                await run(root, AssignmentClose(offer.job, assignment))
+
+    async def work() -> None:
+        async with (
+            endpoint(by=by_number) as function,
+            scoring(server, tenant, function, workers=len(workers), batch=4) as router,
+        ):
+            another = worker_of(router.store, router.settings)
+            task = asyncio.create_task(another.run())
+            await router.store.run(root, SettingsWrite(questions=3))
+            await asyncio.gather(*(router.job(job_id) for job_id in jobs))
+            async with asyncio.timeout(4 * PATIENCE_SECONDS):
+                while int((await router.store.run(root, QueueStatistics("q")))["length"]):
+                    await serve(router)
+            ids = [f"job:{job_id}" for job_id in jobs] + [f"worker:{worker_id}" for worker_id in workers]
+            assert (await router.store.run(root, Check([*ids, "queue:q"])))["problems"] == []
+            listed = await router.store.run(root, EventList(0, 1_000))
+            told = [kind for row in listed["rows"] for kind in row["events"][::2]]
+            assert told.count("RouterJobClosed") == told.count("RouterWorkerOfferIssued") == len(jobs)
+            assert function.requests
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    run(work())

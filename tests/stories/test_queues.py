@@ -1,4 +1,4 @@
-"""Queues and policies: order, statistics, estimated waits, guards of deletion, what does not act yet."""
+"""Queues and policies: order, statistics, estimated waits, guards of deletion."""
 
 from __future__ import annotations
 

@@ -387,7 +387,7 @@ class Maker:
         self.jobs = [f"j{i}" for i in range(24)]
         self.offer_ms, self.delays, self.maxima, self.limits = [60_000], [0, 1, 100], [None], [0]
         self.modes = d.choice([["bestWorker"], ["bestWorker"], ["bestWorker", "longestIdle"]])
-        self.scoring_elsewhere = d.choice([1.0, 1.0, 0.8])
+        self.scoring_elsewhere, self.questions = d.choice([1.0, 1.0, 0.8]), d.choice([1, 2, 2, 3, 100])
         self.selecting, self.expiring = d.choice([0.0, 0.3, 0.6]), d.choice([0.0, 0.0, 0.5])
         self.labelling, self.vary = d.choice([0.0, 0.5]), d.choice([0.0, 0.2])
         # a leap to the end of idle times signs everybody off
