@@ -81,13 +81,16 @@ limits.FEW_TURNS = 256
 
 --- Jobs, offers or workers that one reason of an explanation names.
 limits.EXPLAINED_JOBS = 10
---- Classes of a queue whose workers one call counts, about 10 µs each.
+--- Reasons of a worker that tell what it holds.
+limits.REASONS_IN_FULL = 3
+--- Classes of a queue whose workers one call counts for a job with few selectors, about 10 µs each.
 limits.SURVEYED_CLASSES = 100
+limits.FEW_SELECTORS = 10
 --- Workers that are explained one by one beside the counts, and how many of a queue are looked at to find them.
 limits.SAMPLE = 10
 limits.SAMPLED_FROM = 30
 --- Queues of a worker that one call explains, and the jobs of each.
-limits.EXPLAINED_QUEUES = 10
+limits.EXPLAINED_QUEUES = 5
 limits.FIRST_JOBS = 3
 --- Open offers of a job up to which an explanation asks the matcher who would be next.
 limits.QUICK_OFFERS = 64

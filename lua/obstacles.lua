@@ -66,24 +66,21 @@ local function add_presence(list, worker, class)
   end
 end
 
--- when a selector stops asking: the last one of its kind runs out. Nil where one of them never does.
-local function ends_at(job, core)
-  local last
+-- when the selectors of a job stop asking, by their cores: the last one of a kind runs out; false where one of them never does
+local function ends_of(job)
+  local ends = {}
   for _, selector in ipairs(job_selectors.active(job)) do
-    if selector.core == core then
-      local expires = selectors.expires_at(selector, job.enqueued_at)
-      if not expires then
-        return nil
-      end
-      last = math.max(last or 0, expires)
-    end
+    local expires = selectors.expires_at(selector, job.enqueued_at)
+    local known = ends[selector.core]
+    ends[selector.core] = expires and known ~= false and math.max(known or 0, expires)
   end
-  return last
+  return ends
 end
 
 --- Adds that a selector does not hold.
 ---@param has string|nil the worker's value as JSON text, when it is about one
 function obstacles.add_selector(list, job, selector, has)
+  job.ends = job.ends or ends_of(job)
   return reasons.add(
     list,
     "selector_failed",
@@ -96,7 +93,7 @@ function obstacles.add_selector(list, job, selector, has)
     "has",
     has,
     "expires_at",
-    ends_at(job, selector.core)
+    job.ends[selector.core] or nil
   )
 end
 
@@ -161,7 +158,8 @@ function obstacles.of_worker(worker)
   end
   table.sort(ids, texts.before)
   for _, id in ipairs(ids) do
-    add_channel(list, worker, class, class.channels[id], true)
+    -- what it holds is sorted anew for each reason
+    add_channel(list, worker, class, class.channels[id], #list < limits.REASONS_IN_FULL)
   end
   add_limit(list, worker, class, true)
   return list

@@ -169,6 +169,12 @@ local function counted(survey)
   return list
 end
 
+--- So many of something, fewer of them when a job has many selectors.
+---@param most number for a job with hardly any
+function surveys.portion(wanted, most)
+  return math.ceil(most / (1 + #wanted.selectors / limits.FEW_SELECTORS))
+end
+
 --- Counts the workers of some classes of a job's queue.
 ---@param wanted table the job's demand class
 ---@param cursor string "0" to begin with
@@ -177,7 +183,8 @@ end
 ---@return string next cursor, "0" when all classes are counted
 function surveys.slice(job, wanted, cursor)
   local survey = begin(job, wanted)
-  local page = redis.call("SSCAN", keys.queue_classes(wanted.queue), cursor, "COUNT", limits.SURVEYED_CLASSES)
+  local count = surveys.portion(wanted, limits.SURVEYED_CLASSES)
+  local page = redis.call("SSCAN", keys.queue_classes(wanted.queue), cursor, "COUNT", count)
   for _, hash in ipairs(page[2]) do
     local class = classes.get(hash)
     for _, group in ipairs(groups_of(class, survey)) do
@@ -207,8 +214,9 @@ function surveys.ready_sample(survey, most)
 end
 
 --- Some workers that serve the queue, the newest first: ids.
-function surveys.listed_sample(queue_id)
-  return redis.call("ZREVRANGE", keys.queue_workers(queue_id), 0, limits.SAMPLED_FROM - 1)
+function surveys.listed_sample(wanted)
+  local most = surveys.portion(wanted, limits.SAMPLED_FROM)
+  return redis.call("ZREVRANGE", keys.queue_workers(wanted.queue), 0, most - 1)
 end
 
 local function add_sample(rows, job, wanted, ids, most)
@@ -240,7 +248,7 @@ function surveys.tell(reply, rows, job, wanted, given)
   reasons.add_rows(rows, "queue", slice.counts)
   local ids = surveys.ready_sample(slice, most)
   if is_last and #ids < most then
-    for _, id in ipairs(surveys.listed_sample(job.queue)) do
+    for _, id in ipairs(surveys.listed_sample(wanted)) do
       ids[#ids + 1] = id
     end
   end

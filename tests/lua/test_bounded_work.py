@@ -97,3 +97,33 @@ def test_worker_upsert_with_other_labels_of_a_worker_with_a_thousand_offers(busy
 def test_worker_delete_of_a_worker_with_a_thousand_offers(busy: Site) -> None:
     act(busy, c.WorkerDelete("worker-0"))
     assert offered(busy) == 0
+
+
+# ---- explaining --------------------------------------------------------------------------------------------
+
+
+def explained(here: Site, command: c.Command) -> float:
+    """The redis.calls of a call that only reads."""
+    _, cost = here.meter.run(here.packed([command]))
+    return cost.commands
+
+
+def test_a_job_of_a_thousand_offers_is_explained_shortly(crowd: Site) -> None:
+    assert explained(crowd, c.JobExplain("job-0")) <= 300
+    assert explained(crowd, c.JobExplain("job-0", "worker-7")) <= 30
+    assert explained(crowd, c.JobExplain("job-999", "worker-7")) <= 30
+
+
+def test_a_worker_of_a_thousand_offers_is_explained_shortly(busy: Site) -> None:
+    assert explained(busy, c.JobExplain("job-1", "worker-0")) <= 30
+    assert explained(busy, c.WorkerExplain("worker-0")) <= 60
+
+
+def test_what_is_explained_is_as_it_was(crowd: Site) -> None:
+    """What a search notes of bounds is not written in a call that only reads."""
+    before = crowd.op()
+    for command in (c.JobExplain("job-0"), c.JobExplain("job-5", "worker-7"), c.WorkerExplain("worker-7")):
+        crowd.run(command)
+    assert crowd.op() == before
+    ids = [f"job:job-{n}" for n in (0, 5)] + ["worker:worker-7", "queue:crowd"]
+    assert crowd.run(c.Check(ids))["problems"] == []

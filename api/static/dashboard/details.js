@@ -36,8 +36,15 @@ function explanation(value) {
   const standing = [value.status ?? value.state, value.queueId && `in ${value.queueId}`, place(value)].filter(Boolean);
   if (standing.length) parts.push(element("p", {}, standing.join(", ")));
   collect(value, parts);
+  parts.push(...told("All workers", [value.workers, ...(value.counts ?? [])]));
+  parts.push(...told("What changes by itself", value.changes ?? []));
   if (parts.length === 0) parts.push(element("p", {}, "Nothing stands in the way."));
   return element("div", {}, ...parts);
+}
+
+function told(title, rows) {
+  const messages = rows.filter((row) => row?.message).map((row) => element("li", {}, row.message));
+  return messages.length ? [element("h4", {}, title), element("ul", {}, ...messages)] : [];
 }
 
 const place = ({ position, queueLength }) => position && `number ${position} of ${queueLength}`;
