@@ -74,7 +74,7 @@ class Surface:
         except Disconnected:
             return
         except Exception:
-            log.exception("%s %s failed", scope["method"], path)
+            log.exception("%s %s failed", scope["method"], RequestInfo.of(scope).route)
             answer = _refusal(ApiError("The server failed to answer this request."), path)
         headers = [_SUPPORTED, *_echo(RequestInfo.of(scope), dict(scope["headers"]))]
         if isinstance(answer, Streaming):
@@ -93,7 +93,7 @@ class Surface:
         try:
             await answer.deliver(headers, scope, receive, send)
         except Exception:
-            log.exception("%s %s failed in mid-stream", scope["method"], scope["path"])
+            log.exception("%s %s failed in mid-stream", scope["method"], RequestInfo.of(scope).route)
 
     async def _answer(self, scope: Scope, path: bytes, receive: Receive) -> Answer | Streaming:
         headers = _headers(scope["headers"])
