@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
@@ -44,7 +43,12 @@ class Endpoint:
         self.hangs = hangs
         self.port = 0
         self.tries = 0
-        self.accepted: Counter[str] = Counter()
+        self.accepted: dict[str, int] = {}
+        """Events that it has accepted, and the number of failed tries before, as the sender counts them."""
+        self.repeats = 0
+        """Events that came again although nothing had failed: somebody did not know that they had arrived."""
+        self.late = 0
+        """Events that came again because the sender did not wait for the answer."""
         self.out_of_order: list[str] = []
         self.delays: list[tuple[float, float]] = []
         """Of the first acceptance of each event: when it happened and how long after, in seconds."""
@@ -57,13 +61,8 @@ class Endpoint:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/events"
 
-    @property
-    def duplicates(self) -> int:
-        """Events that it has accepted more than once, counted for each time."""
-        return self.accepted.total() - len(self.accepted)
-
-    def answer(self, body: bytes) -> bytes | None:
-        """What it answers to a delivery; None: nothing."""
+    def answer(self, body: bytes, failed: int) -> bytes | None:
+        """What it answers to a delivery after so many failed tries; None: nothing."""
         (event,) = _decode(body)
         self.tries += 1
         if self.hangs:
@@ -74,11 +73,16 @@ class Endpoint:
             self.out_of_order.append(event.id)
         if self._chance.random() < self._fails:
             return _FAILED
-        if event.id not in self.accepted:
+        before = self.accepted.get(event.id)
+        if before is None:
             self._reached[job] = place + 1
             happened = event.event_time.timestamp()
             self.delays.append((happened, time.time() - happened))
-        self.accepted[event.id] += 1
+        elif failed > before:
+            self.late += 1
+        else:
+            self.repeats += 1
+        self.accepted[event.id] = failed
         self.on_accepted()
         return _TAKEN
 
@@ -106,12 +110,17 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._data += data
         while (end := self._data.find(b"\r\n\r\n")) >= 0:
-            _, _, rest = bytes(self._data[:end]).lower().partition(b"content-length:")
-            size = end + 4 + int(rest.partition(b"\r\n")[0])
+            head = bytes(self._data[: end + 2]).lower()
+            size = end + 4 + _number(head, b"content-length:")
             if len(self._data) < size:
                 return
             body = bytes(self._data[end + 4 : size])
             del self._data[:size]
-            answer = self._endpoint.answer(body)
+            answer = self._endpoint.answer(body, _number(head, b"aeg-delivery-count:"))
             if answer:
                 self._transport.write(answer)  # type: ignore[attr-defined]
+
+
+def _number(head: bytes, name: bytes) -> int:
+    """The number in a header."""
+    return int(head.partition(name)[2].partition(b"\r\n")[0])

@@ -14,7 +14,7 @@ import msgspec
 from engine.commands import EventList, SubscriptionCommit, SubscriptionDue, SubscriptionLanes
 from engine.deliveries.outbox import Entry, Event, entry_of_row, event
 from engine.deliveries.progress import Progress, Work
-from engine.deliveries.sender import Sender, now_ms
+from engine.deliveries.sender import Outcome, Sender, now_ms
 from engine.deliveries.slots import Pace, Slots
 from engine.deliveries.tail import Tail
 from engine.deliveries.tries import Tries, given_up, pause_ms
@@ -40,6 +40,7 @@ DUE_SECONDS = 2.0
 _PORTION = 32
 _RETRYING = 32
 _STORE_PAUSE_SECONDS = 0.5
+_CROWDED_SECONDS = 0.1
 
 
 class Surroundings(msgspec.Struct):
@@ -82,7 +83,8 @@ class Delivery:
         self._progress.room = int(row["room"])
         self._has_lanes = int(row["due_in"]) >= 0
         self._pace = Pace()
-        self._sending: dict[asyncio.Task[None], Work] = {}
+        # what is under way, and whether it has a place that others could use
+        self._sending: dict[asyncio.Task[None], bool] = {}
         self._woken = asyncio.Event()
         self._stopping = False
         self._error = ""
@@ -92,6 +94,10 @@ class Delivery:
     def wake(self) -> None:
         """There may be something to do."""
         self._woken.set()
+
+    def look(self) -> None:
+        """There may be events that a replay has brought back."""
+        self._due_at = 0.0
 
     def stop(self) -> None:
         """Begins nothing new; what is under way may end, and is written down."""
@@ -114,6 +120,7 @@ class Delivery:
         except Outdated:
             return False
         finally:
+            self._stopping = True
             for task in self._sending:
                 task.cancel()
             await asyncio.gather(*self._sending, return_exceptions=True)
@@ -189,8 +196,9 @@ class Delivery:
     async def _resume(self) -> None:
         """Takes what is to be tried again."""
         free = _RETRYING - self._progress.retrying
-        if free <= 0:
-            self._due_at = _now() + DUE_SECONDS
+        if free < _RETRYING // 4:
+            # a look reads those that are tried already as well: not for the sake of one or two
+            self._due_at = _now() + _CROWDED_SECONDS
             return
         # those that are tried already come first
         reply = await self._run(SubscriptionDue(self.id, self._progress.retrying + free))
@@ -255,12 +263,13 @@ class Delivery:
                 if extra:
                     self._around.slots.give_back()
                 return
-            task = asyncio.create_task(self._deliver(work, extra))
-            self._sending[task] = work
+            task = asyncio.create_task(self._deliver(work))
+            self._sending[task] = extra
             task.add_done_callback(self._sent)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
-        del self._sending[task]
+        if self._sending.pop(task):
+            self._around.slots.give_back()
         self._send()
         self._woken.set()
         if not task.cancelled() and (error := task.exception()):
@@ -268,17 +277,19 @@ class Delivery:
                 "%s: subscription %s: a delivery has failed", self._around.tenant, self.id, exc_info=error
             )
 
-    async def _deliver(self, work: Work, extra: bool) -> None:
+    async def _deliver(self, work: Work) -> None:
         loop, began = asyncio.get_running_loop(), _now()
         tries = Tries.parse(work.tries)
         aside_ms = round(2_000 * self._around.sender.seconds)
         timer = loop.call_later(ASIDE_SECONDS, self._set_aside, work, aside_ms)
         try:
             outcome = await self._around.sender.send(self._url, self._recipient, work.event, tries.count)
+        except Exception:
+            # whatever it is, it must not stand in the way of other events
+            log.exception("%s: subscription %s: cannot be sent", self._around.tenant, self.id)
+            outcome = Outcome(0, "the event cannot be sent")
         finally:
             timer.cancel()
-            if extra:
-                self._around.slots.give_back()
         self._pace.took(_now() - began)
         if outcome.arrived:
             self._progress.delivered(work)

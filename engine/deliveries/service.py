@@ -65,10 +65,12 @@ class Deliveries:
         self._ending: set[asyncio.Task[None]] = set()
         self._following: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
+        self._rung = False
         self._failures = 0
 
     def alarm_set(self) -> None:
-        """A subscription has changed."""
+        """A subscription has changed, or dead letters were brought back."""
+        self._rung = True
         self._woken.set()
 
     def alarm_expired(self) -> None:
@@ -112,15 +114,25 @@ class Deliveries:
             self._lease_until = asked_at + 0.9 * LEASE_SECONDS
             self._give_back(held - share)
             more = len(reply["rows"]) == _PORTION
+        self._follow()
+        rung, self._rung = self._rung, False
+        for delivery, _ in self._working.values() if rung else ():
+            delivery.look()
         self._wake_all()
+
+    def _follow(self) -> None:
+        """The outbox is followed while there is anybody to deliver to."""
+        if self._working and self._following is None:
+            self._following = asyncio.create_task(self._tail.run())
+        elif not self._working and self._following is not None:
+            self._following.cancel()
+            self._following = None
 
     def _begin(self, row: Mapping[str, Any]) -> None:
         self._drop(row["id"])
         delivery = Delivery(self._around, row)
         task = asyncio.create_task(self._deliver(delivery))
         self._working[delivery.id] = (delivery, task)
-        if self._following is None:
-            self._following = asyncio.create_task(self._tail.run())
 
     async def _deliver(self, delivery: Delivery) -> None:
         is_held = True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,6 +59,7 @@ class _Part(Protocol):
 
     async def run(self) -> None:
         """Works until it is cancelled."""
+        _allow_connections()
 
 
 class Worker:
@@ -133,3 +135,13 @@ class Worker:
         limits = Limits(seconds, connections=_CONNECTIONS, per_endpoint=_CONNECTIONS, waiting=0)
         async with Client(self._allowed, limits) as client:
             yield Sender(client, seconds)
+
+
+def _allow_connections() -> None:
+    """Asks for as many open files as all connections may need, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _CONNECTIONS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -81,6 +81,10 @@ class Router:
         record = await self.read(subscription_id)
         return all(int(record.get(name, 0)) == count for name, count in wanted.items())
 
+    async def holds(self, deliveries: Deliveries, count: int) -> bool:
+        """Whether a worker delivers to so many subscriptions."""
+        return len((await self.run(c.SubscriptionHeld(deliveries.holder)))["ids"]) == count
+
     @contextlib.asynccontextmanager
     async def delivering(self, scale: float = 0.001, seconds: float = 5.0) -> AsyncIterator[Deliveries]:
         """One worker's deliveries, with the times of the retry schedule multiplied by ``scale``."""

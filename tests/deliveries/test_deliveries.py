@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.deliveries.receiver import after, receiver, refuses, silence
-from tests.deliveries.router import Router
+from engine import commands as c
+from engine.deliveries.sender import now_ms
+from engine.deliveries.tries import Tries
+from engine.event_filters import EventFilters
+from engine.store import root_of
+from tests.deliveries.receiver import after, ok, receiver, refuses, silence
+from tests.deliveries.router import CODE, Router, eventually, subscription
 
 Run = Callable[[Any], None]
 
@@ -53,8 +58,7 @@ def test_what_is_refused_is_given_up_at_once(with_router: Run) -> None:
         async with receiver(refuses(403)) as endpoint, router.delivering():
             await router.subscribe("s", endpoint.url)
             await router.job("a")
-            await endpoint.until(lambda: len(endpoint.events) == 2)
-        assert (await router.read("s"))["dead"] == "2"
+            await eventually(lambda: router.counts("s", dead=2))
         assert len(endpoint.events) == 2
 
     with_router(test)
@@ -70,5 +74,143 @@ def test_an_endpoint_that_hangs_delays_nobody_else(with_router: Run) -> None:
             await endpoint.until(lambda: len(endpoint.taken) == 20)
             await dead.until(lambda: len(dead.events) == 40)
         assert len(endpoint.taken) == 20
+
+    with_router(test)
+
+
+def test_two_workers_share_and_hand_over(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        async with receiver() as endpoint, router.delivering() as first:
+            for n in range(6):
+                await router.subscribe(f"s{n}", endpoint.url)
+            await eventually(lambda: router.holds(first, 6))
+            async with router.delivering() as second:
+                await eventually(lambda: router.holds(second, 3))
+                await eventually(lambda: router.holds(first, 3))
+                await router.job("a")
+                await endpoint.until(lambda: len(endpoint.taken) == 12)
+            # a clean end leaves nothing to its lease
+            await eventually(lambda: router.holds(first, 6), 2.5)
+            await router.job("b")
+            await endpoint.until(lambda: len(endpoint.taken) == 24)
+        assert len(set(endpoint.ids())) == 4
+
+    with_router(test)
+
+
+def test_a_change_acts_as_soon_as_workers_hear_of_it(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        async with receiver() as old, receiver() as new, router.delivering() as deliveries:
+
+            async def change(**asked: Any) -> None:
+                doc = int((await router.read("s"))["doc"])
+                await router.run(subscription("s", new.url, doc=doc, **asked))
+                claims = deliveries.claims
+                deliveries.alarm_set()
+                await eventually(lambda: _is(deliveries.claims > claims))
+
+            await router.subscribe("s", old.url)
+            await router.job("a")
+            await old.until(lambda: len(old.taken) == 2)
+            await eventually(lambda: router.counts("s", delivered=2))
+            filters = EventFilters(types=frozenset({"RouterJobQueued"}))
+            await change(filters=filters)
+            await router.run(c.SubscriptionConfirm("s", CODE))
+            await router.job("b")
+            await new.until(lambda: new.taken)
+            assert new.kinds() == ["RouterJobQueued"]
+            await change(enabled=False)
+            await router.job("c")
+            await change()
+            await new.until(lambda: new.kinds("c") == ["RouterJobReceived", "RouterJobQueued"])
+        assert old.kinds() == ["RouterJobReceived", "RouterJobQueued"]
+
+    with_router(test)
+
+
+async def _is(answer: bool) -> bool:
+    return answer
+
+
+def test_a_replay_brings_back_what_was_given_up(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        async with receiver(refuses(400)) as endpoint, router.delivering() as deliveries:
+            await router.subscribe("s", endpoint.url)
+            await router.job("a")
+            await eventually(lambda: router.counts("s", dead=2))
+            endpoint.answer = ok
+            await router.run(c.DeadLetterReplay("s"))
+            deliveries.alarm_set()
+            await endpoint.until(lambda: len(endpoint.taken) == 2)
+            assert endpoint.kinds("a") == ["RouterJobReceived", "RouterJobQueued"]
+            await eventually(lambda: router.counts("s", dead=0, parked=0))
+
+    with_router(test)
+
+
+def test_a_subscription_behind_the_oldest_entry_is_lagged_and_goes_on(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        async with receiver() as endpoint:
+            await router.subscribe("s", endpoint.url, after=0)
+            for name in ("a", "b", "c"):
+                await router.job(name)
+            events = f"{root_of(router.tenant)}:events"
+            await router.store.connection.call("XTRIM", events, "MAXLEN", "1")
+            async with router.delivering():
+                await endpoint.until(lambda: len(endpoint.taken) == 2)
+                assert endpoint.kinds("c") == ["RouterJobReceived", "RouterJobQueued"]
+                await eventually(lambda: router.counts("s", dead=1))
+            assert (await router.read("s"))["status"] == "lagged"
+
+    with_router(test)
+
+
+def test_a_full_subscription_waits_and_goes_on(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        await router.run(c.SettingsWrite(parked_events=4))
+        async with receiver(refuses(500)) as endpoint, router.delivering(scale=0.01):
+            await router.subscribe("s", endpoint.url)
+            for n in range(100):
+                await router.job(f"job-{n}")
+
+            async def is_failing() -> bool:
+                return (await router.read("s"))["status"] == "failing"
+
+            await eventually(is_failing)
+            # its cursor waits: only what was under way at that moment is parked beyond the bound
+            assert int((await router.read("s"))["parked"]) < 150
+            endpoint.answer = ok
+            await endpoint.until(lambda: len(set(endpoint.ids())) == 200)
+            await eventually(lambda: router.counts("s", parked=0))
+            assert (await router.read("s"))["status"] == "enabled"
+
+    with_router(test)
+
+
+def test_an_event_older_than_it_may_be_is_tried_once(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        day_ago = now_ms() - 86_400_000
+        await router.store.run(root_of(router.tenant), c.JobCreate(id="a", queue="q", channel="v"), day_ago)
+        async with receiver(refuses(500)) as endpoint, router.delivering():
+            await router.subscribe("s", endpoint.url, minutes=60)
+            await eventually(lambda: router.counts("s", dead=2))
+        letters = (await router.run(c.DeadLetterList("s")))["rows"]
+        assert {(Tries.parse(one["facts"]).count, Tries.parse(one["facts"]).why) for one in letters} == {
+            (1, "age")
+        }
+
+    with_router(test)
+
+
+def test_a_thousand_subscriptions_of_one_host_do_not_starve_each_other(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        async with receiver(silence) as dead, receiver() as endpoint:
+            for n in range(1_000):
+                await router.subscribe(f"s{n}", (dead if n % 4 == 0 else endpoint).url)
+            async with router.delivering(seconds=30.0) as deliveries:
+                await router.job("a")
+                await endpoint.until(lambda: len(endpoint.taken) == 1_500, 60.0)
+                assert deliveries.claims > 0
+            assert len(dead.events) >= 250
 
     with_router(test)
