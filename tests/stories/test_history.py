@@ -276,6 +276,22 @@ def test_place_of_another(busy: Router) -> None:
             busy.run(command)
 
 
+def test_page_of_large_events(router: Router) -> None:
+    """A page ends early where its events are large; the next goes on."""
+    labels = {f"l{n}": "x" * 1_000 for n in range(100)}
+    router.job("j1", labels=labels)
+    for n in range(15):
+        router.job("j1", labels={**labels, "n": n})
+    lengths, before = [], ""
+    while before or not lengths:
+        page = router.pair.store.run(c.JobHistory("j1", before), START)
+        before = page["next"]
+        lengths.append(len(page["rows"]))
+    assert len(lengths) > 1
+    assert max(lengths) * 100_000 < 1_300_000
+    assert sum(lengths) == 17
+
+
 def test_worker_without_events(router: Router) -> None:
     router.worker("w9", available=False)
     page = told_life(router, "worker", "w9")
