@@ -227,6 +227,9 @@ def _behind(reason: Reason) -> dict[str, str]:
 def _admits(one: Change) -> str:
     if one.workers is None:
         return "the next selector runs out"
+    if one.worker:
+        fit = "then fits" if one.workers else "does not fit then either"
+        return f"the next selector runs out: worker {one.worker} {fit}"
     fit = (
         f"{one.workers} more worker{' fits' if one.workers == 1 else 's fit'}"
         if one.workers

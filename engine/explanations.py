@@ -120,7 +120,7 @@ class Change(msgspec.Struct, kw_only=True):
     """What changes by itself, at a time in epoch ms.
 
     kind: selectors (the next ones run out), exception (a rule fires), schedule, retry (a worker may be asked
-    again) or offer (one ends). worker: who is asked then.
+    again) or offer (one ends). worker: whom it is about, or who is asked then.
 
     workers: how many fit then that do not now; ready: how many of those have room.
     """
@@ -177,6 +177,7 @@ class Gathering:
         self._sample: dict[str, Sampled] = {}
         self._next: dict[str, Any] = {}
         self._admits = [0, 0]
+        self._later: int | None = None
 
     def add(self, reply: Mapping[str, Any]) -> None:
         """Adds the reply to the command."""
@@ -189,6 +190,8 @@ class Gathering:
             self._next = {row["kind"]: row for row in rows if row["about"] == "change"}
         if "registered" in reply:
             self._count(reply)
+        elif "later" in reply:
+            self._later = int(reply["later"])
         for row in rows:
             if row["about"] == "sample":
                 new = Sampled(row["of"], row["of_state"])
@@ -228,8 +231,12 @@ class Gathering:
 
     def _changes(self, found: JobExplanation) -> Iterator[Change]:
         if row := self._next.get("selectors"):
-            workers, ready = self._admits if found.staff else (None, None)
-            yield Change(kind="selectors", at=int(row["at"]), workers=workers, ready=ready)
+            change = Change(kind="selectors", at=int(row["at"]))
+            if found.staff:
+                change.workers, change.ready = self._admits
+            elif self._later is not None:
+                change.workers, change.worker = self._later, found.worker
+            yield change
         if row := self._next.get("exception"):
             yield Change(kind="exception", at=int(row["at"]), rule=row["rule"], policy=row["policy"])
         for reason in found.reasons:

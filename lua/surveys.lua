@@ -195,6 +195,15 @@ function surveys.slice(job, wanted, cursor)
   return survey, page[1]
 end
 
+--- Does one worker fit when the next selectors of a job have run out? 1 or 0; nil where none will, or it fits them all now.
+function surveys.admits_later(job, wanted, worker)
+  local labels = classes.of(worker).labels
+  if not job.selector_at or failing(wanted.selectors, labels, worker.id) == 0 then
+    return nil
+  end
+  return failing(left_at_expiry(job), labels, worker.id) == 0 and 1 or 0
+end
+
 -- ---- samples ------------------------------------------------------------------------------------------------------------
 
 --- The first ready workers of some lanes, and workers that selectors name: ids.

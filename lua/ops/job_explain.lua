@@ -2,8 +2,9 @@
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { job_id, worker_id (empty = the whole queue), cursor (next of the slice before),
 ---   sampled (workers that those before have told of) }
 --- Replies: job, status, queue, channel, position (from 1) and length while it waits, next (empty = this was the last slice);
----   of a worker its worker and state; of the queue: workers and on_queue (of router and queue), registered, fitting, ready,
----   admits, admits_ready (those of the slice; admits = when the next selectors run out); rows: about = job, worker, queue
+---   of a worker its worker and state, and later where selectors run out that it does not fit (1 = it then does); of the queue:
+---   workers and on_queue (of router and queue), registered, fitting, ready, admits, admits_ready (those of the slice; admits =
+---   how many more fit when the next selectors run out); rows: about = job, worker, queue
 ---   (counted: workers, and alone = for how many it is all that is missing), sample (of a worker, of_state) or change (kind,
 ---   at); code, and what it tells
 --- Refuses: NOT_FOUND (the job, or the worker)
@@ -26,6 +27,7 @@ op.read("jr_job_explain", { job_id = op.TEXT, worker_id = "", cursor = "", sampl
   if worker then
     reasons.add_rows(rows, "worker", wanted and explanations.of_pair(job, wanted, worker, true) or {})
     reasons.tell(reply, "worker", worker.id, "state", worker.state)
+    reasons.tell(reply, "later", wanted and surveys.admits_later(job, wanted, worker))
   elseif wanted then
     next_cursor = surveys.tell(reply, rows, job, wanted, given)
   end

@@ -6,20 +6,13 @@
 --- Refuses: NOT_FOUND
 --- Events: none
 
-local function add_rows(rows, about, list, ...)
-  for _, reason in ipairs(list) do
-    reasons.tell(reason, "about", about, ...)
-    rows[#rows + 1] = reason
-  end
-end
-
 local function add_queue(rows, worker, queue_id)
   local waiting, length = explanations.waiting_for(worker, queue_id)
   rows[#rows + 1] = { "about", "queue", "queue", queue_id, "length", length }
   for _, one in ipairs(waiting) do
     rows[#rows + 1] = { "about", "waiting", "queue", queue_id, "of", one.job.id }
-    add_rows(rows, "job", one.own, "of", one.job.id, "whose", "job")
-    add_rows(rows, "job", one.pair, "of", one.job.id, "whose", "worker")
+    reasons.add_rows(rows, "job", one.own, "of", one.job.id, "whose", "job")
+    reasons.add_rows(rows, "job", one.pair, "of", one.job.id, "whose", "worker")
   end
 end
 
@@ -32,7 +25,7 @@ op.read("jr_worker_explain", { worker_id = op.TEXT, start = 0 }, function(given)
   local reply = { "worker", worker.id, "state", worker.state, "capacity", class.capacity, "used", worker.used }
   reasons.tell(reply, "open", worker.open, "limit", classes.offer_limit(class))
   if first == 0 then
-    add_rows(rows, "worker", obstacles.of_worker(worker))
+    reasons.add_rows(rows, "worker", obstacles.of_worker(worker))
     local job = explanations.next_of(worker)
     reasons.tell(reply, "next_job", job and job.id, "next_queue", job and job.queue)
   end

@@ -79,8 +79,10 @@ def test_skill_too_low(router: Router, why: Why) -> None:
         "- The job asks for some licence, but worker anna has none.\n"
         "- The job asks for team other than red, but worker anna has red.\n"
         "What changes by itself:\n"
-        "- At 2023-11-14 22:14:50 UTC the next selector runs out.\n"
+        "- At 2023-11-14 22:14:50 UTC the next selector runs out: worker anna does not fit then either.\n"
     )
+    router.job("k", selectors=[wants("english", ">=", 5, seconds=90)])
+    assert why("k", "anna").endswith("the next selector runs out: worker anna then fits.\n")
 
 
 def test_declined(router: Router, why: Why) -> None:

@@ -19,6 +19,7 @@ from tests.twin.store import Store, private_client
 from tests.twin.texts import lines
 from tests.twin.why import (
     counts_exactly,
+    fits_later,
     of_job,
     of_pair,
     of_worker,
@@ -144,6 +145,9 @@ class Pair:
         got = {about: reasons_told(rows, about) for about in wanted}
         if got != wanted:
             raise Difference(f"explain {job_id}, {worker_id}: lua {got}, twin {wanted}")
+        later = reply.get("later")
+        if later != fits_later(r, job, worker):
+            raise Difference(f"explain {job_id}, {worker_id}: lua says {later} of the next expiry")
 
     def explain(self, job_id: str, worker_id: str) -> None:
         """Explains a pair on both sides and compares."""

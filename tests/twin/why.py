@@ -194,6 +194,17 @@ def left_at_expiry(r: Router, job: Job) -> dict[Core, Selector] | None:
     return counted([s for s, at in ends.items() if at is None or at > min(times)])
 
 
+def fits_later(r: Router, job: Job, w: Worker) -> int | None:
+    """Does the worker fit when the next selectors have run out? None where none will, or it fits them now."""
+    if job.status != "queued" or all(s.holds(w.label_values) for s in asked(r, job)):
+        return None
+    ends = {s: s.expires_at(job.enqueued_at) for s in job.active_selectors()}
+    times = [at for at in ends.values() if at is not None]
+    if not times:
+        return None
+    return int(all(s.holds(w.label_values) for s, at in ends.items() if at is None or at > min(times)))
+
+
 def counted(selectors: list[Selector]) -> dict[Core, Selector]:
     """Each selector once; those that put Ids in order are not counted."""
     return {
