@@ -44,17 +44,26 @@ function commits.read(text)
     end
     count = count + #list
   end
-  if count > limits.COMMITTED_EVENTS then
-    refuse.bad_call("a commit speaks of at most " .. limits.COMMITTED_EVENTS .. " events")
+  local given_up = #(changes.dead or {}) + #(changes.lost or {})
+  if count > limits.COMMITTED_EVENTS or given_up > limits.GIVEN_UP_EVENTS then
+    refuse.bad_call(
+      "a commit speaks of at most "
+        .. limits.COMMITTED_EVENTS
+        .. " events, and of "
+        .. limits.GIVEN_UP_EVENTS
+        .. " that are given up"
+    )
   end
   return changes
 end
 
--- the lane's first event is not kept any more: neither are those before the oldest entry
-local function lose(id, lane)
+-- The lane's first event is not kept any more: neither are those before the oldest entry. At most so many are looked at; what is
+-- left then comes to its turn again.
+local function lose(id, lane, most)
   local oldest = outbox.before_oldest()
   local first, last
-  for _, place in ipairs(parking.first(id, lane, limits.setting("batch"))) do
+  local places = parking.first(id, lane, most)
+  for _, place in ipairs(places) do
     if parking.number_of(place) <= oldest and not parking.payload(id, place) then
       first, last = first or place, place
       parking.remove(id, lane, place)
@@ -63,7 +72,7 @@ local function lose(id, lane)
   if first then
     dead_letters.add_lost(id, first, last)
   end
-  return first ~= nil
+  return first ~= nil, #places
 end
 
 --- Does what a commit says.
@@ -91,8 +100,11 @@ function commits.apply(subscription, changes)
     dead_letters.add(id, change[1], change[2], change[3], parking.payload(id, change[2]) or "")
     leave(change[1], change[2])
   end
+  local room = limits.setting("batch")
   for _, change in ipairs(changes.lost or {}) do
-    if lose(id, change[1]) then
+    local any, looked = lose(id, change[1], room)
+    room = room - looked
+    if any then
       records.set(subscription, "lagged_at", clock.now)
     end
     if #parking.first(id, change[1], 1) == 0 then

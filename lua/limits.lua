@@ -45,8 +45,9 @@ limits.NUMERAL = 256
 limits.LEASED_TASKS = 100
 --- Subscriptions that are taken, given back or freed in one call.
 limits.TAKEN_SUBSCRIPTIONS = 100
---- Events that one commit of deliveries may speak of.
+--- Events that one commit of deliveries may speak of, and those of them that are given up or lost.
 limits.COMMITTED_EVENTS = 512
+limits.GIVEN_UP_EVENTS = 128
 --- Dead letters that one call replays.
 limits.REPLAYED_EVENTS = 100
 --- Subscriptions of a tenant.

@@ -24,7 +24,7 @@ function parking.number_of(place)
 end
 
 --- The first places of a lane.
----@param count number
+---@param count number none when it is 0
 function parking.first(id, lane, count)
   local found = redis.call("ZRANGEBYLEX", keys.parked(id), "[" .. lane .. "\0", "(" .. lane .. "\1", "LIMIT", 0, count)
   for i = 1, #found do

@@ -224,6 +224,8 @@ class Delivery:
             if not entries:
                 return
             for entry in entries:
+                if not self._progress.has_room:
+                    break
                 self._progress.take(entry, self._is_wanted)
             self._send()
             # many that are not wanted must not keep others from their turn

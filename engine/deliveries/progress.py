@@ -19,7 +19,7 @@ WINDOW = 128
 """Events that are kept here to be sent, beside those of one entry."""
 MOST_AHEAD = 2_000
 """Places behind the cursor that are done with before the next entries are taken."""
-MOST_CHANGES = 256
+MOST_CHANGES = 128
 """Changes that wait for a commit before further events are taken."""
 
 

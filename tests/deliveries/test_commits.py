@@ -222,6 +222,7 @@ def test_events_that_wait_may_be_lost_as_well(story: Story, places: list[str]) -
         '{"dead":[["a","1.1"]]}',
         '{"lost":["a"]}',
         json.dumps({"done": [["a", "1.1"]] * 513}),
+        json.dumps({"dead": [["a", "1.1", ""]] * 129}),
     ],
 )
 def test_malformed_changes_are_refused(story: Story, changes: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 from engine import commands as c
 from engine.deliveries.sender import now_ms
 from engine.deliveries.tries import Tries
+from engine.errors import Unavailable
 from engine.event_filters import EventFilters
 from engine.store import root_of
+from tests import support
 from tests.deliveries.receiver import after, ok, receiver, refuses, silence
 from tests.deliveries.router import CODE, Router, eventually, subscription
 
@@ -198,6 +201,33 @@ def test_an_event_older_than_it_may_be_is_tried_once(with_router: Run) -> None:
         assert {(Tries.parse(one["facts"]).count, Tries.parse(one["facts"]).why) for one in letters} == {
             (1, "age")
         }
+
+    with_router(test)
+
+
+def test_lost_connections_to_the_store_lose_nothing(with_router: Run, server: support.Server) -> None:
+    async def test(router: Router) -> None:
+        def answer(event: dict[str, Any], time: int) -> Any:
+            return after(2 if event["data"]["jobId"] == "job-1" else 1)(event, time)
+
+        async def made(job_id: str) -> bool:
+            with contextlib.suppress(Unavailable):
+                await router.job(job_id)
+                return True
+            return False
+
+        async with receiver(answer) as endpoint, router.delivering():
+            await router.subscribe("s", endpoint.url)
+            with server.client() as client:
+                for n in range(10):
+                    await eventually(lambda number=n: made(f"job-{number}"))
+                    await endpoint.until(lambda count=n: len(endpoint.events) > 2 * count)
+                    client.client_kill_filter(_type="normal", skipme=True)
+            await endpoint.until(lambda: len(set(endpoint.ids())) == 20)
+            await eventually(lambda: router.counts("s", parked=0))
+        for n in range(10):
+            first = [kind for kind in dict.fromkeys(endpoint.kinds(f"job-{n}"))]
+            assert first == ["RouterJobReceived", "RouterJobQueued"]
 
     with_router(test)
 
