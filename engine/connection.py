@@ -85,6 +85,10 @@ class Connection:
             self._failures += 1
             self._retry_at = asyncio.get_running_loop().time() + min(1.0, 0.01 * 2**self._failures)
             raise Unavailable(f"the store cannot be reached ({error}); the call was not sent") from error
+        except asyncio.CancelledError:
+            if channel is not None:
+                channel.abort()
+            raise
         self._failures = 0
         self._channel = channel
         return channel

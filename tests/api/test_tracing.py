@@ -20,12 +20,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from api.access_keys import BadOption
-from api.request import CURRENT
+from api.request import CURRENT, RequestInfo
 from api.tracing import Tracing, over_otlp
 from engine.address import Address
 from engine.commands import QueueRead, RouterStatus
 from engine.connection import Connection
-from engine.errors import Refused
+from engine.errors import Refused, Unavailable
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
 from tests import support
@@ -112,6 +112,18 @@ def test_what_fails_is_marked(tracing: Tracing, exporter: InMemorySpanExporter, 
     assert ask(client, "/routing/queues/x").status == 500
     (request,) = spans(exporter)
     assert request.status.status_code == StatusCode.ERROR
+
+
+def test_a_call_that_fails_is_marked(tracing: Tracing, exporter: InMemorySpanExporter) -> None:
+    token = CURRENT.set(RequestInfo("ab" * 16))
+    try:
+        with pytest.raises(Unavailable), tracing.call("jr_job_read"):
+            raise Unavailable("the secret store is away")
+    finally:
+        CURRENT.reset(token)
+    (call,) = spans(exporter)
+    assert (call.status.status_code, call.status.description) == (StatusCode.ERROR, "Unavailable")
+    assert not call.events
 
 
 def test_calls_outside_of_requests_are_not_traced(

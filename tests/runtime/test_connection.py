@@ -38,17 +38,17 @@ class Scripted:
         self.callers = 0
         self.reads = asyncio.Event()
         self.reads.set()
-        self._talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self.talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.callers += 1
-        self._talks[asyncio.create_task(self._talk(reader, writer))] = writer
+        self.talks[asyncio.create_task(self._talk(reader, writer))] = writer
 
     async def end(self) -> None:
         self.reads.set()
-        for writer in self._talks.values():
+        for writer in self.talks.values():
             writer.close()
-        await asyncio.gather(*self._talks, return_exceptions=True)
+        await asyncio.gather(*self.talks, return_exceptions=True)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         parser = hiredis.Reader(encoding="utf-8", notEnoughData=Ellipsis)
@@ -110,6 +110,21 @@ def test_a_silent_server_is_given_up(path: Path) -> None:
             calls = [it.call("PING") for _ in range(3)]
             for call in calls:
                 await refused(call, "did not answer in time; whether the call was executed is unknown")
+
+    run(work)
+
+
+def test_a_connection_that_is_closed_while_it_signs_in_is_gone(path: Path) -> None:
+    async def work() -> None:
+        async with scripted(path, lambda _: None) as server:
+            it = Connection(Address.parse(f"unix://:secret@{path}"), timeout=1_000)
+            call = asyncio.create_task(it.call("PING"))
+            while not server.commands:
+                await asyncio.sleep(0.001)
+            await it.close()
+            await asyncio.gather(call, return_exceptions=True)
+            # the server sees that nobody is there any more
+            await asyncio.wait(server.talks)
 
     run(work)
 

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine import commands as c
+from engine.address import Address
+from engine.connection import Connection
+from engine.errors import Refused, Unavailable
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
 from engine.store import Store, root_of
@@ -206,10 +210,6 @@ def test_a_long_queue_is_shared_out(
 
 
 def test_calls_are_measured(server: support.Server, tenant: str, root: str) -> None:
-    from engine.address import Address
-    from engine.connection import Connection
-    from engine.errors import Refused
-
     async def work() -> None:
         metrics = Metrics()
         store = MeasuredStore(Connection(Address.parse(server.url)), metrics)
@@ -220,6 +220,76 @@ def test_calls_are_measured(server: support.Server, tenant: str, root: str) -> N
         name = "jobrouter_store_call_duration_seconds_count"
         assert of(metrics, name, operation="jr_router_status", outcome="ok") == 1
         assert of(metrics, name, operation="jr_job_read", outcome="refused") == 1
+
+    asyncio.run(work())
+
+
+def test_calls_that_fail_or_are_given_up(server: support.Server, root: str) -> None:
+    async def work() -> None:
+        metrics = Metrics()
+        name = "jobrouter_store_call_duration_seconds_count"
+        nowhere = MeasuredStore(Connection(Address.parse("unix:///nowhere")), metrics)
+        with pytest.raises(Unavailable):
+            await nowhere.run(root, c.RouterStatus())
+        assert of(metrics, name, operation="jr_router_status", outcome="unavailable") == 1
+        store = MeasuredStore(Connection(Address.parse(server.url)), metrics)
+        task = asyncio.create_task(store.run(root, c.RouterStatus()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert of(metrics, name, operation="jr_router_status", outcome="abandoned") == 1
+        await store.close()
+        await nowhere.close()
+
+    asyncio.run(work())
+
+
+class _Failing:
+    """A store that cannot be reached for a while."""
+
+    def __init__(self, store: Store, failures: int) -> None:
+        self.connection = store.connection
+        self.failures = failures
+        self._store = store
+
+    async def run(self, root: str, command: c.Command) -> Any:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("nobody is there")
+        return await self._store.run(root, command)
+
+
+def test_an_observer_outlives_failures(
+    open_store: OpenStore, tenant: str, root: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        async with open_store() as store:
+            failing = _Failing(store, failures=5)
+            async with observing(failing, tenant) as metrics:  # type: ignore[arg-type]
+                await reached(lambda: of(metrics, "jobrouter_observing", tenant=tenant))
+                await build(store, root)
+                await life(store, root, "a")
+                await reached(lambda: closed(metrics, tenant) == 1)
+                # it ends though its lease cannot be given up
+                failing.failures = 1_000
+
+    asyncio.run(work())
+    assert [one.message for one in caplog.records if "cannot measure" in one.message] == [
+        f"{tenant}: cannot measure, trying on: nobody is there"
+    ]
+
+
+def test_a_queue_that_goes_away_meanwhile(open_store: OpenStore, tenant: str, root: str) -> None:
+    async def work() -> None:
+        async with open_store() as store:
+            await build(store, root)
+            await store.run(root, c.JobCreate(id="a", channel="voice", queue="q"))
+            await store.connection.call("ZADD", f"{root}:queues", "999", "gone")
+            metrics = Metrics()
+            await Observer(store, tenant, metrics)._look()
+            place = {"tenant": tenant, "queue": "q", "channel": "voice"}
+            assert of(metrics, "jobrouter_queue_waiting_jobs", **place) == 1
+            assert "gone" not in str(metrics.loads)
 
     asyncio.run(work())
 
