@@ -571,6 +571,33 @@ def test_a_closed_queue_that_is_empty_can_be_deleted(crowded: Router) -> None:
     assert crowded.offered("j1") == ["w1"]
 
 
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (("ZREM", "tasks", "score:j1"), "job j1 has or misses a task of scoring"),
+        (("ZADD", "tasks", "1", "score:j5"), "job j5 has or misses a task of scoring"),
+        (("ZREM", "queue.questions:q", "j1"), "job j1 is not among the questions of its queue"),
+        (("ZADD", "queue.questions:q", "1", "j5"), "job j5 is not among the questions of its queue"),
+        (
+            ("ZADD", "queue.questions:q", "1", "gone"),
+            "queue q has a question about job gone that it does not know",
+        ),
+        (("HSET", "job:j5", "scoring", "7"), "job j5 stands wrongly in its demand class"),
+        (("ZREM", "closed", "q"), "the closed queues are counted wrongly"),
+        (("ZADD", "closed", "1", "q2"), "the closed queues are counted wrongly"),
+        (("DEL", "queue.questions:q"), "queue q is closed for ever"),
+        (("ZADD", "agenda", "9999999999999", "open:q2"), "queue q2 is open but to be opened"),
+    ],
+)
+def test_check_finds_damage(crowded: Router, damage: tuple[str, ...], found: str) -> None:
+    crowded.queue("q2")
+    ids = [*(f"job:j{n}" for n in range(1, 8)), "queue:q", "queue:q2"]
+    assert crowded.run(c.Check(ids))["problems"] == []
+    command, key, *arguments = damage
+    crowded.redis.execute_command(command, f"{crowded.root}:{key}", *arguments)
+    assert found in "\n".join(crowded.run(c.Check(ids))["problems"])
+
+
 # ---- why -------------------------------------------------------------------------------------------------
 
 
