@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help setup run demo test coverage lint bench soak
+.PHONY: help setup run demo test coverage lint bench load soak
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -54,6 +54,9 @@ lint: .venv/ready ## check formats, types and style of Python and Lua
 
 bench: .venv/ready ## measure speed and memory (JSON=file also writes the figures there)
 	$(BIN)/python -m bench.functions $(if $(JSON),--json $(JSON))
+
+load: .venv/ready ## put a bounded load on replicas behind HAProxy (under 2 min; ARGS='--help' tells more)
+	$(BIN)/python -m bench.load $(ARGS)
 
 soak: .venv/ready ## compare any number of random operations with the twin (N=1000000)
 	$(BIN)/python -m tests.twin.soak $(if $(N),--steps $(N))

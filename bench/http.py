@@ -46,20 +46,32 @@ def served(url: str) -> Iterator[int]:
         process.stdout.close()
 
 
-def request(method: str, target: str, port: int, body: bytes = b"") -> bytes:
-    """A signed request, as it goes over the wire."""
-    host = f"localhost:{port}"
+def signed(method: str, target: str, host: str, body: bytes = b"", key: bytes = KEY) -> dict[str, str]:
+    """The headers that an official client would add."""
     date = formatdate(usegmt=True)
     content_hash = b64encode(hashlib.sha256(body).digest()).decode()
     text = f"{method}\n{target}\n{date};{host};{content_hash}".encode()
-    signature = b64encode(hmac.digest(KEY, text, "sha256")).decode()
-    return (
-        f"{method} {target} HTTP/1.1\r\nhost: {host}\r\nx-ms-date: {date}\r\n"
-        f"x-ms-content-sha256: {content_hash}\r\n"
-        "authorization: HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&"
-        f"Signature={signature}\r\ncontent-type: application/merge-patch+json\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
-    ).encode() + body
+    signature = b64encode(hmac.digest(key, text, "sha256")).decode()
+    scheme = "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256"
+    return {
+        "host": host,
+        "x-ms-date": date,
+        "x-ms-content-sha256": content_hash,
+        "authorization": f"{scheme}&Signature={signature}",
+        "content-type": "application/merge-patch+json",
+    }
+
+
+def packed(method: str, target: str, host: str, body: bytes = b"", key: bytes = KEY) -> bytes:
+    """A signed request, as it goes over the wire."""
+    headers = signed(method, target, host, body, key).items()
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"{method} {target} HTTP/1.1\r\n{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def request(method: str, target: str, port: int, body: bytes = b"") -> bytes:
+    """A signed request to a port of this machine, as it goes over the wire."""
+    return packed(method, target, f"localhost:{port}", body)
 
 
 class Connection:

@@ -20,7 +20,7 @@ def machine(client: Client) -> dict[str, Any]:
     server = info(client, "server")
     version = server.get("valkey_version") or server["redis_version"]
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "processors": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -29,7 +29,8 @@ def machine(client: Client) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     names = Path("/proc/cpuinfo")
     if names.exists():
         for line in names.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""A private server for one measurement: set up as the embedded one, but without persistence."""
+"""A private server for one measurement: set up as the embedded one, but mostly without persistence."""
 
 from __future__ import annotations
 
@@ -20,14 +20,20 @@ START_SECONDS = 10.0
 
 
 @contextlib.contextmanager
-def server(program: Path | None = None, cpu: int | None = None) -> Iterator[Path]:
-    """Runs a server, on one processor if asked; yields its socket."""
+def server(
+    program: Path | None = None, cpu: int | None = None, *, persistent: bool = False
+) -> Iterator[Path]:
+    """Runs a server, on one processor or as persistent as the embedded one if asked; yields its socket."""
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         socket = Path(folder) / "s"
-        words = [word for name, value in MEASURED.items() for word in (f"--{name}", value)]
+        options = OPTIONS if persistent else MEASURED
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
         command = [str(program or find_program()), "--unixsocket", str(socket), *words]
         environment = {**os.environ, "LC_ALL": "C"}
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+        # a Ctrl-C is not for it: what it serves is taken down first
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             if cpu is not None:
                 os.sched_setaffinity(process.pid, {cpu})

@@ -1,0 +1,1 @@
+"""A bounded load on a whole deployment: ``python -m bench.load --help`` tells how."""
