@@ -102,40 +102,43 @@ local function ready_of(survey, class, group)
 end
 
 -- how many selectors of a list do not hold
-local function failing(list, labels, id, on_failing)
+local function failing(list, labels, id)
   local count = 0
-  for i, selector in ipairs(list) do
-    if not selectors.holds(selector, labels, id) then
+  for i = 1, #list do
+    if not selectors.holds(list[i], labels, id) then
       count = count + 1
-      if on_failing then
-        on_failing(i)
-      end
     end
   end
   return count
 end
 
+-- counts the workers that each selector keeps out; how many selectors do
+local function count_selectors(survey, class, group)
+  local list, counts, failed, last = survey.asked, survey.selectors, 0, nil
+  for i = 1, #list do
+    if not selectors.holds(list[i], class.labels, group.id) then
+      failed, last = failed + 1, i
+      counts[i].workers = counts[i].workers + group.count
+    end
+  end
+  if failed == 1 and class.channels[survey.wanted.channel] then
+    counts[last].alone = counts[last].alone + group.count
+  end
+  return failed
+end
+
 local function count_group(survey, class, group)
   survey.registered = survey.registered + group.count
-  local last
-  local failed = failing(survey.asked, class.labels, group.id, function(i)
-    last = survey.selectors[i]
-    last.workers = last.workers + group.count
-  end)
+  local failed = count_selectors(survey, class, group)
   local lane = supply.lane(class, survey.wanted.channel)
   if not lane then
     survey.channel.workers = survey.channel.workers + group.count
     survey.channel.alone = survey.channel.alone + (failed == 0 and group.count or 0)
-    return
   elseif failed == 0 then
     local ready = ready_of(survey, class, group)
     survey.fitting, survey.ready = survey.fitting + group.count, survey.ready + ready
     survey.lanes[#survey.lanes + 1] = ready > 0 and lane or nil
-    return
-  elseif failed == 1 then
-    last.alone = last.alone + group.count
-  end
-  if survey.left and failing(survey.left, class.labels, group.id) == 0 then
+  elseif survey.left and failing(survey.left, class.labels, group.id) == 0 then
     survey.admits = survey.admits + group.count
     survey.admits_ready = survey.admits_ready + ready_of(survey, class, group)
   end
