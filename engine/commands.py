@@ -299,7 +299,8 @@ class SubscriptionCommit(Command, frozen=True):
 
     token: of its taking. number: one more than that of the last commit; the same again does nothing again.
     cursor: number of the last entry that is done with; ahead: places (``<op>.<k>``) behind it that are, too.
-    lost: the entries after the cursor are not kept any more. changes: JSON, see lua/commits.lua.
+    lost: the entries after the cursor are not kept any more.
+    changes: JSON, see lua/subscriptions/commits.lua.
     """
 
     function = "jr_subscription_commit"

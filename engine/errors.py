@@ -17,7 +17,7 @@ CODES = frozenset(
         "VERSION",
     }
 )
-"""Codes with which the Lua library refuses; ``lua/refuse.lua`` says what each means."""
+"""Codes with which the Lua library refuses; ``lua/call/refuse.lua`` says what each means."""
 
 _TRAILER = re.compile(r" script: .*on @?user_function:\d+\.$")
 

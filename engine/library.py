@@ -48,8 +48,8 @@ def assemble(directory: Path, replaced: dict[str, str] | None = None) -> Library
     never matters; each file is a block of its own, so its locals stay its own. ``replaced`` gives other texts
     for files.
     """
-    modules = sorted(directory.glob("*.lua"))
     operations = sorted((directory / "ops").glob("*.lua"))
+    modules = sorted({*directory.rglob("*.lua")} - {*operations})
     texts = {str(path.relative_to(directory)): path.read_text() for path in (*modules, *operations)}
     whole = "\0".join(f"{name}\0{text}" for name, text in texts.items())
     digest = hashlib.sha256(whole.encode()).hexdigest()[:16]

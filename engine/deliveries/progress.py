@@ -35,7 +35,7 @@ class Work(msgspec.Struct, eq=False):
 
 
 class Commit(NamedTuple):
-    """What is to be written down; ``changes`` is JSON as lua/commits.lua reads it."""
+    """What is to be written down; ``changes`` is JSON as lua/subscriptions/commits.lua reads it."""
 
     number: int
     cursor: int

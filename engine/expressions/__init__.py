@@ -1,4 +1,4 @@
-"""Rule expressions: a subset of Power Fx, checked and compiled here, evaluated in ``lua/expressions.lua``.
+"""Rule expressions: a subset of Power Fx, checked and compiled here, evaluated in ``lua/expressions``.
 
 An expression is compiled once, when its policy is written. What the store keeps is a tree as JSON text: a
 number, a text or a boolean stands for itself; a list is an operator or a function with its operands,

@@ -2,7 +2,7 @@
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, token (of its taking), number (1 for its first commit, then one more each),
 ---   cursor (number of the last entry that is done with), lost (true: entries after it are not kept any more),
 ---   delivered (how many were, since the last commit) }, 3 ahead (places behind the cursor that are done with, blanks between),
----   4 changes (JSON, see lua/commits.lua), 5 error (why the last failed try has)
+---   4 changes (JSON, see lua/subscriptions/commits.lua), 5 error (why the last failed try has)
 --- Replies: outcome (done; outdated: somebody else has it, or it has changed; nothing was written), op, cursor, room (events
 ---   that may still wait for another try), empty (lanes in which none does any more), due_in (ms to the next try, -1 = none)
 --- Refuses: BAD_CALL

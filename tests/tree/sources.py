@@ -16,14 +16,19 @@ from luaparser import astnodes as lua
 ROOT = Path(__file__).resolve().parents[2]
 LUA = ROOT / "lua"
 OPERATIONS = sorted(path.stem for path in (LUA / "ops").glob("*.lua"))
-LUA_FILES = sorted(str(path.relative_to(LUA)) for path in LUA.rglob("*.lua"))
-MODULES = frozenset(path.stem for path in LUA.glob("*.lua"))
+_LUA_PATHS = {
+    f"ops/{path.name}" if path.parent.name == "ops" else path.name: path for path in LUA.rglob("*.lua")
+}
+LUA_FILES = sorted(_LUA_PATHS)
+"""Modules by their names alone, wherever they stand; operations as ``ops/<name>.lua``."""
+MODULES = {path.stem: path.parent.name for path in LUA.rglob("*.lua") if path.parent.name != "ops"}
+"""Each module and its folder."""
 
 
 @functools.cache
 def lua_text(name: str) -> str:
-    """A Lua file, by its name under lua/."""
-    return (LUA / name).read_text()
+    """A Lua file, by its name as in LUA_FILES."""
+    return _LUA_PATHS[name].read_text()
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from luaparser import astnodes as lua
 from engine.errors import CODES
 from tests.tree.sources import (
     LUA_FILES,
+    MODULES,
     calls,
     dotted,
     lua_nodes,
@@ -83,9 +84,9 @@ def test_settings_are_told() -> None:
     assert told == set(re.findall(r'^  \{ "(\w+)", \d+', lua_text("limits.lua"), re.MULTILINE))
 
 
-def test_every_module_is_told() -> None:
-    modules = {file.removesuffix(".lua") for file in LUA_FILES if not file.startswith("ops/")}
-    assert modules <= set(re.findall(r"`(\w+)`", _section(DICTIONARY, "Files")))
+def test_every_module_is_told_with_its_folder() -> None:
+    rows = re.findall(r"^\| `(\w+)/` \| (.*) \|$", _section(DICTIONARY, "Files"), re.MULTILINE)
+    assert {name: folder for folder, names in rows for name in re.findall(r"`(\w+)`", names)} == MODULES
 
 
 # ---- states of a job ---------------------------------------------------------------------------------------

@@ -51,11 +51,11 @@ def private_client(lua: Path | None = None, small: bool = False) -> Iterator[red
 
 def source(lua: Path, small: bool) -> str:
     """The library of a folder, its bounds made small where wanted."""
-    limits = (lua / "limits.lua").read_text()
+    limits = (lua / "call" / "limits.lua").read_text()
     for name, bound in SMALL_LIMITS.items() if small else ():
         limits, found = re.subn(rf"^limits\.{name} = \d+$", f"limits.{name} = {bound}", limits, flags=re.M)
         assert found == 1, name
-    return assemble(lua, {"limits.lua": limits}).source
+    return assemble(lua, {"call/limits.lua": limits}).source
 
 
 class Store:
