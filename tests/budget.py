@@ -58,7 +58,7 @@ CALLS = {
     "queue_upsert": 10,
     "router_status": 4,
     "settings_write": 3,
-    "subscription_claim": 23,
+    "subscription_claim": 24,
     "subscription_commit": 8,
     "subscription_commit__dead": 19,
     "subscription_commit__retried": 16,

@@ -44,6 +44,7 @@ class Deliveries:
         self.root = root_of(tenant)
         self.alarm = f"{self.root}:deliveries.bell"
         self.claims = 0
+        self.slots = slots
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._store = store
         self._tenant = tenant

@@ -11,21 +11,21 @@ SLOW_SECONDS = 2.0
 
 
 class Slots:
-    """The places that all subscriptions of a process share."""
+    """The places that all subscriptions of a process share; ``free`` of them nobody has."""
 
     def __init__(self, extra: int = EXTRA) -> None:
-        self._free = extra
+        self.free = extra
 
     def take(self) -> bool:
         """Takes a place if there is one."""
-        if self._free <= 0:
+        if self.free <= 0:
             return False
-        self._free -= 1
+        self.free -= 1
         return True
 
     def give_back(self) -> None:
         """Another may have it."""
-        self._free += 1
+        self.free += 1
 
 
 class Pace:

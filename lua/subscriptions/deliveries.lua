@@ -123,6 +123,10 @@ end
 ---@return number share
 ---@return number count what it has, with what is taken
 function deliveries.claim(holder, most, lease_ms)
+  if redis.call("EXISTS", keys.listing("subscriptions")) == 0 then
+    -- a router without subscriptions is not written to once a second
+    return {}, 0, 0
+  end
   -- its own first: one that was late keeps what nobody has taken from it
   redis.call("ZADD", keys.deliverers(), clock.now + lease_ms, holder)
   free_abandoned()

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine import commands as c
 from engine.deliveries.sender import now_ms
+from engine.deliveries.slots import EXTRA
 from engine.deliveries.tries import Tries
 from engine.errors import Unavailable
 from engine.event_filters import EventFilters
@@ -127,6 +128,24 @@ def test_a_change_acts_as_soon_as_workers_hear_of_it(with_router: Run) -> None:
             await change()
             await new.until(lambda: new.kinds("c") == ["RouterJobReceived", "RouterJobQueued"])
         assert old.kinds() == ["RouterJobReceived", "RouterJobQueued"]
+
+    with_router(test)
+
+
+def test_what_is_taken_away_ends_and_begins_nothing_new(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        async with receiver(silence) as endpoint, router.delivering(seconds=60.0) as deliveries:
+            await router.subscribe("s", endpoint.url)
+            for n in range(60):
+                await router.job(f"job-{n}")
+            await endpoint.until(lambda: endpoint.under_way == 32)
+            await router.run(subscription("s", endpoint.url, doc=1, enabled=False))
+            deliveries.alarm_set()
+            await eventually(lambda: _is(endpoint.under_way == 0))
+            assert len(endpoint.events) == 32
+            assert await router.holds(deliveries, 0)
+            # the places are free again
+            assert deliveries.slots.free == EXTRA
 
     with_router(test)
 

@@ -148,6 +148,14 @@ def test_what_ends_is_taken_by_nobody(story: Story, end: str) -> None:
     assert story.claim("a") == {"share": 0, "held": 0}
 
 
+def test_nothing_is_written_while_there_are_no_subscriptions(story: Story) -> None:
+    story.claim("a")
+    story.agreed("s")
+    story.run(c.SubscriptionDelete("s"))
+    assert story.claim("a") == {"share": 0, "held": 0}
+    assert not story.redis.exists(f"{story.root}:deliverers")
+
+
 def test_giving_back_what_is_not_ones_own_does_nothing(story: Story) -> None:
     story.agreed("s")
     story.claim("a")

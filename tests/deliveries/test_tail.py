@@ -1,0 +1,112 @@
+"""The head of the outbox, as those who deliver see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from engine import commands as c
+from engine.deliveries import tail as module
+from engine.deliveries.outbox import entry_of_row, entry_of_stream
+from engine.deliveries.tail import Tail
+from engine.store import root_of
+from tests.deliveries.router import Router
+
+Run = Callable[[Any], None]
+
+
+@contextlib.asynccontextmanager
+async def following(router: Router) -> AsyncIterator[tuple[Tail, asyncio.Event]]:
+    """A tail that follows, and what is set whenever it has something new."""
+    woken = asyncio.Event()
+    tail = Tail(router.url, root_of(router.tenant), woken.set)
+    task = asyncio.create_task(tail.run())
+    try:
+        await woken.wait()
+        woken.clear()
+        yield tail, woken
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def last_of(router: Router) -> int:
+    return int((await router.run(c.EventList()))["last"])
+
+
+def test_it_gives_what_comes_after_an_entry(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        await router.job("before")
+        start = await last_of(router)
+        async with following(router) as (tail, woken):
+            assert tail.after(start, 10) == []
+            assert tail.after(start - 1, 10) is None
+            for name in ("a", "b", "c"):
+                await router.job(name)
+            async with asyncio.timeout(15):
+                while len(tail.after(start, 10) or []) < 3:
+                    woken.clear()
+                    await woken.wait()
+            first, second, third = tail.after(start, 10) or []
+            assert [first.previous, second.previous, third.previous] == [start, first.number, second.number]
+            assert tail.after(first.number, 1) == [second]
+            assert tail.after(third.number, 10) == []
+        assert tail.after(start, 10) is None
+
+    with_router(test)
+
+
+def test_it_begins_where_nothing_is_kept_any_more(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        await router.job("a")
+        last = await last_of(router)
+        await router.store.connection.call("XTRIM", f"{root_of(router.tenant)}:events", "MAXLEN", "0")
+        async with following(router) as (tail, _):
+            assert tail.after(last, 10) == []
+            assert tail.after(last - 1, 10) is None
+
+    with_router(test)
+
+
+def test_it_keeps_but_the_newest(with_router: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_ENTRIES", 2)
+
+    async def test(router: Router) -> None:
+        start = await last_of(router)
+        async with following(router) as (tail, woken):
+            for n in range(5):
+                await router.job(f"job-{n}")
+            last = await last_of(router)
+            async with asyncio.timeout(15):
+                while tail.after(last, 1) is None or not tail.after(last - 1, 1):
+                    woken.clear()
+                    await woken.wait()
+            assert tail.after(start, 10) is None
+            assert [entry.number for entry in tail.after(last - 2, 10) or []] == [last - 1, last]
+
+    with_router(test)
+
+
+def test_both_ways_of_reading_an_entry_give_the_same(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        await router.run(c.JobCreate(id="a", queue="q", channel="v", request_id="request"))
+        await router.run(
+            c.WorkerUpsert(id="w", capacity=1, available=True, queues='"q"', channels='"v"\t1\t')
+        )
+        await router.run(c.WorkerUpsert(id="w", doc=1, capacity=1))
+        rows = (await router.run(c.EventList()))["rows"]
+        stream = await router.store.connection.call("XRANGE", f"{root_of(router.tenant)}:events", "-", "+")
+        entries = [entry_of_row(row) for row in rows]
+        assert entries == [entry_of_stream(*entry) for entry in stream]
+        lanes = {event.lane for entry in entries for event in entry.events}
+        assert lanes == {"job:a", "worker:w"}
+        assert [event.place for event in entries[0].events] == [
+            f"{entries[0].number}.1",
+            f"{entries[0].number}.2",
+        ]
+
+    with_router(test)
