@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import resource
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +20,7 @@ from engine.outgoing.client import Client, Limits
 from engine.outgoing.guard import Allowed
 from engine.outgoing.rules import rule_caller
 from engine.store import Store
+from engine.worker import open_files
 from engine.worker.alarms import Alarms
 from engine.worker.expiry import Sweeper
 from engine.worker.questions import Questions, Reading
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from engine.worker.observer import Observer
 
 _PAUSE_SECONDS = 0.1
-_CONNECTIONS = 1_000 + EXTRA
+_SUBSCRIPTIONS = 1_000
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -59,7 +59,6 @@ class _Part(Protocol):
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        _allow_connections()
 
 
 class Worker:
@@ -132,16 +131,8 @@ class Worker:
     async def _sender(self) -> AsyncIterator[Sender]:
         seconds = self._outgoing.delivery_seconds
         # what each subscription may do is bounded by its own places, not by those of its host
-        limits = Limits(seconds, connections=_CONNECTIONS, per_endpoint=_CONNECTIONS, waiting=0)
+        most = _SUBSCRIPTIONS * len(self.sweepers) + EXTRA
+        open_files.allow(2 * most)
+        limits = Limits(seconds, connections=most, per_endpoint=most, waiting=0)
         async with Client(self._allowed, limits) as client:
             yield Sender(client, seconds)
-
-
-def _allow_connections() -> None:
-    """Asks for as many open files as all connections may need, as far as the system lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * _CONNECTIONS
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
