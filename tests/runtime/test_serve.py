@@ -79,7 +79,7 @@ def make_offer(it: Process, seconds: float) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_it_well(tmp_path: Path, number: int) -> None:
-    with serving(tmp_path / "data") as it:
+    with serving(tmp_path / "data", "--log-format", "text") as it:
         pid = server_pid(tmp_path / "data")
         assert it.end(number) == 0
         assert not is_alive(pid)
