@@ -42,11 +42,15 @@ class Watched:
         if message.type == "error" and "401" not in message.text:
             self.complaints.append(message.text)
 
-    def sign_in(self, address: str, key: str) -> None:
-        """Opens the dashboard and signs in."""
+    def open(self, address: str, key: str) -> None:
+        """Opens the dashboard and gives a key."""
         self.page.goto(f"{address}dashboard")
         self.page.fill("#key", key)
         self.page.click("#sign-in button")
+
+    def sign_in(self, address: str, key: str) -> None:
+        """The same, until events come."""
+        self.open(address, key)
         self.page.wait_for_selector('#connection[data-state="live"]')
 
     def text(self, selector: str) -> str:

@@ -143,6 +143,17 @@ def test_what_happens_is_seen_without_a_reload(site: Site, open_page: Open) -> N
     eventually(lambda: "call" in page.text("#worker-rows .holds"))
 
 
+def test_a_stream_that_is_refused_is_asked_for_again(site: Site, open_page: Open) -> None:
+    page = open_page()
+    page.page.route("**/events/stream", lambda route: route.fulfill(status=503))
+    page.open(site.address, site.key)
+    page.page.wait_for_selector('#connection[data-state="lost"]')
+    page.page.unroute("**/events/stream")
+    page.page.wait_for_selector('#connection[data-state="live"]')
+    # browsers tell the 503 as an error
+    page.complaints.clear()
+
+
 def test_ids_and_labels_of_markup_are_text(site: Site, open_page: Open) -> None:
     for name in (MARKUP, f"queue {MARKUP}"):
         site.queue(name)

@@ -1,6 +1,7 @@
 // The event stream, handed on in batches: a thousand events a second make no thousand repaints.
 
 const BATCH_MS = 250;
+const AGAIN_MS = 2_000;
 const PREFIX = "Router";
 
 /** All events; a browser hears only those that it names. */
@@ -40,11 +41,21 @@ export class Feed {
   open() {
     this.source = new EventSource("/ext/v1/events/stream");
     this.source.onopen = () => this.onState("live");
-    this.source.onerror = () => this.onState("lost");
+    this.source.onerror = () => this.lost();
     for (const kind of KINDS) this.source.addEventListener(PREFIX + kind, (message) => this.take(kind, message));
   }
 
+  // a browser connects again by itself, but gives up on an answer that is not 200
+  lost() {
+    this.onState("lost");
+    if (this.source.readyState === EventSource.CLOSED) {
+      clearTimeout(this.again);
+      this.again = setTimeout(() => this.open(), AGAIN_MS);
+    }
+  }
+
   close() {
+    clearTimeout(this.again);
     this.source?.close();
     clearTimeout(this.timer);
     this.timer = 0;
