@@ -10,8 +10,6 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from api import (
-    dashboard,
-    docs,
     event_stream,
     events,
     explain,
@@ -23,20 +21,20 @@ from api import (
     preview,
     queues,
     subscriptions,
-    validation,
     workers,
 )
 from api.auth import Authenticator
 from api.call import Handler, Runner
-from api.observed import Observed
-from api.pages import Health, create_pages, paths
+from api.pages import dashboard, docs, validation
+from api.pages.site import Health, create_pages, paths
 from api.policies import classification, distribution, exception
-from api.request_log import RequestLog
+from api.serving.observed import Observed
+from api.serving.request_log import RequestLog
 from api.surface import Surface
 from api.viewing import Viewing
 
 if TYPE_CHECKING:
-    from api.tracing import Tracing
+    from api.serving.tracing import Tracing
     from engine.feed import Feeds
     from engine.metrics import Metrics
     from engine.settings import Settings
@@ -133,6 +131,6 @@ def request_log(settings: Settings) -> RequestLog:
 def metrics_route(metrics: Metrics, settings: Settings, viewing: Viewing) -> BaseRoute:
     """The page of the metrics."""
     # only what is wanted is imported
-    from api import metrics_page
+    from api.pages import metrics as metrics_page
 
     return metrics_page.route(metrics, viewing, settings.tenants.values())

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from api.access_keys import BadOption
+from api.serving.access_keys import BadOption
 from api.wire.queries import PLACE
 from engine import __version__
 from engine.model import Scalar, members_text

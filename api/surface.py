@@ -15,7 +15,7 @@ from api.auth import Authenticator
 from api.call import REQUEST_ID, Answer, Call, Handler, Runner
 from api.dispatch import Dispatcher
 from api.errors import ApiError, BadRequest, Header, TooLarge, TooSlow
-from api.request import RequestInfo
+from api.serving.request import RequestInfo
 from api.streaming import Disconnected, Streaming
 from api.wire import queries
 from engine.errors import Refused, Unavailable

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import uvloop
 
-from api.runtime import worker_of
+from api.serving.runtime import worker_of
 from bench.client import batches
 from bench.entities import CHANNEL, QUEUE, job, queue, worker
 from bench.rounds import Plan

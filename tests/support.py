@@ -19,10 +19,10 @@ import uvloop
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from api import tls
 from api.app import create_app
-from api.listeners import listen, serving
-from api.runtime import worker_of
+from api.serving import tls
+from api.serving.listeners import listen, serving
+from api.serving.runtime import worker_of
 from engine.commands import Command
 from engine.embedded import OPTIONS
 from engine.feed import ROOM, Feeds

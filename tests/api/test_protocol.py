@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from api.protocol import MAX_HEAD
+from api.serving.protocol import MAX_HEAD
 from tests.support import Served
 
 

@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from api.access_keys import BadOption
-from api.request import CURRENT, RequestInfo
-from api.tracing import Tracing, over_otlp
+from api.serving.access_keys import BadOption
+from api.serving.request import CURRENT, RequestInfo
+from api.serving.tracing import Tracing, over_otlp
 from engine.address import Address
 from engine.commands import QueueRead, RouterStatus
 from engine.connection import Connection
@@ -146,8 +146,8 @@ def test_calls_outside_of_requests_are_not_traced(
 def test_nothing_is_imported_unless_asked_for() -> None:
     """Of OpenTelemetry's traces and exporters; redis-py imports what it finds for metrics of its own."""
     code = (
-        "import sys, api.cli, api.serve, api.runtime, api.app\n"
-        "traces = ('api.tracing', 'opentelemetry.exporter', 'opentelemetry.sdk.trace.export')\n"
+        "import sys, api.cli, api.cli.serve, api.serving.runtime, api.app\n"
+        "traces = ('api.serving.tracing', 'opentelemetry.exporter', 'opentelemetry.sdk.trace.export')\n"
         "print([name for name in sys.modules if name.startswith(traces)])"
     )
     done = subprocess.run(

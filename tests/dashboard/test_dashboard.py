@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from azure.communication.jobrouter import JobRouterAdministrationClient, JobRouterClient, models
 
-from api.dashboard import STATIC
+from api.pages.dashboard import STATIC
 from tests.dashboard.conftest import Watched
 from tests.runtime.processes import Process, jobrouter, serving
 from tests.support import eventually

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api import tls
+from api.serving import tls
 from engine.outgoing.client import Answer, Client
 from engine.outgoing.errors import EndpointBusy, OutgoingFailed
 from engine.outgoing.names import Names

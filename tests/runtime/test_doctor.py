@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from api.doctor import lines
+from api.cli.doctor import lines
 from engine import commands as c
 from engine import diagnosis
 from engine.diagnosis import Finding, diagnose, worst

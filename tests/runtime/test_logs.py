@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from api import logs
-from api.logs import JsonFormatter, TextFormatter
-from api.request import CURRENT, RequestInfo
+from api.serving import logs
+from api.serving.logs import JsonFormatter, TextFormatter
+from api.serving.request import CURRENT, RequestInfo
 from engine.log_context import context_of
 from tests.runtime.processes import jobrouter, serving
 

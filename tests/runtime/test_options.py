@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from api.access_keys import BadOption, kept_key, parse_tenants
 from api.options import ALLOWED, COMMANDS, parse
-from api.runtime import settings_of
+from api.serving.access_keys import BadOption, kept_key, parse_tenants
+from api.serving.runtime import settings_of
 from engine import __version__
 
 KEY = b64encode(b"0123456789abcdef").decode()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from api.progress import progress
+from api.cli.progress import progress
 
 
 class _Stream(io.StringIO):

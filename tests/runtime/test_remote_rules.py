@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from api.runtime import worker_of
+from api.serving.runtime import worker_of
 from engine.commands import JobCreate, JobRead, PolicyUpsert, QueueUpsert
 from engine.pipelines import Pipeline, Rule, pipeline_text
 from engine.remote import RemoteRule, remote_text

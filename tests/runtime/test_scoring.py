@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api.runtime import worker_of
+from api.serving.runtime import worker_of
 from engine.commands import (
     AssignmentClose,
     AssignmentComplete,

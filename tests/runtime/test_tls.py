@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from api import tls
+from api.serving import tls
 
 
 def certificate_of(path: Path) -> x509.Certificate:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from api.top import duration, frame
+from api.cli.top import duration, frame
 from engine import commands as c
 from engine import glance as looking
 from engine.glance import Glance, Queue, glance

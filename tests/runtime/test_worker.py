@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from api.runtime import worker_of
+from api.serving.runtime import worker_of
 from engine.address import Address
 from engine.clients import administration
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert

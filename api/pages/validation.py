@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from api.call import Runner
 from api.errors import NotFound, from_engine
-from api.pages import refusal
+from api.pages.site import refusal
 from api.wire.values import MAX_ID
 from engine.commands import SubscriptionConfirm
 from engine.errors import Refused, Unavailable

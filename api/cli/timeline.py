@@ -7,11 +7,11 @@ from functools import partial
 
 import msgspec
 
-from api.check import store_url
+from api.cli.check import store_url
+from api.cli.serve import run_until_told
 from api.history import LOOKED_BACK, life
 from api.options import Options
-from api.runtime import tenants_of
-from api.serve import run_until_told
+from api.serving.runtime import tenants_of
 from api.wire import history as wire
 from engine.errors import Refused
 from engine.store import Store, root_of

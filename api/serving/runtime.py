@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from api import tls
-from api.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
 from api.app import create_app, create_metrics_app
-from api.listeners import listen, serving
 from api.options import Options
+from api.serving import tls
+from api.serving.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
+from api.serving.listeners import listen, serving
 from api.wire.answers import queue_selectors, worker_selectors
 from engine.address import Address
 from engine.connection import Connection
@@ -35,7 +35,7 @@ from engine.worker.questions import Reading
 from engine.worker.service import Outgoing, Worker
 
 if TYPE_CHECKING:
-    from api.tracing import Tracing
+    from api.serving.tracing import Tracing
 
 log = logging.getLogger("jobrouter")
 
@@ -248,7 +248,7 @@ def _trace(stack: contextlib.AsyncExitStack, router: Router, options: Options) -
     if not (options.otlp or any(map(os.environ.get, OTLP_VARIABLES))):
         return
     # only what is wanted is imported
-    from api import tracing
+    from api.serving import tracing
 
     router.tracing = tracing.over_otlp(options.otlp)
     stack.push_async_callback(router.tracing.close)

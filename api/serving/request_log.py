@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from api.request import RequestInfo
+from api.serving.request import RequestInfo
 
 log = logging.getLogger("jobrouter.access")
 

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from api.access_keys import BadOption
+from api.cli.progress import progress
+from api.cli.serve import run_until_told
 from api.options import Options
-from api.progress import progress
-from api.runtime import tenants_of
-from api.serve import run_until_told
+from api.serving.access_keys import BadOption
+from api.serving.runtime import tenants_of
 from engine.inspection import entities, problems
 from engine.leftover import recorded_socket
 

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.errors import Denied
-from api.local import is_local
-from api.pages import refusal
+from api.pages.local import is_local
+from api.pages.site import refusal
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

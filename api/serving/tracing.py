@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from api.access_keys import BadOption
-from api.request import CURRENT, RequestInfo
+from api.serving.access_keys import BadOption
+from api.serving.request import CURRENT, RequestInfo
 from engine import __version__
 from engine.errors import Refused
 

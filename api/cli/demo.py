@@ -13,9 +13,9 @@ from azure.communication.jobrouter import models
 from azure.communication.jobrouter.aio import JobRouterAdministrationClient, JobRouterClient
 from azure.core.exceptions import AzureError
 
+from api.cli.serve import run_until_told, viewing
 from api.options import Options, parse
-from api.runtime import Router, whole_router
-from api.serve import run_until_told, viewing
+from api.serving.runtime import Router, whole_router
 from engine.inspection import problems
 
 PATIENCE_SECONDS = 10.0

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.request import CURRENT, RequestInfo
-from api.request_log import RequestLog
+from api.serving.request import CURRENT, RequestInfo
+from api.serving.request_log import RequestLog
 
 if TYPE_CHECKING:
-    from api.tracing import Tracing
+    from api.serving.tracing import Tracing
     from engine.metrics import Metrics
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -6,8 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from api.cli.serve import run_until_told
 from api.options import Options
-from api.serve import run_until_told
 from engine.commands import ExpressionEvaluate
 from engine.data_directory import DataDirectory
 from engine.embedded import Embedded

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from api.request import CURRENT
+from api.serving.request import CURRENT
 from engine.log_context import TENANT
 
 FIELDS = ("method", "route", "status", "ms")

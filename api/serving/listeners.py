@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.access_keys import BadOption
-from api.protocol import Protocol
-from api.tls import Files
+from api.serving.access_keys import BadOption
+from api.serving.protocol import Protocol
+from api.serving.tls import Files
 
 DRAIN_SECONDS = 4
 """How long requests under way may go on when the process is to end."""

@@ -11,11 +11,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from api.access_keys import BadOption
-from api.check import store_url
+from api.cli.check import store_url
+from api.cli.serve import run_until_told
 from api.options import Options
-from api.runtime import tenants_of
-from api.serve import run_until_told
+from api.serving.access_keys import BadOption
+from api.serving.runtime import tenants_of
 from engine.errors import Unavailable
 from engine.glance import Glance, Offer, Queue, Worker, glance
 from engine.store import Store, root_of

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from api.check import store_url
+from api.cli.check import store_url
 from api.options import Options
-from api.runtime import tenants_of
 from api.sentences import change, counted, sentence, staff
+from api.serving.runtime import tenants_of
 from engine.errors import Refused
 from engine.explanations import JobExplanation, explain_job
 from engine.store import Store, root_of

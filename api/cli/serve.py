@@ -14,7 +14,8 @@ from typing import Any
 import uvloop
 
 from api.options import Options
-from api.runtime import Router, api_alone, whole_router, worker_alone
+from api.serving import logs
+from api.serving.runtime import Router, api_alone, whole_router, worker_alone
 
 log = logging.getLogger("jobrouter")
 
@@ -55,6 +56,7 @@ def run_until_told(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
 def run(options: Options) -> int:
     """Runs the parts that a command names. Gives the exit status."""
+    logs.begin(options.log_format)
 
     async def work() -> int:
         async with _PARTS[options.command](options) as router:

@@ -7,11 +7,11 @@ import textwrap
 
 import msgspec
 
-from api.check import store_url
+from api.cli.check import store_url
+from api.cli.progress import progress
+from api.cli.serve import run_until_told
 from api.options import Options
-from api.progress import progress
-from api.runtime import tenants_of
-from api.serve import run_until_told
+from api.serving.runtime import tenants_of
 from engine.diagnosis import Finding, diagnose, worst
 from engine.inspection import entities
 

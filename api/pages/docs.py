@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from api.dashboard import HEADERS
+from api.pages.dashboard import HEADERS
 from api.wire import docs_page, openapi
 
 DESCRIPTION = "/openapi.json"

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from api.access_keys import BadOption
-from api.check import store_url
+from api.cli.check import store_url
+from api.cli.serve import run_until_told
 from api.errors import BadRequest
 from api.merge_patch import merge
 from api.options import Options
-from api.runtime import tenants_of
-from api.serve import run_until_told
+from api.serving.access_keys import BadOption
+from api.serving.runtime import tenants_of
 from api.subscriptions import replayed
 from api.wire import dead_letters as dead_letters_wire
 from api.wire import subscriptions as wire

@@ -1,0 +1,50 @@
+"""The command ``jobrouter``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from api.options import parse
+from api.serving import logs
+from api.serving.access_keys import BadOption
+from engine.data_directory import Held
+from engine.embedded import DidNotStart
+from engine.errors import Failed, Refused, Unavailable
+from engine.leftover import StillRuns
+from engine.server_program import NoProgram
+
+TOLD = (BadOption, DidNotStart, Failed, Held, NoProgram, Refused, StillRuns, Unavailable)
+"""What ends a command with one sentence instead of a trace."""
+
+
+_MODULES = {
+    "serve": "serve",
+    "api": "serve",
+    "worker": "serve",
+    "check": "check",
+    "demo": "demo",
+    "doctor": "doctor",
+    "expression": "expression",
+    "history": "timeline",
+    "subscriptions": "subscriptions",
+    "top": "top",
+    "why": "why",
+}
+"""Who runs a command. Only what it needs is imported."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Gives the exit status: 0 well, 1 not, 2 wrong options."""
+    logs.begin()
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        module = importlib.import_module(f"{__name__}.{_MODULES[options.command]}")
+        return int(module.run(options))
+    except BadOption as error:
+        print(f"jobrouter: {error}", file=sys.stderr)
+        return 2
+    except TOLD as error:
+        print(f"jobrouter: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,1 @@
+"""The pages beside the interface: health, metrics, the description, the dashboard, consent of endpoints."""
