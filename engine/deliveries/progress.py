@@ -146,12 +146,14 @@ class Progress:
         self._ready.append(Work(event))
 
     def resume(self, lane: str, event: Event, tries: str) -> bool:
-        """A parked event is to be tried again. False when that has to wait, or happens already."""
-        if lane in self._retrying:
+        """A parked event is to be tried again. False when that has to wait, or happens already.
+
+        What a replay has brought back waits for those of its lane that are kept here: were later ones parked
+        behind it meanwhile, another deliverer might try them before it has read these.
+        """
+        if lane in self._retrying or lane in self._lanes:
             return False
         self.parked.add(lane)
-        if lane in self._lanes:
-            return False
         self._retrying.add(lane)
         self._ready.append(Work(event, tries, parked=True))
         return True
