@@ -53,6 +53,19 @@ def test_worker_that_is_signing_off(router: Router, why: Why) -> None:
     )
 
 
+def test_worker_that_is_signing_off_at_its_maximum(router: Router, why: Why) -> None:
+    """Nothing is counted for a worker that is not active: what it holds is."""
+    router.worker("anna", capacity=5, channels={"voice": (1, 1)})
+    router.job("first")
+    router.accept("anna", "first")
+    router.worker("anna", available=False)
+    router.job("j")
+    assert why("j", "anna") == waiting(
+        "- Worker anna is signing off: it finishes what it has, and gets no more.\n"
+        "- Worker anna has as many jobs on channel voice as it may have (1); it holds first (assignment).\n"
+    )
+
+
 def test_other_queue_and_channel(router: Router, why: Why) -> None:
     router.queue("other")
     router.worker("anna", queues=["other"], channels={"chat": 1})
