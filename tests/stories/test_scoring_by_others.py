@@ -157,6 +157,19 @@ def test_many_workers_are_told_portion_by_portion(router: Router) -> None:
     assert portions == 2
 
 
+def test_a_narrow_selector_finds_its_workers_among_many_label_sets(router: Router) -> None:
+    others_score(router)
+    store = router.pair.store
+    shape = {"capacity": 1, "available": True, "queues": '"q"', "channels": '"voice"\t1\t'}
+    for n in range(520):
+        labels = f'"name":{n}\n"pair":{n // 2}'
+        store.run(c.WorkerUpsert(f"w{n}", labels=labels, **shape), START)  # type: ignore[arg-type]
+    store.run(c.JobCreate("j1", queue="q", channel="voice", selectors='"pair"\t=\t7\t\t0\t'), START)
+    number = int(store.run(c.JobRead("j1"), START)["scoring"])
+    page = store.run(c.JobCandidates("j1", number), START)
+    assert (sorted(row["worker"] for row in page["rows"]), page["next"]) == (["w14", "w15"], "")
+
+
 @pytest.mark.parametrize("after", ["x", "-1", " ", "1 ", "1 zz (1", "1 aa (x", "1 aa", "1 aa -inf", "9" * 20])
 def test_job_candidates_malformed(scored: Router, after: str) -> None:
     scored.job("j1")
@@ -422,6 +435,19 @@ def test_a_changed_policy_reaches_its_questions_batch_by_batch(scored: Router) -
     assert (tasks(scored), scored.lease()) == ([], [])
 
 
+def test_a_question_that_nobody_is_to_answer_any_more_is_not_leased(scored: Router) -> None:
+    """The review of the changed policy has not come so far; the job is matched."""
+    for n in range(6):
+        scored.job(f"j{n}")
+    scored.settings(batch=1)
+    scored.policy()
+    assert scored.lease() == []
+    assert tasks(scored) == []
+    while scored.sweep()["more"]:
+        pass
+    assert (scored.offered("j0"), scored.offered("j1"), scored.offered("j2")) == (["w1"], ["w2"], ["w3"])
+
+
 def test_a_policy_that_asks_others_from_now_on(router: Router) -> None:
     router.worker("w1")
     for n in range(2):
@@ -596,6 +622,20 @@ def test_check_finds_damage(crowded: Router, damage: tuple[str, ...], found: str
     command, key, *arguments = damage
     crowded.redis.execute_command(command, f"{crowded.root}:{key}", *arguments)
     assert found in "\n".join(crowded.run(c.Check(ids))["problems"])
+
+
+def test_a_queue_is_deleted_while_it_is_closed(crowded: Router) -> None:
+    """The clock steps back and back, so that it is not opened before."""
+    for worker in ("w1", "w2", "w3"):
+        crowded.worker(worker, queues=["elsewhere"])
+    crowded.at(10)
+    for n in (4, 5, 6, 7, 1, 2, 3):
+        crowded.cancel(f"j{n}")
+        crowded.now -= 1
+    assert list(closed(crowded)) == ["q"]
+    assert crowded.run(c.QueueDelete("q"))["outcome"] == "deleted"
+    assert closed(crowded) == {}
+    crowded.at(20)
 
 
 # ---- why -------------------------------------------------------------------------------------------------
