@@ -291,7 +291,7 @@ def test_all_who_fit_are_busy_or_have_declined(router: Router, why: Why) -> None
 
 
 def test_the_example_of_the_readme(router: Router, why: Why) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "api" / "README.md").read_text()
     example = readme.partition("$ jobrouter why call-7\n")[2].partition("```")[0]
     router.queue("sales")
     for worker, labels in {"carl": {}, "anna": {"english": 3}, "bert": {"english": 7}}.items():

@@ -136,4 +136,4 @@ def _variables() -> set[str]:
 
 
 def test_environment_variables_are_told() -> None:
-    assert _variables() <= set(_VARIABLE.findall(text_of("README.md")))
+    assert _variables() <= set(_VARIABLE.findall(text_of("deploy/README.md")))

@@ -79,8 +79,8 @@ def test_a_histogram_is_asked_for_by_its_buckets() -> None:
 
 
 def test_all_our_series_are_shown_or_told() -> None:
-    """Every family stands on the board or in the README."""
-    text = text_of("README.md") + " ".join(_queries())
+    """Every family stands on the board or in the page about it."""
+    text = text_of("deploy/README.md") + " ".join(_queries())
     families = {re.sub(r"_(bucket|sum|count|total|created)$", "", name) for name in SERIES}
     missing = {name for name in families if name.startswith("jobrouter_") and name not in text}
     assert missing == set()

@@ -48,5 +48,5 @@ def test_wire_names_are_those_of_the_codes() -> None:
 
 
 def test_the_readme_tells_each_code() -> None:
-    told = text_of("README.md").partition("\n## Why was this job not offered?\n")[2].partition("\n## ")[0]
+    told = text_of("api/README.md").partition("\n## Why was this job not offered?\n")[2].partition("\n## ")[0]
     assert {code for code in WIRE.values() if f"`{code}`" not in told} == set()
