@@ -286,9 +286,10 @@ class Delivery:
         timer = loop.call_later(ASIDE_SECONDS, self._set_aside, work, aside_ms)
         try:
             outcome = await self._around.sender.send(self._url, self._recipient, work.event, tries.count)
-        except Exception:
-            # whatever it is, it must not stand in the way of other events
-            log.exception("%s: subscription %s: cannot be sent", self._around.tenant, self.id)
+        except Exception as error:
+            # whatever it is, it must not stand in the way of other events; its text may hold the URL
+            kind = type(error).__name__
+            log.error("%s: subscription %s: cannot be sent (%s)", self._around.tenant, self.id, kind)
             outcome = Outcome(0, "the event cannot be sent")
         finally:
             timer.cancel()

@@ -6,7 +6,10 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from engine import commands as c
+from engine.deliveries import sender
 from engine.deliveries.sender import now_ms
 from engine.deliveries.slots import EXTRA
 from engine.deliveries.tries import Tries
@@ -249,6 +252,34 @@ def test_lost_connections_to_the_store_lose_nothing(with_router: Run, server: su
             assert first == ["RouterJobReceived", "RouterJobQueued"]
 
     with_router(test)
+
+
+def test_what_cannot_be_sent_at_all_stands_in_nobodys_way(
+    with_router: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell = sender.notification
+
+    def notification(recipient: Any, payload: str, failed: int, at_seconds: int) -> Any:
+        if '"jobId":"odd"' in payload:
+            raise ValueError(f"text with s3cret: {payload}")
+        return tell(recipient, payload, failed, at_seconds)
+
+    monkeypatch.setattr(sender, "notification", notification)
+
+    async def test(router: Router) -> None:
+        async with receiver() as endpoint, router.delivering():
+            await router.subscribe("s", endpoint.url, attempts=1)
+            await router.job("odd")
+            await router.job("good")
+            await eventually(lambda: router.counts("s", dead=2, delivered=2))
+            letters = (await router.run(c.DeadLetterList("s")))["rows"]
+        assert {Tries.parse(one["facts"]).outcome for one in letters} == {"the event cannot be sent"}
+        assert endpoint.kinds() == endpoint.kinds("good")
+
+    with_router(test)
+    assert "subscription s: cannot be sent (ValueError)" in caplog.text
+    ours = [record for record in caplog.records if record.name.startswith("jobrouter")]
+    assert "s3cret" not in "".join(f"{record.getMessage()} {record.exc_info}" for record in ours)
 
 
 def test_a_thousand_subscriptions_of_one_host_do_not_starve_each_other(with_router: Run) -> None:
