@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import dying
 from bench.client import Client
 from engine.embedded import OPTIONS
 from engine.server_program import find_program
@@ -32,7 +33,12 @@ def server(
         environment = {**os.environ, "LC_ALL": "C"}
         # a Ctrl-C is not for it: what it serves is taken down first
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=dying.with_us(),
         )
         try:
             if cpu is not None:

@@ -22,6 +22,9 @@ from bench.load.scenarios import SCENARIOS, Scenario
 from bench.load.stack import Size, Stack, stack
 
 LONGEST_SECONDS = 600.0
+CLOSED_SHARE = 0.6
+"""Scenarios begin within this part of the time; the rest is for the open loop."""
+
 SPARE_SECONDS = 30.0
 """How long Locust may take to start and make the world, and how long to end."""
 
@@ -52,15 +55,21 @@ def main() -> int:
 def run(given: argparse.Namespace, size: Size, folder: Path) -> Found:
     """All scenarios that were asked for, and the open loop, on one deployment."""
     found = Found(size, [os.getloadavg()[0]])
+    started = time.monotonic()
     with stack(size, folder) as running:
         for name in given.scenario:
+            if time.monotonic() - started > CLOSED_SHARE * given.at_most:
+                found.left_out.append(name)
+                continue
             _say(f"closed loop: {name}")
             found.closed[name] = locust(running, SCENARIOS[name], given.seconds, folder)
             running.processes.check()
         if given.steps:
-            found.steps = asyncio.run(
-                rising(running.targets, running.key, given.rate, given.steps, given.step_seconds, _say)
+            left = given.at_most - (time.monotonic() - started)
+            rates = rising(
+                running.targets, running.key, given.rate, given.steps, given.step_seconds, left, _say
             )
+            found.steps = asyncio.run(rates)
             running.processes.check()
     found.load.append(os.getloadavg()[0])
     return found
@@ -119,6 +128,13 @@ def _arguments() -> argparse.Namespace:
         "--steps", type=_steps, default=8, help="rates in the open loop at most, each 1.6 times the last, 8"
     )
     parser.add_argument("--step-seconds", type=_seconds, default=3.0, help="of each rate, 3 by default")
+    parser.add_argument(
+        "--at-most",
+        type=_seconds,
+        default=100.0,
+        metavar="SECONDS",
+        help="what is not begun then is left out, 100 by default",
+    )
     parser.add_argument("--out", type=Path, help="folder of the report, by default a new one in .load/")
     given = parser.parse_args()
     names = given.scenario or list(SCENARIOS)

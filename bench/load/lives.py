@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -18,6 +19,8 @@ AGENTS = 64
 CONNECTIONS = 64
 WAIT_SECONDS = 20
 DRAIN_SECONDS = 2.0
+SETTLE_SECONDS = 5.0
+LOOK_SECONDS = 0.02
 FACTOR = 1.6
 WARM_UP = 1.0
 """Seconds at the first rate that do not count."""
@@ -57,6 +60,8 @@ class Centre:
         """Jobs under way, to the time at which they were to be created."""
         self._waiting: set[str] = set()
         """Those without an offer."""
+        self._left: set[str] = set()
+        """Those of earlier rates, given up but not ended."""
         self._serial = itertools.count()
 
     async def open(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
@@ -74,20 +79,27 @@ class Centre:
     async def run(self, schedule: Schedule) -> Step:
         """One rate."""
         self._book = book = Book(self._clock)
-        self._lives.clear()
-        self._waiting.clear()
         start = await arrive(schedule, self._create, book, self._clock, DRAIN_SECONDS)
         end = self._clock.now() + DRAIN_SECONDS
         while self._lives and self._clock.now() < end:
-            await self._clock.sleep(0.02)
+            await self._clock.sleep(LOOK_SECONDS)
         book.unfinished = len(self._lives)
+        self._left |= self._lives.keys()
         # they have taken so long at least; to leave them out would make the slow ones look quick
         for job, due in self._lives.items():
             book.note(calls.LIFE, due)
             if job in self._waiting:
                 book.note(calls.TIME_TO_OFFER, due)
         self._lives.clear()
+        self._waiting.clear()
         return step(schedule, start, book, calls.CREATE)
+
+    async def settle(self) -> bool:
+        """Waits until the agents have ended what a rate has left, for a while; whether they have."""
+        end = self._clock.now() + SETTLE_SECONDS
+        while self._left and self._clock.now() < end:
+            await self._clock.sleep(LOOK_SECONDS)
+        return not self._left
 
     async def _create(self, number: int, due: float) -> None:
         serial = next(self._serial)
@@ -137,6 +149,7 @@ class Centre:
         if job in self._waiting:
             self._waiting.discard(job)
             book.note(calls.TIME_TO_OFFER, self._lives[job])
+        self._left.discard(job)
         body = await _timed(wire, calls.accept(worker, offer.offer_id), book, due)
         if body is None:
             self._lives.pop(job, None)
@@ -171,20 +184,32 @@ async def _must(wire: Wire, call: Call) -> None:
 
 
 async def rising(
-    targets: Sequence[str], key: bytes, rate: float, steps: int, seconds: float, say: Callable[[str], None]
+    targets: Sequence[str],
+    key: bytes,
+    rate: float,
+    steps: int,
+    seconds: float,
+    at_most: float,
+    say: Callable[[str], None],
 ) -> list[Step]:
-    """Rates that grow until one is not sustained twice, or all steps are done."""
+    """Rates that grow until one is not sustained, twice; or all steps are done, or the time is over.
+
+    All times in seconds; after ``at_most`` no step begins.
+    """
     centre, found = Centre(targets, key), list[Step]()
+    end = time.monotonic() + at_most
     try:
         async with asyncio.TaskGroup() as group:
             agents = await centre.open(group)
             await centre.run(Schedule(rate, WARM_UP))
             for number in range(steps):
+                if time.monotonic() > end:
+                    break
                 schedule = Schedule(round(rate * FACTOR**number, 1), seconds)
                 say(f"open loop: {schedule.rate:,.0f} jobs a second")
                 found.append(await centre.run(schedule))
-                # on a machine that others use as well, one bad moment says nothing
-                if not found[-1].sustained:
+                # one bad moment says nothing on a machine that others use as well
+                if not found[-1].sustained and await centre.settle():
                     found.append(await centre.run(schedule))
                 if not found[-1].sustained:
                     break

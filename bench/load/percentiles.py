@@ -16,14 +16,15 @@ def at(ascending: Sequence[float], percent: float) -> float:
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """One operation's times in milliseconds; ``count`` of all that succeeded, ``failures`` beside them."""
+    """One operation's times in milliseconds; ``count`` of all that succeeded, ``failures`` beside them.
+    Without any there are no times."""
 
     count: int
     failures: int = 0
-    p50: float = math.nan
-    p95: float = math.nan
-    p99: float = math.nan
-    longest: float = math.nan
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    longest: float | None = None
 
     @classmethod
     def of(cls, times_ms: Iterable[float], failures: int = 0) -> Summary:

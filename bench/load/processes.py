@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from bench import dying
 from bench.load.interrupts import untorn
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,8 @@ class Processes:
     ) -> subprocess.Popen[bytes]:
         """Starts one under a name that no other has.
 
-        A session of its own keeps a Ctrl-C from it: it is we who end it, in order.
+        A session of its own keeps a Ctrl-C from it: it is we who end it, in order. Should we be killed, the
+        system ends it, where it can.
         """
         kept = {key: value for key, value in os.environ.items() if not key.startswith("JOBROUTER_")}
         with untorn(), (self._logs / f"{name}.log").open("ab") as log:
@@ -58,6 +60,7 @@ class Processes:
                 stderr=log,
                 pass_fds=fds,
                 start_new_session=True,
+                preexec_fn=dying.with_us(),
             )
             self.running[name] = process
         return process

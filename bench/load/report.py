@@ -13,7 +13,7 @@ from bench.load import calls
 from bench.load.open_loop import Step
 from bench.load.percentiles import Summary
 from bench.load.plan import Figures
-from bench.load.scenarios import SCENARIOS
+from bench.load.scenarios import SCENARIOS, Scenario
 from bench.load.stack import Size
 from bench.load.tables import OPERATION, Table, markdown, number, page, row
 from bench.report import processor
@@ -33,12 +33,14 @@ LATE_GENERATOR_MS = 20.0
 
 
 class Found(msgspec.Struct):
-    """All figures of one run; ``load`` is the machine's load average before and after."""
+    """All figures of one run; ``load`` is the machine's load average before and after,
+    ``left_out`` the scenarios for which there was no time."""
 
     size: Size
     load: list[float]
     closed: dict[str, Figures] = {}
     steps: list[Step] = []
+    left_out: list[str] = []
 
     @property
     def ceiling(self) -> float:
@@ -63,14 +65,13 @@ def write(found: Found, folder: Path) -> list[Path]:
 def _conditions(found: Found) -> str:
     size = found.size
     store = "the given store" if size.redis_url else "a private server as the embedded one, persistent"
-    front = "clients take turns over the replicas" if size.direct else "behind HAProxy"
+    front = "clients take turns" if size.direct else "behind HAProxy"
     return (
-        f"{size.replicas} API replicas {front}, {size.workers} workers, {store}; requests are signed. "
+        f"API replicas: {size.replicas}, {front}; workers: {size.workers}; {store}; requests are signed. "
         f"{os.cpu_count()} processors ({processor()}), Python {platform.python_version()}, and on the same "
         f"processors the clients. Load average {found.load[0]:.1f} before and {found.load[-1]:.1f} after: "
-        "where it was above the number of processors before, others were at work, and the figures are "
-        "theirs too."
-    )
+        "where it was above the number of processors before, others were at work, and have slowed this."
+    ) + (f" Left out for want of time: {', '.join(found.left_out)}." if found.left_out else "")
 
 
 def _open_tables(found: Found) -> list[Table]:
@@ -131,17 +132,35 @@ def _step_rows(steps: Sequence[Step]) -> list[list[str]]:
 
 
 def _closed_tables(found: Found) -> list[Table]:
-    tables = []
+    if not found.closed:
+        return []
+    columns = (
+        *("scenario", "offered jobs/s", "created/s", "closed/s", "requests/s", "create p50 ms", "p99"),
+        *("time to offer p50", "p95", "p99", "max", "failures"),
+    )
+    rows = [_glance(SCENARIOS[name], figures) for name, figures in found.closed.items()]
+    tables = [Table("Scenarios at a glance (closed loop)", CLOSED, columns, rows)]
     for name, figures in found.closed.items():
         scenario = SCENARIOS[name]
-        done = figures.operations.get(calls.CLOSE, Summary(0)).count / figures.seconds
-        made = figures.operations.get(calls.CREATE, Summary(0)).count / figures.seconds
         text = (
-            f"{CLOSED} {scenario.tells.capitalize()}: {scenario.submitters} submitters, "
-            f"{scenario.agents} agents, {scenario.supervisors} supervisors. "
-            f"Offered {number(scenario.jobs)} jobs a second, achieved {number(made)} created and "
-            f"{number(done)} closed. The time of '{calls.NEXT}' is the wait for work."
+            f"{scenario.tells.capitalize()}. Submitters: {scenario.submitters}, agents: {scenario.agents}, "
+            f"supervisors: {scenario.supervisors}. The time of '{calls.NEXT}' is the wait for work."
         )
         rows = [row(name, summary, figures.seconds) for name, summary in sorted(figures.operations.items())]
         tables.append(Table(f"Scenario {name} (closed loop)", text, OPERATION, rows))
     return tables
+
+
+def _glance(scenario: Scenario, figures: Figures) -> list[str]:
+    """One line a scenario."""
+    nothing, operations = Summary(0), figures.operations
+    create, offer, close = (
+        operations.get(name, nothing) for name in (calls.CREATE, calls.TIME_TO_OFFER, calls.CLOSE)
+    )
+    requests = sum(
+        each.count + each.failures for name, each in operations.items() if name != calls.TIME_TO_OFFER
+    )
+    rates = (scenario.jobs, *(count / figures.seconds for count in (create.count, close.count, requests)))
+    times = (create.p50, create.p99, offer.p50, offer.p95, offer.p99, offer.longest)
+    failures = sum(each.failures for each in operations.values())
+    return [scenario.name, *map(number, (*rates, *times)), f"{failures:,}"]

@@ -49,7 +49,7 @@ class Stack(msgspec.Struct):
 def stack(size: Size, logs: Path) -> Iterator[Stack]:
     """Runs a deployment, ready when the block begins, with a router that nobody else has.
 
-    Raises RuntimeError when HAProxy is missing or a part does not start.
+    Raises RuntimeError when HAProxy is missing, the store does not answer, or a part does not start.
     """
     if not size.direct and balancer.program() is None:
         raise RuntimeError(balancer.MISSING)
@@ -57,6 +57,7 @@ def stack(size: Size, logs: Path) -> Iterator[Stack]:
     with contextlib.ExitStack() as stack:
         if size.redis_url:
             url = size.redis_url
+            _look(url)
             stack.callback(_clean, url, tenant)
         else:
             with untorn():
@@ -120,10 +121,22 @@ def _balance(stack: contextlib.ExitStack, processes: Processes, ports: list[int]
     return port
 
 
+def _look(url: str) -> None:
+    try:
+        with contextlib.closing(_client(url)) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise RuntimeError(f"the store cannot be used: {error}") from None
+
+
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+
+
 def _clean(url: str, tenant: str) -> None:
     """Takes away what the run has left in a store that is not ours; bounded."""
     deadline = time.monotonic() + CLEAN_SECONDS
-    with contextlib.closing(redis.Redis.from_url(url)) as client:
+    with contextlib.suppress(redis.RedisError), contextlib.closing(_client(url)) as client:
         cursor = 0
         while time.monotonic() < deadline:
             cursor, keys = client.scan(cursor, match=f"jr:{{{tenant}}}*", count=500)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -22,9 +21,9 @@ class Table(msgspec.Struct, frozen=True):
     rows: Sequence[Sequence[str]]
 
 
-def number(value: float) -> str:
+def number(value: float | None) -> str:
     """A figure with as many digits as it is worth; nothing where there is none."""
-    if math.isnan(value):
+    if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
 

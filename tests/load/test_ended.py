@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.load import balancer
 from bench.load.__main__ import main
+from bench.load.interrupts import interruptible, untorn
 from tests.support import PATIENCE_SECONDS, eventually
 from tests.tree.sources import ROOT
 
@@ -36,11 +37,11 @@ def alive(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.load", "--out", str(folder), *arguments],
         cwd=ROOT,
-        env={**os.environ, **variables},
+        env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -54,7 +55,7 @@ def running(folder: Path, *arguments: str, **variables: str) -> Iterator[subproc
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left(tmp_path: Path, number: int) -> None:
     arguments = ("--direct", "--replicas", "1", "--scenario", "steady", "--seconds", "600", "--steps", "0")
     with running(tmp_path, *arguments) as process:
@@ -63,7 +64,12 @@ def test_nothing_is_left(tmp_path: Path, number: int) -> None:
         # store, worker, replica, Locust
         started = eventually(lambda: found if len(found := children(process.pid)) == 4 else None)
         process.send_signal(number)
-        assert process.wait(2 * PATIENCE_SECONDS) == 130
+        status = process.wait(2 * PATIENCE_SECONDS)
+        if number == signal.SIGKILL:
+            # it is the system that ends them, then
+            eventually(lambda: not any(map(alive, started)))
+            return
+        assert status == 130
         assert [pid for pid in started if alive(pid)] == []
         assert "ended before its time" in process.stderr.read()
 
@@ -76,3 +82,55 @@ def test_without_haproxy_it_says_what_to_do(
     assert main() == 1
     assert "apt-get install haproxy" in (told := capsys.readouterr().err)
     assert "--direct" in told
+
+
+def test_a_store_that_does_not_answer_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"unix://:secret@{tmp_path}/none"
+    monkeypatch.setattr(sys, "argv", ["bench.load", "--out", str(tmp_path), "--direct", "--redis-url", url])
+    assert main() == 1
+    told = capsys.readouterr().err
+    assert "the store cannot be used" in told
+    assert "secret" not in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_asks_to_end_waits_for_the_end_of_what_must_not_be_torn() -> None:
+    done: list[str] = []
+
+    def work() -> None:
+        with interruptible():
+            with untorn():
+                with untorn():
+                    signal.raise_signal(signal.SIGTERM)
+                    done.append("inner")
+                done.append("outer")
+            done.append("never")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["inner", "outer"]
+
+
+def _untorn(number: int) -> None:
+    with untorn():
+        signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("first", [signal.raise_signal, _untorn])
+def test_a_second_wish_to_end_does_not_disturb_the_first(first: Callable[[int], None]) -> None:
+    done: list[str] = []
+
+    def work() -> None:
+        with interruptible():
+            try:
+                first(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                _untorn(signal.SIGHUP)
+                done.append("taken down")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["taken down"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import random
 
+import msgspec
 import pytest
 
 from bench.load.percentiles import Summary, at
@@ -26,8 +26,9 @@ def test_of_none_there_is_none() -> None:
     with pytest.raises(ValueError, match="no values"):
         at([], 50)
     summary = Summary.of([], failures=2)
-    assert (summary.count, summary.failures) == (0, 2)
-    assert math.isnan(summary.p50)
+    assert (summary.count, summary.failures, summary.p50, summary.longest) == (0, 2, None, None)
+    # it is handed from process to process
+    assert msgspec.json.decode(msgspec.json.encode(summary), type=Summary) == summary
 
 
 def test_at_least_so_many_do_not_exceed_it() -> None:

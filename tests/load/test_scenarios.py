@@ -33,10 +33,11 @@ def test_a_smoke_run(deployment: Stack, tmp_path: Path, name: str) -> None:
     assert (tmp_path / f"locust-{name}.html").exists()
     text = report.write(Found(Size(), [1.0, 2.0], {name: figures}), tmp_path)[0].read_text()
     assert f"## Scenario {name} (closed loop)" in text
+    assert f"\n| {name} | {SCENARIOS[name].jobs:.1f} | " in text
 
 
 def test_a_smoke_run_of_the_open_loop(deployment: Stack, tmp_path: Path) -> None:
-    steps = asyncio.run(rising(deployment.targets, deployment.key, 10, 2, 1.0, lambda text: None))
+    steps = asyncio.run(rising(deployment.targets, deployment.key, 10, 2, 1.0, 60.0, lambda text: None))
     first = steps[0]
     assert first.offered == 10
     assert first.operations[calls.CREATE].count + first.operations[calls.CREATE].failures == 10
@@ -46,3 +47,15 @@ def test_a_smoke_run_of_the_open_loop(deployment: Stack, tmp_path: Path) -> None
     text = report.write(found, tmp_path)[0].read_text()
     assert "## Offered load against achieved" in text
     assert report.verdict(found) in text
+
+
+def test_beyond_the_ceiling_nobody_is_left_out(deployment: Stack) -> None:
+    """More than any machine can do: what was not answered counts, and what it leaves disturbs nobody."""
+    run = rising(deployment.targets, deployment.key, 5000, 1, 0.5, 60.0, lambda text: None)
+    for step in asyncio.run(run):
+        assert not step.sustained
+        assert step.unfinished > 0
+        create = step.operations[calls.CREATE]
+        assert create.count + create.failures == 2500
+        assert step.operations[calls.LIFE].count >= step.unfinished
+        assert (step.operations[calls.LIFE].longest or 0) > 1000
