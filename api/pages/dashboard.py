@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -44,7 +44,15 @@ def routes(authenticator: Authenticator) -> list[BaseRoute]:
     async def page(request: Request) -> Response:
         return FileResponse(STATIC / "dashboard" / "index.html", headers=HEADERS)
 
+    async def home(request: Request) -> Response:
+        return RedirectResponse("/dashboard")
+
+    async def icon(request: Request) -> Response:
+        return FileResponse(STATIC / "dashboard" / "icon.svg", headers=HEADERS)
+
     return [
+        Route("/", home),
+        Route("/favicon.ico", icon),
         Route("/dashboard", page),
         Route("/dashboard/session", _sign_in(authenticator), methods=["POST"]),
         Route("/dashboard/session", _sign_out, methods=["DELETE"]),

@@ -182,8 +182,15 @@ def test_a_job_and_a_worker_in_full(site: Site, open_page: Open) -> None:
     page.page.click("#search button[value=job]")
     eventually(lambda: "ann has no room" in page.text("#details-body"))
     assert "job received" in page.text("#details-body ol")
+    # another can be asked for without closing it, from the list or by hand
+    page.page.fill("#search-id", "call")
+    page.page.click("#search button[value=job]")
+    eventually(lambda: "worker offer accepted ann in support" in page.text("#details-body ol"))
+    page.page.click("#details-body ol button:text('ann') >> nth=0")
+    eventually(lambda: page.text("#details-title") == "worker ann")
     page.keep("details")
-    page.page.click("#details-close")
+    page.page.keyboard.press("Escape")
+    page.page.wait_for_selector("#details", state="hidden")
     page.page.click("#worker-rows td:first-child button")
     eventually(lambda: page.text("#details-title") == "worker ann")
     eventually(lambda: "worker offer accepted" in page.text("#details-body"))
@@ -198,7 +205,9 @@ def test_a_job_and_a_worker_in_full(site: Site, open_page: Open) -> None:
 
 def test_a_wrong_key_is_told_and_signing_out_ends_it(site: Site, open_page: Open) -> None:
     page = open_page()
-    page.page.goto(f"{site.address}dashboard")
+    page.page.goto(site.address)
+    assert page.page.url == f"{site.address}dashboard"
+    assert not page.page.is_visible("#search")
     page.page.fill("#key", "not the key at all")
     page.page.keyboard.press("Enter")
     eventually(lambda: page.text("#sign-in-problem") == "This is not the viewing key.")
@@ -250,3 +259,5 @@ def test_the_demo_flows(open_page: Open) -> None:
             return dict(states) == {worker["id"]: worker["state"] for worker in workers}
 
         eventually(agrees)
+        # before the router goes, of which the page would complain
+        page.page.goto("about:blank")

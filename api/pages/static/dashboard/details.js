@@ -1,26 +1,43 @@
 // A job or worker in full: why it is where it is, and its life so far.
-import { read } from "./api.js";
+import { read, SignedOut } from "./api.js";
 import { byId, element } from "./dom.js";
-import { clock, duration } from "./times.js";
+import { clock, exact } from "./times.js";
 
 export class Details {
   constructor(onSignedOut) {
     this.onSignedOut = onSignedOut;
     this.dialog = byId("details");
     byId("details-close").addEventListener("click", () => this.dialog.close());
+    // it is no modal dialog, so that one can look for the next job while reading of this one
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.dialog.close();
+    });
   }
 
   async open(kind, id) {
     byId("details-title").textContent = `${kind} ${id}`;
     const body = byId("details-body");
     body.replaceChildren(element("p", { class: "quiet" }, "asking the router …"));
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.dialog.open) this.dialog.show();
+    this.asked = `${kind} ${id}`;
     const path = `/ext/v1/${kind}s/${encodeURIComponent(id)}`;
     const [why, life] = await Promise.allSettled([read(`${path}:explain`), read(`${path}/history`)]);
+    if ([why, life].some((outcome) => outcome.reason instanceof SignedOut)) {
+      this.dialog.close();
+      this.onSignedOut();
+      return;
+    }
+    // a later question may have been answered first
+    if (this.asked !== `${kind} ${id}`) return;
+    const about = (kind_, id_) => this.link(kind_, id_);
     body.replaceChildren(
       ...section(kind === "job" ? "Why it is where it is" : "What it waits for", why, explanation),
-      ...section("Its life", life, history),
+      ...section("Its life", life, (value) => history(value, kind, about)),
     );
+  }
+
+  link(kind, id) {
+    return element("button", { class: "link", type: "button", onclick: () => this.open(kind, id) }, id);
   }
 }
 
@@ -62,19 +79,24 @@ function collect(value, parts) {
   }
 }
 
-/** What has happened, newest first, with how long each state lasted. */
-function history(value) {
-  const rows = value.value.map((row) =>
-    element(
+/** What has happened, newest first, whom it concerned, and how long each state lasted. */
+function history(value, kind, link) {
+  const rows = value.value.map((row) => {
+    const { jobId, workerId, queueId } = row.event.data;
+    const line = element(
       "li",
       {},
       element("time", { datetime: row.time, title: row.time }, clock(Date.parse(row.time))),
-      ` ${row.type.replace("Router", "").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase()}`,
-      row.state ? element("span", { class: "quiet" }, ` → ${row.state}${lasted(row)}`) : null,
-    ),
-  );
+      ` ${row.type.replace("Router", "").replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase()} `,
+    );
+    if (workerId && kind !== "worker") line.append(link("worker", workerId), " ");
+    if (jobId && kind !== "job") line.append(link("job", jobId), " ");
+    if (queueId) line.append(element("span", { class: "quiet" }, `in ${queueId} `));
+    if (row.state) line.append(element("span", { class: "quiet" }, `→ ${row.state}${lasted(row)}`));
+    return line;
+  });
   const cut = value.cut ? element("p", { class: "quiet" }, "What was before is not kept any more.") : null;
   return element("div", {}, element("ol", { class: "plain" }, ...rows), cut);
 }
 
-const lasted = ({ seconds }) => (seconds === undefined ? "" : ` for ${duration(1000 * seconds)}`);
+const lasted = ({ seconds }) => (seconds === undefined ? "" : ` for ${exact(1000 * seconds)}`);

@@ -63,7 +63,7 @@ async function watch() {
   }
   byId("signed-out").hidden = true;
   byId("signed-in").hidden = false;
-  byId("sign-out").hidden = false;
+  byId("sign-out").hidden = byId("search").hidden = false;
   charts ??= new Charts(state.rates);
   feed.open();
   looked = 0;
@@ -77,7 +77,7 @@ function signOut() {
   timers = [];
   feed.close();
   byId("signed-in").hidden = true;
-  byId("sign-out").hidden = true;
+  byId("sign-out").hidden = byId("search").hidden = true;
   byId("signed-out").hidden = false;
   setText(byId("connection"), "signed out");
   byId("connection").dataset.state = "out";

@@ -10,6 +10,12 @@ export function duration(ms) {
   return hours < 24 ? `${hours} h ${two(minutes % 60)}` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A duration that is over, in ms: 179 ms, 2.6 s, then as above. */
+export function exact(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : duration(ms);
+}
+
 /** Minutes as the router tells them. */
 export const minutes = (count) => duration(count * 60_000);
 
