@@ -117,7 +117,7 @@ local function begin(KEYS, ARGV)
   op.swept = nil
   op.current = nil
   op.made = 0
-  op.rehearses = false
+  rehearsals.begin()
   jobs.begin()
   workers.begin()
   queues.begin()
@@ -196,11 +196,6 @@ local function write_state()
     redis.call("HSET", keys.root, "state", state)
     op.state = state
   end
-end
-
---- From now on this call rehearses: its records are changed but never saved, and what else would be written is left out.
-function op.rehearse()
-  op.rehearses = true
 end
 
 --- Registers a function that writes. It first does a batch of what is due.

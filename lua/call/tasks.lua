@@ -8,7 +8,7 @@
 --- Asks for a worker, at once. The bell is a key of its own: its SET is the notification.
 ---@param task string its kind, a colon, and what it is about
 function tasks.add(task)
-  if not op.rehearses then
+  if not rehearsals.on then
     redis.call("ZADD", keys.tasks(), clock.text, task)
     redis.call("SET", keys.bell(), clock.text)
   end
@@ -16,7 +16,7 @@ end
 
 --- Asks no more.
 function tasks.remove(task)
-  if not op.rehearses then
+  if not rehearsals.on then
     redis.call("ZREM", keys.tasks(), task)
   end
 end

@@ -183,7 +183,7 @@ function jobs.change_queue(job, queue_id)
   end
   local counts, before = not jobs.FINISHED[job.status or "closed"], job.queue
   jobs.set(job, "queue", queue_id)
-  if op.rehearses then
+  if rehearsals.on then
     return
   end
   if before then
@@ -261,7 +261,7 @@ end
 --- Ends a job's life in the router: it is kept for a while, then removed.
 function jobs.finish(job)
   jobs.uncount(job)
-  if not op.rehearses then
+  if not rehearsals.on then
     redis.call("ZADD", keys.listing("finished"), clock.now, job.id)
   end
 end

@@ -14,7 +14,7 @@
 -- the job as it would stand after its call, but for its offers
 local function rehearse(given, labels, tags, note_lines, wanted)
   local decided = arrivals.decide(given, labels)
-  op.rehearse()
+  rehearsals.start()
   local job = jobs.new(given.id, op.number(), given.queue ~= "" and given.queue or nil, given.channel)
   job_fields.write(job, given, labels, tags, note_lines, wanted)
   jobs.move(job, arrivals.first_status(given.mode, decided))

@@ -53,7 +53,7 @@ end
 --- Counts the active jobs of a classification policy (the guard of its deletion).
 ---@param id string|nil nil when the job has none
 function policies.count_active(id, by)
-  if id and not op.rehearses then
+  if id and not rehearsals.on then
     redis.call("HINCRBY", keys.policy("classification", id), "active", by)
   end
 end

@@ -105,7 +105,7 @@ end
 --- Counts the unfinished jobs of a queue: the guard of its deletion, so while there is one the queue is there.
 ---@param id string|nil
 function queues.count_active(id, by)
-  if id and not op.rehearses then
+  if id and not rehearsals.on then
     redis.call("HINCRBY", keys.queue(id), "active", by)
   end
 end
