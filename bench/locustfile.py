@@ -46,6 +46,7 @@ class _Recorder:
         self.failures: dict[str, int] = {}
         self.began = self.ended = 0.0
         self.runner: Any = None
+        self.waiting = 0
 
     def begin(self, **_: Any) -> None:
         """All users are there: the time of the run begins."""
@@ -53,7 +54,8 @@ class _Recorder:
         gevent.spawn_later(PLAN.seconds, self.runner.quit)
 
     def end(self, **_: Any) -> None:
-        self.ended = self.ended or time.perf_counter()
+        if not self.ended:
+            self.ended, self.waiting = time.perf_counter(), len(_created)
 
     def note(self, name: str, response_time: float, exception: Exception | None, **_: Any) -> None:
         if not self.began or self.ended:
@@ -66,7 +68,8 @@ class _Recorder:
 
     def write(self, **_: Any) -> None:
         found = {name: Summary.of(times, self.failures.get(name, 0)) for name, times in self.times.items()}
-        Path(PLAN.figures).write_bytes(msgspec.json.encode(Figures(self.ended - self.began, found)))
+        figures = Figures(self.ended - self.began, found, self.waiting)
+        Path(PLAN.figures).write_bytes(msgspec.json.encode(figures))
 
 
 _recorder = _Recorder()

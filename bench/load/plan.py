@@ -36,7 +36,8 @@ def given(variables: Mapping[str, str] = os.environ) -> Plan:
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What one run of Locust has measured."""
+    """What one run of Locust has measured; ``waiting`` jobs had no offer at its end, so no time to it."""
 
     seconds: float
     operations: dict[str, Summary]
+    waiting: int = 0

@@ -136,7 +136,7 @@ def _closed_tables(found: Found) -> list[Table]:
         return []
     columns = (
         *("scenario", "offered jobs/s", "created/s", "closed/s", "requests/s", "create p50 ms", "p99"),
-        *("time to offer p50", "p95", "p99", "max", "failures"),
+        *("time to offer p50", "p95", "p99", "max", "no offer yet", "failures"),
     )
     rows = [_glance(SCENARIOS[name], figures) for name, figures in found.closed.items()]
     tables = [Table("Scenarios at a glance (closed loop)", CLOSED, columns, rows)]
@@ -163,4 +163,4 @@ def _glance(scenario: Scenario, figures: Figures) -> list[str]:
     rates = (scenario.jobs, *(count / figures.seconds for count in (create.count, close.count, requests)))
     times = (create.p50, create.p99, offer.p50, offer.p95, offer.p99, offer.longest)
     failures = sum(each.failures for each in operations.values())
-    return [scenario.name, *map(number, (*rates, *times)), f"{failures:,}"]
+    return [scenario.name, *map(number, (*rates, *times)), f"{figures.waiting:,}", f"{failures:,}"]

@@ -43,12 +43,12 @@ def test_a_moderate_load_is_below_half_the_ceiling(tmp_path: Path) -> None:
 
 def test_the_files_tell_the_same(tmp_path: Path) -> None:
     it = found(step(50, 49.5))
-    it.closed["steady"] = Figures(
-        10.0, {calls.CREATE: Summary(395, 1, 1.0, 2.0, 3.0, 4.0), "x": Summary(0, 7)}
-    )
+    operations = {calls.CREATE: Summary(395, 1, 1.0, 2.0, 3.0, 4.0), "x": Summary(0, 7)}
+    it.closed["steady"] = Figures(10.0, operations, waiting=9)
     it.left_out.append("burst")
     text, html, raw = (path.read_text() for path in report.write(it, tmp_path))
     assert "| create | 39.5 | 1.0 | 2.0 | 3.0 | 4.0 | 395 | 1 |" in text
+    assert "| steady | 40.0 | 39.5 | 0.0 | 40.3 | 1.0 | 3.0 |  |  |  |  | 9 | 8 |" in text
     assert "| x | 0.0 |  |  |  |  | 0 | 7 |" in text
     assert "| 50.0 | 49.5 | 1.0 | 3.0 |" in text
     assert "<tr><td>create</td><td>39.5</td>" in html
