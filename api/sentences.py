@@ -31,7 +31,7 @@ SENTENCES: dict[str, str] = {
     "channel_maximum": "Worker {worker} has as many jobs on channel {channel} as it may have "
     "({maximum}){held}.",
     "offer_limit": "Worker {worker} has as many open offers as it may have ({limit}){held}.",
-    "outranked": "Worker {worker} fits and is free, but the job is offered to {asked} {ranked}.",
+    "outranked": "Worker {worker} fits and is free, but the job is offered to {asked}{ranked}.",
     "behind_jobs": "{first} before it{jobs}.",
     "busy": "Worker {worker} has no room now.",
 }
@@ -129,11 +129,12 @@ def _workers(count: int | None) -> str:
     return f"{count or 0} worker{'' if count == 1 else 's'}"
 
 
-def moment(ms: int | None) -> str:
-    """Epoch milliseconds as people write them, to the second."""
+def moment(ms: int | None, exactly: bool = False) -> str:
+    """Epoch milliseconds as people write them, to the second, or exactly."""
     if not ms:
         return "an unknown time"
-    return datetime.datetime.fromtimestamp(ms // 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    text = datetime.datetime.fromtimestamp(ms // 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{text}.{ms % 1000:03} UTC" if exactly else f"{text} UTC"
 
 
 def several(words: Sequence[str], total: int | None = None) -> str:
@@ -190,26 +191,57 @@ def _held(reason: Reason) -> dict[str, str]:
 
 
 def _ranked(reason: Reason) -> dict[str, str]:
-    ranks = _ranks(reason)
     return {
         "asked": several(reason.asked),
-        "ranked": f"{_RULES.get(reason.rule, reason.rule)}{f' ({ranks})' if ranks else ''}",
+        "ranked": _came_about(reason),
     }
+
+
+def _came_about(reason: Reason) -> str:
+    """Why the first one was asked and not the worker."""
+    first = "".join(reason.asked[:1])
+    if reason.came_about == "freed":
+        return f": nobody else could be asked when {first} became free"
+    if reason.came_about == "alone":
+        return f": nobody else could be asked when {first} was"
+    if reason.came_about == "unscored":
+        return f" by longest idle, for nobody who was free had a score{_in_brackets(_waits(reason))}"
+    rule = f" {_RULES.get(reason.rule, reason.rule)}"
+    if not reason.remote:
+        return rule + _in_brackets(_ranks(reason))
+    score = reason.other.score if reason.other else None
+    if reason.came_about != "scored" or score is None:
+        return f"{rule}, given by a function or webhook and not kept"
+    among = f" among {reason.ranked} ranked" if reason.ranked else ""
+    return f"{rule}, given by a function or webhook ({first} got {score:g}{among}; other scores are not kept)"
+
+
+def _in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""
+
+
+def _waits(reason: Reason) -> str:
+    """Since when both wait, where the one asked has waited longer."""
+    mine = reason.rank.available_at if reason.rank else None
+    other = reason.other.available_at if reason.other else None
+    return _ranks(reason) if mine and other and other <= mine else ""
 
 
 def _ranks(reason: Reason) -> str:
     """The ranks of the worker and of the first one asked."""
     if reason.rule == "roundRobin":
         return f"the last turn was that of {reason.cursor}" if reason.cursor else ""
-    mine, other = _rank(reason.rank), _rank(reason.other)
+    times = [rank.available_at for rank in (reason.rank, reason.other) if rank and rank.available_at]
+    is_close = len(times) == 2 and times[0] // 1000 == times[1] // 1000
+    mine, other = _rank(reason.rank, is_close), _rank(reason.other, is_close)
     return f"it {mine}; {reason.asked[0]} {other}" if mine and other else ""
 
 
-def _rank(rank: Rank | None) -> str:
+def _rank(rank: Rank | None, exactly: bool) -> str:
     if rank is None:
         return ""
     parts = [f"scores {rank.score:g}"] if rank.score is not None else []
-    parts += [f"waits since {moment(rank.available_at)}"] if rank.available_at else []
+    parts += [f"waits since {moment(rank.available_at, exactly)}"] if rank.available_at else []
     return ", ".join(parts)
 
 
@@ -240,15 +272,22 @@ def _admits(one: Change) -> str:
     )
 
 
+def _next(one: Change) -> str:
+    """Who is asked when an offer has ended."""
+    if one.next == "worker":
+        return f"worker {one.worker} would be asked next"
+    if one.next == "scores":
+        others = f"the {one.scored} other free workers" if one.scored else "the other free workers"
+        return f"{others} that fit would then be scored, and the best of them asked"
+    return "nobody else could be asked now" if one.next == "nobody" else "who is asked next is found then"
+
+
 _CHANGES: dict[str, Callable[[Change], str]] = {
     "selectors": _admits,
     "exception": lambda one: f"rule {one.rule} of exception policy {one.policy} fires",
     "schedule": lambda one: "it may be activated",
     "retry": lambda one: f"worker {one.worker} may be asked again",
-    "offer": lambda one: (
-        "its first offer ends unless it is answered: "
-        + (f"worker {one.worker} would be asked next" if one.worker else "nobody else could be asked now")
-    ),
+    "offer": lambda one: f"its first offer ends unless it is answered: {_next(one)}",
 }
 
 _WORDS: dict[str, Callable[[Reason], dict[str, str]]] = {

@@ -97,8 +97,14 @@ class Reason(msgspec.Struct, kw_only=True):
     limit: int | None = None
     held: list[Holding] = []
     holds: int | None = None
-    # outranked
+    # outranked; remote: others have scored
     rule: str = ""
+    remote: bool = False
+    came_about: str = ""
+    """Of the first one asked, where it is known: freed (it took the first job there was), alone (nobody else
+    could be asked), scored or unscored (others were asked to score it) or ranked (by the queue itself)."""
+    ranked: int | None = None
+    """How many workers the ranking had that others gave."""
     asked: list[str] = []
     cursor: str = ""
     rank: Rank | None = None
@@ -122,6 +128,9 @@ class Change(msgspec.Struct, kw_only=True):
     kind: selectors (the next ones run out), exception (a rule fires), schedule, retry (a worker may be asked
     again) or offer (one ends). worker: whom it is about, or who is asked then.
 
+    next: of an offer that ends, who is asked then: worker, nobody, scores (the best of those whom others then
+    score; scored: how many those are, where they are counted), or empty where that is not worked out.
+
     workers: how many fit then that do not now; ready: how many of those have room.
     """
 
@@ -132,6 +141,8 @@ class Change(msgspec.Struct, kw_only=True):
     policy: str = ""
     workers: int | None = None
     ready: int | None = None
+    next: str = ""
+    scored: int | None = None
 
 
 class Staff(msgspec.Struct, kw_only=True):
@@ -244,7 +255,11 @@ class Gathering:
                 yield Change(kind="schedule", at=reason.at)
             ends = [offer.expires_at for offer in reason.offers if offer.expires_at]
             if ends:
-                yield Change(kind="offer", at=min(ends), worker=self._next.get("offer", {}).get("worker", ""))
+                row = self._next.get("offer", {})
+                change = Change(kind="offer", at=min(ends), worker=row.get("worker", ""))
+                change.next = row.get("next", "")
+                change.scored = int(row["scored"]) if "scored" in row else None
+                yield change
         asked = [*found.sample, Sampled(found.worker, found.state, found.obstacles)]
         for one in asked:
             for reason in one.reasons:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from api.cli.check import store_url
+from api.explain import tell_how
 from api.options import Options
 from api.sentences import change, counted, sentence, staff
 from api.serving.runtime import tenants_of
@@ -34,7 +35,9 @@ async def _explained(options: Options) -> JobExplanation | str:
         for tenant in tenants_of(options):
             try:
                 run = partial(store.run, root_of(tenant))
-                return await explain_job(run, options.job, options.worker)
+                found = await explain_job(run, options.job, options.worker)
+                await tell_how(run, found)
+                return found
             except Refused as refused:
                 if refused.code != "NOT_FOUND":
                     raise

@@ -152,6 +152,8 @@ class _Change(msgspec.Struct, rename="camel"):
     exception_policy_id: str | UnsetType
     admits: int | UnsetType
     admits_ready: int | UnsetType
+    next: str | UnsetType
+    scored: int | UnsetType
 
 
 class _Next(msgspec.Struct, rename="camel"):
@@ -195,6 +197,29 @@ def open_offers(found: JobExplanation) -> set[str]:
     reasons = [*found.reasons, *found.obstacles]
     named = {reason.offer for reason in reasons if reason.offer}
     return named | {offer.offer for reason in reasons for offer in reason.offers}
+
+
+def tell_how(found: JobExplanation, decisions: dict[str, Decision]) -> None:
+    """Notes with those who were outranked how the first one that was asked came to be; by ids of offers."""
+    offers = {offer.worker: offer.offer for reason in found.reasons for offer in reason.offers}
+    for reason in [*found.obstacles, *(reason for one in found.sample for reason in one.reasons)]:
+        made = decisions.get(offers.get("".join(reason.asked[:1]), ""))
+        if reason.code == "outranked" and made:
+            _note(reason, made)
+
+
+def _note(reason: Reason, made: Decision) -> None:
+    if made.way == "worker":
+        reason.came_about = "freed"
+    elif not reason.remote:
+        reason.came_about = "ranked"
+    elif made.ranked is UNSET:
+        reason.came_about = "alone"
+    elif made.score is UNSET:
+        reason.came_about, reason.ranked = "unscored", made.ranked
+    else:
+        reason.came_about, reason.ranked = "scored", made.ranked
+        reason.other = msgspec.structs.replace(reason.other or Rank(), score=made.score)
 
 
 def job_view(found: JobExplanation, decisions: dict[str, Decision] | None = None) -> Job:
@@ -266,6 +291,8 @@ def _change(one: Change) -> _Change:
         optional(one.policy),
         _known(one.workers),
         _known(one.ready),
+        optional(one.next),
+        _known(one.scored),
     )
 
 

@@ -37,7 +37,8 @@ class Decision(msgspec.Struct, rename="camel"):
     """How an offer came about; lua/README.md has what each number counts.
 
     ``way``: workers were searched for the job, or the freed worker looked for a job. ``offer``: which of the
-    job's open ones it was, from 1. ``score``: of best worker; ``after``: the worker that had the turn before.
+    job's open ones it was, from 1. ``score``: of best worker; ``ranked``: how many workers the ranking
+    had, where others score; ``after``: the worker that had the turn before.
     """
 
     mode: str
@@ -48,6 +49,7 @@ class Decision(msgspec.Struct, rename="camel"):
     worker: Holding
     passed: dict[str, int] | UnsetType = UNSET
     score: float | UnsetType = UNSET
+    ranked: int | UnsetType = UNSET
     after: str | UnsetType = UNSET
 
 
@@ -354,10 +356,15 @@ def _decision(made: Decision | None) -> list[tuple[str, str]]:
     """How an offer came about, in short."""
     if made is None:
         return []
-    looked_for = "the freed worker's choice of" if made.way == "worker" else "the best of"
+    if made.way == "worker":
+        how = [("as", "the first job for the freed worker")]
+    else:
+        how = [
+            ("by", made.mode),
+            ("score", "" if made.score is UNSET else f"{made.score:.6g}"),
+            ("among", "" if made.ranked is UNSET else f"{made.ranked} ranked"),
+        ]
     return [
-        ("by", made.mode),
-        ("score", "" if made.score is UNSET else f"{made.score:.6g}"),
-        (looked_for, str(made.considered)),
+        *how,
         *((reason, str(count)) for reason, count in (made.passed or {}).items()),
     ]

@@ -38,7 +38,7 @@ class Fired(msgspec.Struct, rename="camel"):
 class Offered(msgspec.Struct, rename="camel"):
     """A worker that the job would be offered to.
 
-    ``considered``: how many were looked at one by one for it; ``passed``: those passed over, by reason.
+    ``considered``: how many were looked at until it was certain; ``passed``: those passed over, by reason.
     """
 
     worker_id: str

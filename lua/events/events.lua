@@ -329,8 +329,10 @@ end
 
 -- the value by which the mode has ranked the worker, where it has ranked any
 local function rank_of(pick, mode)
-  if mode == "bestWorker" and pick.score and pick.score - pick.score == 0 then
-    return ',"score":' .. string.format("%.17g", pick.score)
+  if mode == "bestWorker" then
+    local has_score = pick.score and pick.score - pick.score == 0
+    return (has_score and ',"score":' .. string.format("%.17g", pick.score) or "")
+      .. (pick.ranked and ',"ranked":' .. number_text(pick.ranked) or "")
   elseif mode == "roundRobin" and pick.after then
     return ',"after":' .. json(pick.after)
   end

@@ -125,8 +125,21 @@ end
 local function is_quick(job, plan)
   return redis.call("SCARD", keys.queue_classes(job.queue)) <= limits.REMEMBERED_CLASSES
     and offers.open_of(job) <= limits.QUICK_OFFERS
-    and not plan.remote
-    and not (plan.mode == "bestWorker" and best_worker.scorer_of(job, plan).sees_id)
+    and not closures.holds(job)
+    and (plan.remote or plan.mode ~= "bestWorker" or not best_worker.scorer_of(job, plan).sees_id)
+end
+
+-- who is asked when the first offer of a job ends: nobody, a worker, or the best of those whom others then score
+local function add_next(list, job, plan)
+  local change = { "kind", "offer" }
+  local pick, asks = modes.pick(job, plan, false)
+  if asks then
+    local rows, rest = scorings.candidates(job, "")
+    reasons.tell(change, "next", "scores", "scored", rest == "" and #rows or nil)
+  else
+    reasons.tell(change, "next", pick and "worker" or "nobody", "worker", pick and pick.worker)
+  end
+  list[#list + 1] = change
 end
 
 --- What will change for a waiting job by itself.
@@ -145,8 +158,7 @@ function explanations.changes_of(job)
   end
   local plan = queues.plan(job.queue)
   if not job.filling and not demand.wants(job) and is_quick(job, plan) then
-    local pick = modes.pick(job, plan, false)
-    list[#list + 1] = { "kind", "offer", "worker", pick and pick.worker or "" }
+    add_next(list, job, plan)
   end
   return list
 end

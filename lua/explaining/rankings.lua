@@ -20,7 +20,10 @@ local TELL = {
     end
   end,
   bestWorker = function(reason, before, worker, job, plan)
-    -- what others have said is not kept
+    -- what others have said is told with the offer alone
+    if before == "" then
+      reasons.tell(reason, "remote", plan.remote and 1 or nil)
+    end
     local score = not plan.remote and best_worker.scorer_of(job, plan).score(classes.of(worker).labels, worker.id)
     reasons.tell(reason, before .. "score", score and string.format("%.14g", score) or nil)
     reasons.tell(reason, before .. "available_at", available_at(worker))

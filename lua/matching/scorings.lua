@@ -259,7 +259,7 @@ function scorings.next(job, wanted)
     local worker = id ~= "" and modes.taker(job, wanted, id)
     if worker then
       job.ranked = i
-      return { worker = worker.id, score = list[i][2] or nil }
+      return { worker = worker.id, score = list[i][2] or nil, ranked = #list }
     end
     i = i + 1
   end

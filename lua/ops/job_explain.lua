@@ -6,14 +6,15 @@
 ---   workers and on_queue (of router and queue), registered, fitting, ready, admits, admits_ready (those of the slice; admits =
 ---   how many more fit when the next selectors run out); rows: about = job, worker, queue
 ---   (counted: workers, and alone = for how many it is all that is missing), sample (of a worker, of_state) or change (kind,
----   at); code, and what it tells
+---   at, and of an offer that ends next: nobody, worker, scores or nothing = not worked out; scored = by how many, if counted);
+---   code, and what it tells
 --- Refuses: NOT_FOUND (the job, or the worker)
 --- Events: none
 
 op.read("jr_job_explain", { job_id = op.TEXT, worker_id = "", cursor = "", sampled = 0 }, function(given)
   local job, worker = jobs.load(given.job_id), workers.load(given.worker_id)
   if not job then
-    refuse.not_found("The job was not found.")
+    refuse.not_found("The item was not found.")
   elseif not worker and given.worker_id ~= "" then
     refuse.not_found("The worker was not found.")
   end

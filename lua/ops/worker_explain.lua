@@ -19,7 +19,7 @@ end
 op.read("jr_worker_explain", { worker_id = op.TEXT, start = 0 }, function(given)
   local worker, rows = workers.load(given.worker_id), {}
   if not worker then
-    refuse.not_found("The worker was not found.")
+    refuse.not_found("The item was not found.")
   end
   local class, first = classes.of(worker), math.max(0, given.start)
   local reply = { "worker", worker.id, "state", worker.state, "capacity", class.capacity, "used", worker.used }

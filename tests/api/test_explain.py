@@ -24,7 +24,7 @@ HEAD = {
 def test_reasons_of_a_jobs_offers(client: Any, store: Any) -> None:
     offers = ["anna", "o-1", "1700000060000", "bert", "o-2", "1700000060500"]
     row = {"about": "job", "code": "maximum_of_offers", "open": 2, "maximum": 2, "offers": offers}
-    next_offer = {"about": "change", "kind": "offer", "worker": "carl"}
+    next_offer = {"about": "change", "kind": "offer", "next": "worker", "worker": "carl"}
     store.on(JobExplain, {**HEAD, "rows": [row, next_offer]})
     response = client("GET", "/ext/v1/jobs/j:explain", version=None)
     assert response.status == 200
@@ -55,6 +55,7 @@ def test_reasons_of_a_jobs_offers(client: Any, store: Any) -> None:
                 "message": "At 2023-11-14 22:14:20 UTC its first offer ends unless it is answered: "
                 "worker carl would be asked next.",
                 "workerId": "carl",
+                "next": "worker",
             }
         ],
     }

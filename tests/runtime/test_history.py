@@ -43,7 +43,7 @@ def test_timeline(server: Server, tenant: str, capsys: pytest.CaptureFixture[str
         "2023-11-14T22:13:20 Received created 0 s queue sales, priority 5",
         "2023-11-14T22:13:20 Queued waiting 1 s queue sales, priority 5",
         "2023-11-14T22:13:21 WorkerOfferIssued offered 1 min 5 s worker 'an\\x1bna', queue sales, "
-        "by longestIdle, the freed worker's choice of 1",
+        "as the first job for the freed worker",
     ]
     assert "WorkerOfferAccepted assigned" in lines[4]
     assert lines[5].startswith("in all: assigned ")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine import commands as c
-from engine.scoring import by_expression, scoring_text
+from engine.scoring import Function, by_expression, scoring_text
 from tests.stories.router import Router, wants
 
 
@@ -41,6 +41,18 @@ def test_longest_idle(router: Router) -> None:
     # two lanes do not fit, and are not looked into for workers
     router.job("j2", selectors=[wants("level", ">=", 3)])
     assert decisions(router) == [told("job", searched=1, considered=1)]
+
+
+def test_scores_that_others_gave(router: Router) -> None:
+    """How many the ranking had is told, whoever of them is still free."""
+    router.policy(mode="bestWorker", rules=scoring_text(Function('{"url":"https://f.example/"}', batch=5)))
+    for worker in ("w1", "w2", "w3"):
+        router.worker(worker)
+    router.job("j1")
+    (row,) = router.lease()
+    router.rank(row, ("w3", 9), ("w1", 4), ("w2", None))
+    (decision,) = decisions(router)
+    assert (decision["score"], decision["ranked"]) == (9, 3)
 
 
 def test_who_is_passed_over(router: Router) -> None:

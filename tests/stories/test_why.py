@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from api import cli
+from engine import commands as c
+from engine.errors import Refused
 from engine.exception_rules import Cancel, rules_text
 from engine.exception_rules import Rule as WaitRule
 from engine.pipelines import Rule
+from engine.scoring import Function, scoring_text
 from tests import support
 from tests.stories.router import START, Router, wants
 
@@ -199,9 +202,119 @@ def test_others_score_better(router: Router, why: Why) -> None:
     router.job("j", labels={"english": 9})
     assert why("j", "anna").splitlines()[2] == (
         "- Worker anna fits and is free, but the job is offered to bert by the best score "
-        "(it scores 0, waits since 2023-11-14 22:13:20 UTC; "
-        "bert scores 1, waits since 2023-11-14 22:13:20 UTC)."
+        "(it scores 0, waits since 2023-11-14 22:13:20.000 UTC; "
+        "bert scores 1, waits since 2023-11-14 22:13:20.000 UTC)."
     )
+
+
+def test_waits_that_differ_by_less_than_a_second(router: Router, why: Why) -> None:
+    router.worker("anna")
+    router.at(7)
+    router.worker("bert")
+    router.job("j")
+    assert (
+        why("j", "bert")
+        .splitlines()[2]
+        .endswith(
+            "by longest idle (it waits since 2023-11-14 22:13:20.007 UTC; "
+            "anna waits since 2023-11-14 22:13:20.000 UTC)."
+        )
+    )
+
+
+def test_what_is_missing_is_told_in_the_same_words(router: Router) -> None:
+    missing: list[c.Command] = [
+        c.JobExplain("x"),
+        c.WorkerExplain("x"),
+        c.JobHistory("x"),
+        c.WorkerHistory("x"),
+    ]
+    for command in [*missing, c.JobRead("x"), c.WorkerRead("x")]:
+        with pytest.raises(Refused, match="The item was not found") as refused:
+            router.pair.store.run(command, START)
+        assert refused.value.code == "NOT_FOUND"
+    router.job("j")
+    with pytest.raises(Refused, match="The worker was not found"):
+        router.pair.store.run(c.JobExplain("j", "x"), START)
+
+
+def others_score(router: Router, *workers: str) -> None:
+    rule = Function('{"url":"https://function.example/"}', batch=5)
+    router.policy(mode="bestWorker", rules=scoring_text(rule))
+    for worker in workers:
+        router.worker(worker)
+
+
+def lines_of(text: str, what: str) -> list[str]:
+    return [line for line in text.splitlines() if what in line]
+
+
+@pytest.mark.parametrize(
+    ("others", "then"),
+    [
+        ([], "nobody else could be asked now."),
+        (["bert"], "worker bert would be asked next."),
+        (
+            ["bert", "carl"],
+            "the 2 other free workers that fit would then be scored, and the best of them asked.",
+        ),
+    ],
+)
+def test_who_is_next_where_others_score(router: Router, why: Why, others: list[str], then: str) -> None:
+    others_score(router, "anna", *others)
+    router.job("j")
+    for row in router.lease():
+        router.rank(row, ("anna", 9), *((worker, 1) for worker in others))
+    assert lines_of(why("j"), "first offer ends") == [
+        f"- At 2023-11-14 22:14:20 UTC its first offer ends unless it is answered: {then}"
+    ]
+
+
+def test_outranked_by_a_score_that_others_gave(router: Router, why: Why) -> None:
+    """The one who has waited longer is not asked: its wait says nothing."""
+    others_score(router, "anna", "bert", "carl")
+    router.job("j")
+    (row,) = router.lease()
+    router.rank(row, ("bert", 9.5), ("anna", 1), ("carl", None))
+    assert lines_of(why("j", "anna"), "fits and is free") == [
+        "- Worker anna fits and is free, but the job is offered to bert by the best score, "
+        "given by a function or webhook (bert got 9.5 among 3 ranked; other scores are not kept)."
+    ]
+
+
+def test_nobody_has_a_score(router: Router, why: Why) -> None:
+    others_score(router, "anna")
+    router.at(1_000)
+    router.worker("bert")
+    router.job("j")
+    (row,) = router.lease()
+    router.rank(row, ("anna", None), ("bert", None))
+    assert lines_of(why("j", "bert"), "fits and is free") == [
+        "- Worker bert fits and is free, but the job is offered to anna by longest idle, for nobody who was "
+        "free had a score (it waits since 2023-11-14 22:13:21 UTC; anna waits since 2023-11-14 22:13:20 UTC)."
+    ]
+
+
+def test_nobody_was_scored(router: Router, why: Why) -> None:
+    others_score(router, "anna")
+    router.job("j")
+    router.worker("bert")
+    assert lines_of(why("j", "bert"), "fits and is free") == [
+        "- Worker bert fits and is free, but the job is offered to anna: "
+        "nobody else could be asked when anna was."
+    ]
+
+
+def test_a_freed_worker_outranks_nobody(router: Router, why: Why) -> None:
+    """The one who came later has the better score, and was not there."""
+    router.policy(mode="bestWorker")
+    router.job("j", labels={"english": 9})
+    router.worker("anna")
+    router.worker("bert", labels={"english": 9})
+    assert lines_of(why("j", "bert"), "fits and is free") == [
+        "- Worker bert fits and is free, but the job is offered to anna: "
+        "nobody else could be asked when anna became free."
+    ]
 
 
 def test_the_turn_of_another(router: Router, why: Why) -> None:

@@ -40,7 +40,7 @@ def act(r: Router) -> bool:
             continue
         ready = candidates(r, job)
         if ranked := rankings.best(job, ready):
-            issue(r, job, *ranked)
+            issue(r, job, *ranked, ranked=len(job.ranking))
             return True
         if not ready or rankings.holds(r, job):
             continue
@@ -161,7 +161,7 @@ def next_in_turn(last: str | None, candidates: list[Worker]) -> Worker:
     return (after or in_order)[0]
 
 
-def issue(r: Router, job: Job, w: Worker, score: float | None = None) -> None:
+def issue(r: Router, job: Job, w: Worker, score: float | None = None, ranked: int | None = None) -> None:
     """Offers the job to the worker: its cost is reserved until the offer ends."""
     channel = w.channel(job.channel)
     assert channel is not None
@@ -178,7 +178,7 @@ def issue(r: Router, job: Job, w: Worker, score: float | None = None) -> None:
         offered_at=r.now,
         expires_at=r.now + int(str(r.distribution(job.queue)["expires_ms"])),
     )
-    decision = decision_of(r, job, w, score)
+    decision = decision_of(r, job, w, score, ranked)
     w.offers[offer.id] = offer
     w.idle_from = r.now
     if r.distribution(job.queue)["mode"] == "roundRobin":
@@ -188,10 +188,10 @@ def issue(r: Router, job: Job, w: Worker, score: float | None = None) -> None:
     events.offer_issued(r, job, w, offer, decision)
 
 
-def decision_of(r: Router, job: Job, w: Worker, score: float | None) -> Reply:
+def decision_of(r: Router, job: Job, w: Worker, score: float | None, ranked: int | None) -> Reply:
     """What the rule says of an offer that is about to be made. How it was searched for is not the rule's.
 
-    ``score`` is what others have said.
+    ``score`` is what others have said, ``ranked`` of how many.
     """
     policy = r.distribution(job.queue)
     decision: Reply = {
@@ -211,6 +211,8 @@ def decision_of(r: Router, job: Job, w: Worker, score: float | None) -> Reply:
         score, _ = scored(str(policy["rules"]), job, w)
     if score is not None:
         decision["score"] = score
+    if ranked is not None:
+        decision["ranked"] = ranked
     last = r.queues[job.queue].last_offered
     if policy["mode"] == "roundRobin" and last is not None:
         decision["after"] = last
