@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def _arguments() -> argparse.Namespace:
         action="append",
         choices=[*SCENARIOS, "none"],
         help="in the closed loop; all by default. "
-        + "; ".join(f"{s.name}: {s.tells}" for s in SCENARIOS.values()),
+        + "; ".join(f"{s.name}: {s.tells}" for s in SCENARIOS.values()).replace("%", "%%"),
     )
     parser.add_argument("--seconds", type=_seconds, default=5.0, help="of each scenario, 5 by default")
     parser.add_argument("--rate", type=_rate, default=25.0, help="jobs a second of the first open step, 25")
@@ -143,11 +144,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _whole(text: str) -> int:
-    return int(_between(text, 1, 64))
+    return _whole_between(text, 1, 64)
 
 
 def _steps(text: str) -> int:
-    return int(_between(text, 0, 20))
+    return _whole_between(text, 0, 20)
 
 
 def _seconds(text: str) -> float:
@@ -158,11 +159,17 @@ def _rate(text: str) -> float:
     return _between(text, 1, 10_000)
 
 
+def _whole_between(text: str, least: int, most: int) -> int:
+    if text.isascii() and text.isdigit() and least <= int(text) <= most:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}")
+
+
 def _between(text: str, least: float, most: float) -> float:
-    value = float(text)
-    if not least <= value <= most:
-        raise argparse.ArgumentTypeError(f"must be from {least:g} to {most:g}")
-    return value
+    with contextlib.suppress(ValueError):
+        if least <= float(text) <= most:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a number from {least:g} to {most:g}")
 
 
 def _say(text: str) -> None:
