@@ -33,7 +33,8 @@ async def job(call: Call) -> Answer:
 
 def _id_of(given: dict[str, Any]) -> str:
     """The id that the job would get. What is drawn by weights depends on it."""
-    job_id = given.get("id")
+    # a name is taken in any case, and the last of several counts, as with all names
+    job_id = {name.lower(): value for name, value in given.items()}.get("id")
     if job_id is None:
         return str(uuid.uuid4())
     if not isinstance(job_id, str) or not 1 <= len(job_id) <= MAX_ID:

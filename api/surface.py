@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +13,8 @@ from api import errors
 from api.auth import Authenticator
 from api.call import REQUEST_ID, Answer, Call, Handler, Runner
 from api.dispatch import Dispatcher
-from api.errors import ApiError, BadRequest, Header, TooLarge, TooSlow
+from api.errors import ApiError, BadRequest, Header
+from api.serving.body import read_body, too_large
 from api.serving.request import RequestInfo
 from api.streaming import Disconnected, Streaming
 from api.wire import queries
@@ -33,9 +33,6 @@ _JSON: Header = (b"content-type", b"application/json; charset=utf-8")
 _SUPPORTED: Header = (b"api-supported-versions", ", ".join(queries.VERSIONS).encode())
 _PLAIN_QUERIES = {f"{queries.VERSION}={version}".encode(): version for version in queries.VERSIONS}
 _MAX_PARAMETERS = 100
-
-BODY_SECONDS = 30.0
-"""How long a body may take to arrive: one that never ends must not hold its connection for ever."""
 
 
 class Surface:
@@ -132,30 +129,8 @@ class Surface:
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._max_body:
-            raise self._too_large()
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                return await self._parts(receive)
-        except TimeoutError:
-            raise TooSlow(f"The body did not come within {BODY_SECONDS:g} seconds.") from None
-
-    async def _parts(self, receive: Receive) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            part: bytes = message.get("body", b"")
-            size += len(part)
-            if size > self._max_body:
-                raise self._too_large()
-            if not message.get("more_body", False):
-                return b"".join([*parts, part]) if parts else part
-            parts.append(part)
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body is larger than {self._max_body} bytes.")
+            raise too_large(self._max_body)
+        return await read_body(receive, self._max_body)
 
 
 def _raw_path(scope: Scope) -> bytes:

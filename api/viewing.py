@@ -52,7 +52,8 @@ class Viewing:
         except CookieError:
             return False
         ends, _, signature = found.value.partition(".") if found else ("", "", "")
-        if not ends.isdigit() or len(ends) > 12 or int(ends) <= self._clock():
+        # other scripts have digits, too, which are no numbers to int()
+        if not (ends.isascii() and ends.isdigit()) or len(ends) > 12 or int(ends) <= self._clock():
             return False
         matches = [
             hmac.compare_digest(_signature(tenant, key, ends).encode(), signature.encode())

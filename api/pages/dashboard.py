@@ -13,6 +13,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from api.auth import Authenticator
+from api.errors import TooLarge, TooSlow
+from api.pages.site import unread
+from api.serving.body import read_body
+from api.streaming import Disconnected
 from api.viewing import COOKIE, SESSION_SECONDS
 
 STATIC = Path(__file__).with_name("static")
@@ -62,7 +66,13 @@ def routes(authenticator: Authenticator) -> list[BaseRoute]:
 
 def _sign_in(authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        key = await _given_key(request)
+        try:
+            body = await read_body(request.receive, MAX_FORM)
+        except TooLarge:
+            return Response(status_code=401, headers=HEADERS)
+        except (TooSlow, Disconnected) as error:
+            return unread(error, request.url.path)
+        key = parse_qs(body.decode("latin-1")).get("key", [None])[0]
         tenant = authenticator.tenant(request.headers.get("host", "").encode("latin-1"))
         if key is None or not authenticator.viewing.is_key(tenant, key):
             return Response(status_code=401, headers=HEADERS)
@@ -78,15 +88,6 @@ def _sign_in(authenticator: Authenticator) -> Callable[[Request], Awaitable[Resp
         return response
 
     return answer
-
-
-async def _given_key(request: Request) -> str | None:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_FORM:
-            return None
-    return parse_qs(body.decode("latin-1")).get("key", [None])[0]
 
 
 async def _sign_out(request: Request) -> Response:

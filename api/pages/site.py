@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from api import errors
+from api.streaming import Disconnected
 
 Health = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 
@@ -43,6 +44,13 @@ def refusal(error: errors.ApiError, path: str) -> Response:
     """A page's answer for what it refuses."""
     headers = {name.decode(): value.decode() for name, value in error.headers}
     return Response(errors.body(error, path), error.status, headers, media_type="application/json")
+
+
+def unread(error: errors.ApiError | Disconnected, path: str) -> Response:
+    """A page's answer for a body that was not read to its end; nobody reads it when the client went away."""
+    if isinstance(error, Disconnected):
+        return Response(status_code=400)
+    return refusal(error, path)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -9,8 +9,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.call import Runner
-from api.errors import NotFound, from_engine
-from api.pages.site import refusal
+from api.errors import NotFound, TooLarge, TooSlow, from_engine
+from api.pages.site import refusal, unread
+from api.serving.body import read_body
+from api.streaming import Disconnected
 from api.wire.values import MAX_ID
 from engine.commands import SubscriptionConfirm
 from engine.errors import Refused, Unavailable
@@ -18,6 +20,7 @@ from engine.store import root_of
 
 _HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 _MAX_CODE = 256
+_MAX_BODY = 4096
 
 
 def routes(store: Runner, tenants: Iterable[str]) -> list[Route]:
@@ -25,6 +28,11 @@ def routes(store: Runner, tenants: Iterable[str]) -> list[Route]:
     known = frozenset(tenants)
 
     async def validate(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                await read_body(request.receive, _MAX_BODY)
+            except (TooLarge, TooSlow, Disconnected) as error:
+                return unread(error, request.url.path)
         tenant, query = request.path_params["tenant"], request.query_params
         subscription, code = query.get("subscription", ""), query.get("code", "")
         if tenant not in known or not _is_id(subscription) or not 0 < len(code) <= _MAX_CODE:

@@ -136,3 +136,10 @@ def test_preview_then_creation(call: Any) -> None:
     found = [w for w in ("p1", "p2", "p3") if call("GET", f"/routing/workers/{w}")[1]["offers"]]
     assert found == ["p1", "p2"]
     assert call("POST", PATH, {**job, "id": name})[0] == 409
+
+
+@pytest.mark.parametrize("name", ["Id", "ID", "iD"])
+def test_the_name_of_the_id_in_any_case(client: Any, store: Any, name: str) -> None:
+    store.on(JobPreview, reply())
+    assert client("POST", PATH, {**JOB, name: "j2"}, version=None).status == 200
+    assert store.commands == [JobPreview("j2", "voice", "q", priority=5)]

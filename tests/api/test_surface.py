@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import engine.commands
-from api import surface
 from api.app import ROUTES
+from api.serving import body
 from engine.commands import JobCancel, JobCreate, JobRead, OfferAccept, QueueDelete, QueueRead
 from engine.errors import OutOfMemory, Refused, Unavailable
 
@@ -381,7 +381,7 @@ def test_health(make_client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/", 404), ("GET", "/routing", 404), ("POST", "/health/live", 405)]
+    ("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/routing", 404), ("POST", "/health/live", 405)]
 )
 def test_other_pages_answer_json_too(client: Any, method: str, path: str, status: int) -> None:
     response = client.send(method, path, b"", {"host": "localhost"})
@@ -409,7 +409,7 @@ def test_client_that_goes_away_is_not_answered(client: Any, store: Any) -> None:
 
 
 def test_body_that_never_ends(client: Any, store: Any, signed: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(surface, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.01)
     sent: list[Any] = []
     parts = [{"type": "http.request", "body": b"{", "more_body": True}]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from api.serving import body
 from api.viewing import COOKIE, SESSION_SECONDS, Viewing
 from engine.commands import QueueOverview
 from engine.settings import Tenant
@@ -109,6 +111,12 @@ def test_no_session_of_ones_own(client: Any, value: str) -> None:
     assert asked(client, cookie=f"{COOKIE}={value}".encode().decode("latin-1")) == 401
 
 
+@pytest.mark.parametrize("digit", ["²", "³", "¹"])
+@pytest.mark.parametrize("form", ["{0}.x", '"{0}.x"', '"\\{1:03o}.x"'])
+def test_digits_that_are_no_numbers(client: Any, digit: str, form: str) -> None:
+    assert asked(client, cookie=f"{COOKIE}={form.format(digit, ord(digit))}") == 401
+
+
 def test_the_page_and_its_files_come_under_a_strict_policy(client: Any) -> None:
     for path, kind in [
         ("/dashboard", "text/html"),
@@ -135,3 +143,36 @@ def test_signing_out_takes_the_session_back(client: Any) -> None:
     answer = client.send("DELETE", "/dashboard/session", b"", {"host": "localhost"})
     assert answer.status == 204
     assert "Max-Age=0" in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize("path", ["/dashboard/session", "/validate/main?subscription=s&code=c"])
+class TestABodyThatIsNotWhole:
+    def test_one_that_never_ends(self, client: Any, store: Any, path: str, monkeypatch: Any) -> None:
+        monkeypatch.setattr(body, "BODY_SECONDS", 0.01)
+        sent = self._sent(client, path, asyncio.Event().wait)
+        assert sent[0]["status"] == 408
+        assert (b"connection", b"close") in sent[0]["headers"]
+        assert store.commands == []
+
+    def test_a_client_that_goes(self, client: Any, store: Any, path: str) -> None:
+        async def gone() -> Any:
+            return {"type": "http.disconnect"}
+
+        # nothing is raised, so nothing is logged
+        assert self._sent(client, path, gone)[0]["status"] == 400
+        assert store.commands == []
+
+    def _sent(self, client: Any, path: str, then: Any) -> list[Any]:
+        sent: list[Any] = []
+        parts = [{"type": "http.request", "body": b"key=", "more_body": True}]
+
+        async def receive() -> Any:
+            return parts.pop() if parts else await then()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        path, _, query = path.partition("?")
+        scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "headers": []}
+        asyncio.run(client.app({**scope, "query_string": query.encode()}, receive, send))
+        return sent
