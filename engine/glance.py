@@ -20,13 +20,17 @@ WINDOW_MS = 10_000
 
 
 class Queue(msgspec.Struct):
-    """A queue. Times in ms; ``priorities``: waiting jobs by priority, highest first."""
+    """A queue. Times in ms; ``priorities``: waiting jobs by priority, highest first.
+
+    active: those of its workers that are, -1 where they are in too many classes to be counted.
+    """
 
     id: str
     length: int
     longest_ms: int
     wait_minutes: float
     workers: int
+    active: int
     looked: int
     unmatchable: int
     priorities: list[tuple[int, int]]
@@ -121,6 +125,7 @@ def _queue(row: dict[str, Any]) -> Queue:
         int(row["longest_ms"]),
         float(row["wait_minutes"]),
         int(row["workers"]),
+        int(row["active"]),
         int(row["looked"]),
         int(row["unmatchable"]),
         list(zip(counts[::2], counts[1::2], strict=True)),

@@ -105,7 +105,7 @@ def _rates(seen: Glance) -> Text:
     return Text("  ".join(parts))
 
 
-_QUEUES = ("queue", ">jobs", "by priority", ">oldest", ">new job waits", ">workers", "nobody fits")
+_QUEUES = ("queue", ">jobs", "by priority", ">oldest", ">new job waits", ">active", "nobody fits")
 _WORKERS = ("worker", "state", "load", ">offers", ">jobs", ">since")
 _OFFERS = ("job", "worker", "queue", "channel", ">made", ">ends in")
 
@@ -143,8 +143,8 @@ def _queue(queue: Queue) -> list[Text | str]:
         str(queue.length),
         priorities + (" …" if len(queue.priorities) > 5 else ""),
         "" if queue.longest_ms < 0 else duration(queue.longest_ms),
-        f"{queue.wait_minutes:g} min" if queue.length else "",
-        str(queue.workers),
+        f"{queue.wait_minutes:g} min" if queue.length and queue.active else "",
+        str(queue.workers) if queue.active < 0 else f"{queue.active} of {queue.workers}",
         Text(unmatchable, style="red"),
     ]
 

@@ -29,6 +29,7 @@ class _Queue(msgspec.Struct, rename="camel"):
     longest_job_wait_time_minutes: float | UnsetType
     estimated_wait_time_minutes: float
     workers: int
+    active_workers: int | UnsetType
     tested: _Tested
 
 
@@ -62,6 +63,7 @@ class _Worker(msgspec.Struct, rename="camel"):
 def queue(row: Mapping[str, Any]) -> bytes:
     """A queue as it stands."""
     longest_ms, counts = int(row["longest_ms"]), [int(n) for n in row["priorities"]]
+    active = int(row["active"])
     return encode(
         _Queue(
             row["id"],
@@ -71,6 +73,7 @@ def queue(row: Mapping[str, Any]) -> bytes:
             UNSET if longest_ms < 0 else number(longest_ms / 60_000),
             number(float(row["wait_minutes"])),
             int(row["workers"]),
+            UNSET if active < 0 else active,
             _Tested(int(row["looked"]), int(row["unmatchable"])),
         )
     )

@@ -1,7 +1,8 @@
 --- Show queues as they stand, newest first: how many jobs wait by priority, for how long, and whether anybody could take them.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { limit, cursor }
 --- Replies: next (0 on the last page), rows: id, name, length, longest_ms (-1 = none), wait_minutes (of a new job of priority
----   1), workers (that name the queue, whatever their state), looked (waiting jobs, from the first, that were tested),
+---   1), workers (that name the queue, whatever their state), active (those of them that are; -1 = in too many classes to count),
+---   looked (waiting jobs, from the first, that were tested),
 ---   unmatchable (those of them that no active worker of the queue fits, free or not), priorities (priority, jobs …). A page
 ---   may be short while more is to come
 --- Refuses: BAD_CALL
@@ -9,6 +10,8 @@
 
 -- calls to the store, and tests of a class, that make a page full; and waiting jobs that are tested
 local FULL, LOOKED = 1000, 20
+-- classes of a queue up to which its active workers are counted
+local COUNTED = 512
 
 -- how many jobs wait with each priority, highest first
 local function priorities(id, ranks)
@@ -76,12 +79,29 @@ local function matchability(id)
   return looked, unmatchable, work
 end
 
-local function show(id)
+-- the active workers of a queue are the members of its classes: how many, and how many classes were read for that
+local function active_workers(id, sizes)
+  local key, count, reads = keys.queue_classes(id), 0, 0
+  if redis.call("SCARD", key) > COUNTED then
+    return -1, 0
+  end
+  for _, hash in ipairs(redis.call("SMEMBERS", key)) do
+    if not sizes[hash] then
+      sizes[hash], reads = tonumber(redis.call("HGET", keys.class(hash), "size")), reads + 1
+    end
+    count = count + sizes[hash]
+  end
+  return count, reads
+end
+
+-- sizes: those of classes that were read in this call
+local function show(id, sizes)
   local queue = queues.whole(id)
   local longest, ranks = waits.longest(id)
   local order = keys.queue_order(id)
   local ahead = redis.call("ZCOUNT", order, "-inf", "(" .. string.format("%.0f", queues.rank_start(1)))
   local looked, unmatchable, work = matchability(id)
+  local active, reads = active_workers(id, sizes)
   local row = {
     "id",
     id,
@@ -95,6 +115,8 @@ local function show(id)
     waits.minutes(queue.gap_ms, ahead + 1, longest),
     "workers",
     redis.call("ZCARD", keys.queue_workers(id)),
+    "active",
+    active,
     "looked",
     looked,
     "unmatchable",
@@ -102,7 +124,7 @@ local function show(id)
     "priorities",
     priorities(id, ranks),
   }
-  return row, work + 3 * #ranks + 6
+  return row, work + reads + 3 * #ranks + 8
 end
 
 op.read("jr_queue_overview", { limit = 100, cursor = 0 }, function(given)
@@ -112,13 +134,13 @@ op.read("jr_queue_overview", { limit = 100, cursor = 0 }, function(given)
   local from = given.cursor > 0 and "(" .. given.cursor or "+inf"
   local listed =
     redis.call("ZREVRANGEBYSCORE", keys.listing("queues"), from, "-inf", "WITHSCORES", "LIMIT", 0, given.limit + 1)
-  local rows, spent = {}, 0
+  local rows, spent, sizes = {}, 0, {}
   for i = 1, #listed, 2 do
     if #rows == given.limit or spent >= FULL then
       return { "next", tonumber(listed[i - 1]), "rows", rows }
     end
     local work
-    rows[#rows + 1], work = show(listed[i])
+    rows[#rows + 1], work = show(listed[i], sizes)
     spent = spent + work
   end
   return { "next", 0, "rows", rows }

@@ -13,6 +13,7 @@ QUEUE = {
     "longest_ms": 90_000,
     "wait_minutes": 2,
     "workers": 4,
+    "active": 2,
     "looked": 3,
     "unmatchable": 1,
     "priorities": [10, 1, 1, 2],
@@ -54,6 +55,7 @@ def test_queues(client: Any, store: Any) -> None:
             "longestJobWaitTimeMinutes": 1.5,
             "estimatedWaitTimeMinutes": 2,
             "workers": 4,
+            "activeWorkers": 2,
             "tested": {"jobs": 3, "unmatchable": 1},
         }
     ]
@@ -67,6 +69,13 @@ def test_an_empty_queue_waits_for_nothing(client: Any, store: Any) -> None:
     (row,) = client("GET", "/ext/v1/queues", version=None).json["value"]
     assert row["name"] == "Sales"
     assert "longestJobWaitTimeMinutes" not in row
+
+
+def test_active_workers_that_are_not_counted(client: Any, store: Any) -> None:
+    store.on(QueueOverview, {"next": 0, "rows": [{**QUEUE, "active": -1}]})
+    (row,) = client("GET", "/ext/v1/queues", version=None).json["value"]
+    assert row["workers"] == 4
+    assert "activeWorkers" not in row
 
 
 def test_workers(client: Any, store: Any) -> None:

@@ -120,7 +120,7 @@ def test_the_numbers_are_those_of_the_interface(site: Site, open_page: Open) -> 
         cells = shown[queue["id"]].locator("td").all_text_contents()
         assert cells[1] == str(queue["length"])
         assert cells[2] == "".join(f"{one['priority']}: {one['jobs']}" for one in queue["waiting"])
-        assert cells[5] == str(queue["workers"])
+        assert cells[5] == f"{queue['activeWorkers']} of {queue['workers']} active"
     assert shown["sales"].locator("td").nth(6).text_content() == "1 of the first 1 fit nobody"
     assert shown["support"].locator("td").nth(6).text_content() == "yes"
     states = dict(

@@ -95,19 +95,44 @@ def test_a_frame(open_store: OpenStore, store: support.SyncStore, root: str) -> 
     assert "main  3 jobs wait  1 of 2 workers active  2 offers open" in text
     assert "JobReceived 0.3" in text
     (sales,) = (line for line in text.splitlines() if line.startswith("sales "))
-    assert sales.split() == ["sales", "3", "7:1", "1:2", "0", "s", "1", "min", "2", "1", "of", "first", "3"]
+    assert sales.split() == [
+        "sales",
+        "3",
+        "7:1",
+        "1:2",
+        "0",
+        "s",
+        "1",
+        "min",
+        "1",
+        "of",
+        "2",
+        "1",
+        "of",
+        "first",
+        "3",
+    ]
     (anna,) = (line for line in text.splitlines() if line.startswith("anna "))
     assert "██████████ 2/2" in anna
     assert "call-1" in text
 
 
 def test_more_rows_than_there_is_room_for() -> None:
-    queues = [Queue(f"q{n}", 9 - n, 1_000, 1, 1, 0, 0, []) for n in range(9)]
+    queues = [Queue(f"q{n}", 9 - n, 1_000, 1, 1, 1, 0, 0, []) for n in range(9)]
     text = shown(Glance(0, 0, queues, [], [], {}), rows=4)
     assert "q3" in text
     assert "q4" not in text
     assert "… 5 more" in text
     assert "no events" in text
+
+
+def test_no_wait_is_told_where_nobody_is_active() -> None:
+    queues = [Queue("away", 2, 0, 17, 3, 0, 0, 0, []), Queue("many", 2, 0, 18, 900, -1, 0, 0, [])]
+    text = shown(Glance(0, 0, queues, [], [], {}))
+    (away,) = (line for line in text.splitlines() if line.startswith("away "))
+    (many,) = (line for line in text.splitlines() if line.startswith("many "))
+    assert away.split() == ["away", "2", "0", "s", "0", "of", "3"]
+    assert many.split() == ["many", "2", "0", "s", "18", "min", "900"]
 
 
 def test_a_late_agenda() -> None:
@@ -116,7 +141,7 @@ def test_a_late_agenda() -> None:
 
 def test_texts_of_users_stay_texts() -> None:
     hostile = "[red]x[/red]\x1b[2J\nqueue"
-    text = shown(Glance(0, 0, [Queue(hostile, 1, 0, 1, 1, 0, 0, [])], [], [], {}))
+    text = shown(Glance(0, 0, [Queue(hostile, 1, 0, 1, 1, 1, 0, 0, [])], [], [], {}))
     assert "\x1b[2J" not in text
     assert "[red]x[/red]" in text
 

@@ -31,6 +31,33 @@ def test_queue_overview_tells_what_nobody_could_take(router: Router) -> None:
     assert (row["looked"], row["unmatchable"], row["workers"]) == (4, 2, 1)
 
 
+def test_queue_overview_counts_who_is_active(router: Router) -> None:
+    """In whichever class, free or not; who signs off finishes what it has, and is no more of those."""
+    router.queue("other")
+    router.worker("w1", queues=["q", "other"])
+    router.worker("w2", labels={"lang": "en"}, capacity=2)
+    router.worker("w3", available=False)
+    router.worker("w4", queues=["other"])
+    router.job("j1", selectors=[wants("Id", "=", "w2")])
+    router.accept("w2", "j1")
+    assert (queue(router)["workers"], queue(router)["active"]) == (3, 2)
+    router.worker("w2", available=False)
+    assert (queue(router)["workers"], queue(router)["active"]) == (3, 1)
+
+
+def test_queue_overview_of_too_many_classes(router: Router) -> None:
+    for n in range(513):
+        command = c.WorkerUpsert(
+            f"w{n}", capacity=1, available=True, queues='"q"', channels='"voice"\t1\t', labels=f'"n":{n}'
+        )
+        router.pair.store.run(command, START)
+        if n in (511, 512):
+            (row,) = (
+                row for row in router.pair.store.run(c.QueueOverview(), START)["rows"] if row["id"] == "q"
+            )
+            assert (row["workers"], row["active"]) == (n + 1, 512 if n == 511 else -1)
+
+
 def test_queue_overview_in_pages(router: Router) -> None:
     router.queue("other")
     first = router.run(c.QueueOverview(limit=1))

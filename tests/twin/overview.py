@@ -26,6 +26,7 @@ def queue(r: Router, q: Queue) -> Reply:
         "longest_ms": longest_wait(r, waiting),
         "wait_minutes": wait_minutes(r, q, sum(j.place < (1, 0) for j in waiting) + 1, waiting),
         "workers": sum(q.id in w.queue_ids for w in r.workers.values()),
+        "active": sum(w.available and q.id in w.queue_ids for w in r.workers.values()),
         "looked": len(looked),
         "unmatchable": sum(not any(could_take(w, j) for w in r.workers.values()) for j in looked),
         "priorities": [n for p in sorted(counts, reverse=True) for n in (p, counts[p])],

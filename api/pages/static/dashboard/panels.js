@@ -63,8 +63,9 @@ export class Panels {
     row.priorities.show(queue.waiting.slice(0, 20), ({ priority }) => priority);
     const longest = queue.longestJobWaitTimeMinutes;
     setText(oldest, longest === undefined ? "–" : minutes(longest));
-    setText(wait, minutes(queue.estimatedWaitTimeMinutes));
-    setText(workers, queue.workers);
+    const { activeWorkers: active } = queue;
+    setText(wait, active === 0 ? "–" : minutes(queue.estimatedWaitTimeMinutes));
+    setText(workers, active === undefined ? queue.workers : `${active} of ${queue.workers} active`);
     const { jobs, unmatchable } = queue.tested;
     setText(matchable, !jobs ? "–" : unmatchable ? `${unmatchable} of the first ${jobs} fit nobody` : "yes");
     matchable.className = !jobs ? "quiet" : unmatchable ? "bad" : "good";
