@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from api.call import Handler
 from api.errors import BadRequest, MethodNotAllowed, NotFound
-from api.wire.values import MAX_ID
+from api.wire.values import checked_id
 
 _Key = tuple[bytes, ...]
 
@@ -116,9 +116,7 @@ def _id(raw: bytes) -> str:
         raise BadRequest("An id in the path is not valid UTF-8.") from None
     if b"%" in raw and not _well_escaped(raw):
         raise BadRequest("An id in the path holds a percent sign that begins no escape.")
-    if "\0" in text or not 1 <= len(text) <= MAX_ID:
-        raise BadRequest(f"An id has 1 to {MAX_ID} characters, and none of them is NUL.")
-    return text
+    return checked_id(text)
 
 
 def _well_escaped(raw: bytes) -> bool:

@@ -411,6 +411,9 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
             bare |= {"action": "append"} if flag.read is places else {}
             text = f"{flag.help} [{variable(flag)}; {flag.default or 'none'}]"
             command.add_argument(f"--{flag.name}", metavar="…", help=text, **bare)  # type: ignore[arg-type]
+    for text in arguments:
+        if not _is_utf8(text):
+            raise BadOption(f"The argument {text!a} is not valid UTF-8.")
     options = parser.parse_args(arguments, Options())
     given = set()
     for flag in COMMANDS[options.command][1]:
@@ -432,9 +435,16 @@ def variable(flag: Flag) -> str:
 
 
 def _read(flag: Flag, text: str) -> Any:
+    if not _is_utf8(text):
+        raise BadOption(f"{variable(flag)} is not valid UTF-8.")
     try:
         return flag.read(text)
     except (ValueError, KeyError):
         raise BadOption(
             f"--{flag.name} (or {variable(flag)}) cannot be '{text}': it must be {ALLOWED[flag.read]}."
         ) from None
+
+
+def _is_utf8(text: str) -> bool:
+    # other bytes of the command line or environment stand in texts as lone surrogates
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

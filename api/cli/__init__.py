@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from api.cli.plain import plain_line
 from api.options import parse
 from api.serving import logs
 from api.serving.access_keys import BadOption
@@ -43,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = importlib.import_module(f"{__name__}.{_MODULES[options.command]}")
         return int(module.run(options))
     except BadOption as error:
-        print(f"jobrouter: {error}", file=sys.stderr)
+        print(f"jobrouter: {plain_line(str(error))}", file=sys.stderr)
         return 2
     except TOLD as error:
-        print(f"jobrouter: {error}", file=sys.stderr)
+        print(f"jobrouter: {plain_line(str(error))}", file=sys.stderr)
         return 1

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from api.cli.plain import plain_line
 from api.cli.progress import progress
 from api.cli.serve import run_until_told
 from api.options import Options
 from api.serving.access_keys import BadOption
-from api.serving.runtime import tenants_of
+from api.serving.runtime import address_of, tenants_of
 from engine.inspection import entities, problems
 from engine.leftover import recorded_socket
 
@@ -28,7 +29,7 @@ def run(options: Options) -> int:
                     wrong += len(found)
                     advance(number)
                     for problem in found:
-                        print(f"{tenant}: {problem}")
+                        print(plain_line(f"{tenant}: {problem}"))
         print(f"{seen} entities, {wrong} problems", file=sys.stderr)
         return 1 if wrong else 0
 
@@ -38,6 +39,7 @@ def run(options: Options) -> int:
 def store_url(options: Options) -> str:
     """The address of a live store: that of --redis-url, else of the embedded server. Raises BadOption."""
     if options.redis_url:
+        address_of(options.redis_url)
         return options.redis_url
     socket = recorded_socket(Path(options.data_dir).absolute() / "server")
     if socket is None or not socket.exists():

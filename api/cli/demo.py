@@ -13,6 +13,7 @@ from azure.communication.jobrouter import models
 from azure.communication.jobrouter.aio import JobRouterAdministrationClient, JobRouterClient
 from azure.core.exceptions import AzureError
 
+from api.cli.plain import plain_line
 from api.cli.serve import run_until_told, viewing
 from api.options import Options, parse
 from api.serving.runtime import Router, whole_router
@@ -56,7 +57,7 @@ async def _play(router: Router, forever: bool) -> int:
                 await Centre(client, number).play()
                 await _check(router)
             except (Wrong, AzureError) as error:
-                print(f"WRONG: {error}", flush=True)
+                print(f"WRONG: {plain_line(str(error))}", flush=True)
                 return 1
             print(f"all as it should be, {time.monotonic() - started:.1f} s", flush=True)
             if not forever:

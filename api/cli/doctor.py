@@ -8,6 +8,7 @@ import textwrap
 import msgspec
 
 from api.cli.check import store_url
+from api.cli.plain import plain_json, plain_line
 from api.cli.progress import progress
 from api.cli.serve import run_until_told
 from api.options import Options
@@ -40,7 +41,7 @@ def run(options: Options) -> int:
 def _show(findings: list[Finding], *, as_json: bool) -> None:
     status = worst(findings)
     if as_json:
-        print(msgspec.json.encode({"status": status, "findings": findings}).decode())
+        print(plain_json(msgspec.json.encode({"status": status, "findings": findings}).decode()))
         return
     for finding in findings:
         print(*lines(finding), sep="\n")
@@ -53,10 +54,14 @@ def lines(finding: Finding) -> list[str]:
     where = f"{finding.router}: " if finding.router else ""
     head = f"{finding.level:<{len(_INDENT)}}"
     text = textwrap.wrap(
-        where + finding.text, _WIDTH, initial_indent=head, subsequent_indent=_INDENT, break_on_hyphens=False
+        plain_line(where + finding.text),
+        _WIDTH,
+        initial_indent=head,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
     )
     todo = textwrap.wrap(
-        finding.todo,
+        plain_line(finding.todo),
         _WIDTH,
         initial_indent=f"{_INDENT}→ ",
         subsequent_indent=f"{_INDENT}  ",

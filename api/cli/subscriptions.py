@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from api.cli.check import store_url
+from api.cli.plain import plain, plain_json, plain_line
 from api.cli.serve import run_until_told
 from api.errors import BadRequest
 from api.merge_patch import merge
@@ -19,6 +20,7 @@ from api.serving.runtime import tenants_of
 from api.subscriptions import replayed
 from api.wire import dead_letters as dead_letters_wire
 from api.wire import subscriptions as wire
+from api.wire.values import checked_id
 from engine.commands import (
     Command,
     DeadLetterList,
@@ -66,16 +68,11 @@ def run(options: Options) -> int:
     try:
         return run_until_told(work)
     except _Told as told:
-        print(f"jobrouter: {told}", file=sys.stderr)
+        print(f"jobrouter: {plain_line(str(told))}", file=sys.stderr)
         return 1
     except BadRequest as wrong:
-        print(f"jobrouter: {wrong.message}", file=sys.stderr)
+        print(f"jobrouter: {plain_line(wrong.message)}", file=sys.stderr)
         return 2
-
-
-def plain(text: str) -> str:
-    """A user's text that moves no cursor and begins no line."""
-    return text if text.isprintable() else ascii(text)
 
 
 # ---- what can be done --------------------------------------------------------------------------------------
@@ -107,6 +104,7 @@ async def _show(run: Run, options: Options) -> None:
 
 
 async def _add(run: Run, options: Options) -> None:
+    checked_id(options.id)
     described = merge(wire.fold(options.properties), wire.destination(options.url))
     subscription = wire.body(described)
     given = described.get(wire.SIGNING_SECRETS)
@@ -144,7 +142,7 @@ async def _dead_letters(run: Run, options: Options) -> None:
     while True:
         reply = await run(DeadLetterList(options.id, after, _PAGE))
         for row in reply["rows"]:
-            print(msgspec.json.encode(dead_letters_wire.dead_letter_of(row)).decode())
+            print(plain_json(msgspec.json.encode(dead_letters_wire.dead_letter_of(row)).decode()))
         after = reply["next"]
         if not after:
             return
@@ -161,7 +159,7 @@ def _origin(options: Options) -> str:
 def _print(view: bytes) -> None:
     shown = msgspec.json.decode(view)
     del shown["etag"]
-    print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+    print(plain_json(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()))
 
 
 class Action(msgspec.Struct, frozen=True):

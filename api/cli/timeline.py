@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 
 from api.cli.check import store_url
+from api.cli.plain import plain
 from api.cli.serve import run_until_told
 from api.history import LOOKED_BACK, life
 from api.options import Options
@@ -33,7 +34,7 @@ def run(options: Options) -> int:
         except Refused as refusal:
             if refusal.code != "NOT_FOUND":
                 raise
-            print(f"jobrouter: there is no {options.kind} {_plain(options.id)}", file=sys.stderr)
+            print(f"jobrouter: there is no {options.kind} {plain(options.id)}", file=sys.stderr)
             return 1
         finally:
             await store.close()
@@ -45,7 +46,7 @@ def run(options: Options) -> int:
 
 def lines(shown: wire.Page, kind: str) -> list[str]:
     """A page as text."""
-    told = [f"{kind} {_plain(shown.id)}: {shown.state or 'not stored any more'}"]
+    told = [f"{kind} {plain(shown.id)}: {shown.state or 'not stored any more'}"]
     if shown.cut:
         kept = f"the log begins at {shown.cut.oldest}" if shown.cut.oldest else "nothing is kept"
         told.append(f"… event {shown.cut.id} and those before it are not kept any more: {kept}")
@@ -60,7 +61,7 @@ def lines(shown: wire.Page, kind: str) -> list[str]:
 def _line(row: wire.Row, kind: str) -> str:
     type_ = row.type.removeprefix("Router").removeprefix("Worker" if kind == "worker" else "Job")
     lasted = "" if isinstance(row.seconds, msgspec.UnsetType) else _time(row.seconds)
-    said = ", ".join(f"{name} {_plain(value)}" for name, value in wire.words(row.event, kind))
+    said = ", ".join(f"{name} {plain(value)}" for name, value in wire.words(row.event, kind))
     time = row.time.removesuffix("+00:00")
     return f"{time:<23}  {type_:<{_TYPE}}{row.state or '?':<{_STATE}}{lasted:>9}  {said}".rstrip()
 
@@ -72,8 +73,3 @@ def _time(seconds: float) -> str:
             lesser, unit = {"d": (3_600, "h"), "h": (60, "min"), "min": (1, "s")}[name]
             return f"{int(seconds // length)} {name} {int(seconds % length // lesser)} {unit}"
     return f"{seconds:.3g} s"
-
-
-def _plain(text: str) -> str:
-    """A user's text that moves no cursor and begins no line."""
-    return text if text.isprintable() else ascii(text)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.cli.check import store_url
+from api.cli.plain import plain
 from api.cli.serve import run_until_told
 from api.options import Options
 from api.serving.access_keys import BadOption
@@ -178,8 +179,3 @@ def duration(ms: int) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit} {seconds % length // lesser} {rest}"
     return f"{seconds} s"
-
-
-def plain(text: str) -> str:
-    """A user's text that moves no cursor and begins no line."""
-    return text if text.isprintable() else ascii(text)

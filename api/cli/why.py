@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from api.cli.check import store_url
+from api.cli.plain import plain_line
 from api.explain import tell_how
 from api.options import Options
 from api.sentences import change, counted, sentence, staff
@@ -21,9 +22,9 @@ def run(options: Options) -> int:
     """Prints the reasons. Gives 0, or 1 when there is no such job or worker."""
     found = asyncio.run(_explained(options))
     if isinstance(found, str):
-        print(f"jobrouter: {found}", file=sys.stderr)
+        print(f"jobrouter: {plain_line(found)}", file=sys.stderr)
         return 1
-    print(*lines(found), sep="\n")
+    print(*map(plain_line, lines(found)), sep="\n")
     return 0
 
 

@@ -226,12 +226,16 @@ def _required_url(options: Options) -> str:
     return options.redis_url
 
 
-def _store(stack: contextlib.AsyncExitStack, router: Router) -> Store:
+def address_of(url: str) -> Address:
+    """The address that --redis-url gives. Raises BadOption."""
     try:
-        connection = Connection(Address.parse(router.settings.redis_url))
+        return Address.parse(url)
     except ValueError as error:
         raise BadOption(f"--redis-url cannot be used: {error}.") from None
-    store = _store_of(router, connection)
+
+
+def _store(stack: contextlib.AsyncExitStack, router: Router) -> Store:
+    store = _store_of(router, Connection(address_of(router.settings.redis_url)))
     stack.push_async_callback(store.close)
     return store
 

@@ -55,6 +55,14 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 _LATEST = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
+
+def checked_id(text: str) -> str:
+    """An id that is given beside a body. Raises BadRequest."""
+    if "\0" in text or not 1 <= len(text) <= MAX_ID:
+        raise BadRequest(f"An id has 1 to {MAX_ID} characters, and none of them is NUL.")
+    return text
+
+
 encode = msgspec.json.Encoder(order="deterministic").encode
 
 
