@@ -16,6 +16,7 @@ from engine.deliveries.sender import Sender
 from engine.deliveries.slots import Slots
 from engine.deliveries.tail import Tail
 from engine.errors import Unavailable
+from engine.rounds import Rounds, Words
 from engine.store import Store, root_of
 
 log = logging.getLogger("jobrouter.worker")
@@ -25,7 +26,7 @@ RENEW_SECONDS = 1.0
 
 _PORTION = 100
 _READING = 4
-_REPORTED_FAILURE = 3
+_WORDS = Words("cannot take subscriptions", "subscriptions cannot be taken", "taking subscriptions again")
 
 
 class Deliveries:
@@ -65,14 +66,13 @@ class Deliveries:
         self._working: dict[str, tuple[Delivery, asyncio.Task[None]]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._following: asyncio.Task[None] | None = None
-        self._woken = asyncio.Event()
+        self._rounds = Rounds(tenant, _WORDS)
         self._rung = False
-        self._failures = 0
 
     def alarm_set(self) -> None:
         """A subscription has changed, or dead letters were brought back."""
         self._rung = True
-        self._woken.set()
+        self._rounds.wake()
 
     def alarm_expired(self) -> None:
         """Never: the bell stays."""
@@ -80,23 +80,9 @@ class Deliveries:
     async def run(self) -> None:
         """Delivers for ever."""
         try:
-            while True:
-                self._woken.clear()
-                try:
-                    await self._claim()
-                    self._recovered()
-                except Exception as error:
-                    self._failed(error)
-                await self._sleep()
+            await self._rounds.run(self._claim, RENEW_SECONDS)
         finally:
             await self._leave()
-
-    async def _sleep(self) -> None:
-        try:
-            async with asyncio.timeout(RENEW_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return
 
     async def _claim(self) -> None:
         more = True
@@ -203,20 +189,6 @@ class Deliveries:
     def _wake_all(self) -> None:
         for delivery, _ in self._working.values():
             delivery.wake()
-
-    def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        if self._failures != _REPORTED_FAILURE:
-            return
-        if isinstance(error, Unavailable):
-            log.warning("%s: cannot take subscriptions, trying on: %s", self._tenant, error)
-        else:
-            log.error("%s: subscriptions cannot be taken, trying on", self._tenant, exc_info=error)
-
-    def _recovered(self) -> None:
-        failures, self._failures = self._failures, 0
-        if failures >= _REPORTED_FAILURE:
-            log.warning("%s: taking subscriptions again", self._tenant)
 
 
 def _now() -> float:

@@ -7,22 +7,19 @@ is due now, ``set`` that an earlier time may have been planned. A lost one costs
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 
 from engine.commands import AgendaDue
-from engine.errors import Unavailable
+from engine.rounds import Rounds, Words
 from engine.store import Store, root_of
-
-log = logging.getLogger("jobrouter.worker")
 
 SWEEP_SECONDS = 1.0
 """The longest pause between two sweeps."""
 CLOCK_SECONDS = 60.0
 """How long the difference to the server's clock is believed."""
 
-_REPORTED_FAILURE = 3
+_WORDS = Words("cannot sweep", "a sweep has failed", "sweeping again")
 
 
 class Sweeper:
@@ -39,21 +36,20 @@ class Sweeper:
         self._tenant = tenant
         self._late = late
         self._due_ms = 0
-        self._woken = asyncio.Event()
+        self._rounds = Rounds(tenant, _WORDS)
         self._expired = False
         self._sweep_by = 0.0
         self._ahead_ms = 0.0
         self._clock_until = 0.0
-        self._failures = 0
 
     def alarm_set(self) -> None:
         """An earlier time may have been planned: look."""
-        self._woken.set()
+        self._rounds.wake()
 
     def alarm_expired(self) -> None:
         """Something is due: sweep."""
         self._expired = True
-        self._woken.set()
+        self._rounds.wake()
 
     async def run(self) -> None:
         """Sweeps for ever."""
@@ -61,10 +57,10 @@ class Sweeper:
             self._expired = False
             try:
                 await self._sweep()
-                self._recovered()
+                self._rounds.succeeded()
             except Exception as error:
                 self._failed(error)
-                self._sweep_by = _now() + min(SWEEP_SECONDS, 0.05 * 2 ** min(self._failures, 10))
+                self._sweep_by = _now() + min(SWEEP_SECONDS, 0.05 * 2 ** min(self._rounds.failures, 10))
             await self._sleep()
 
     async def _sweep(self) -> None:
@@ -81,12 +77,8 @@ class Sweeper:
 
     async def _sleep(self) -> None:
         while not self._expired and (pause := self._sweep_by - _now()) > 0:
-            try:
-                async with asyncio.timeout(pause):
-                    await self._woken.wait()
-            except TimeoutError:
+            if not await self._rounds.pause(pause):
                 return
-            self._woken.clear()
             if not self._expired:
                 await self._look()
 
@@ -111,19 +103,7 @@ class Sweeper:
 
     def _failed(self, error: Exception) -> None:
         self._clock_until = 0.0
-        self._failures += 1
-        # a single failure is nothing special: a restart of the store, or our own end
-        if self._failures != _REPORTED_FAILURE:
-            return
-        if isinstance(error, Unavailable):
-            log.warning("%s: cannot sweep, trying on: %s", self._tenant, error)
-        else:
-            log.error("%s: a sweep has failed, trying on", self._tenant, exc_info=error)
-
-    def _recovered(self) -> None:
-        failures, self._failures = self._failures, 0
-        if failures >= _REPORTED_FAILURE:
-            log.warning("%s: sweeping again", self._tenant)
+        self._rounds.failed(error)
 
 
 def _now() -> float:

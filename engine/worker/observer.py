@@ -17,6 +17,7 @@ from typing import Any
 from engine.commands import ObserverLease, QueueLoad, QueueStatistics, RouterStatus
 from engine.errors import Refused, Unavailable
 from engine.metrics import Metrics
+from engine.rounds import Rounds, Words
 from engine.store import Store, root_of
 from engine.worker.lives import Lives
 
@@ -36,7 +37,7 @@ QUEUES = 1_000
 JOBS = 10_000
 """Waiting jobs of a queue that are counted by their channel; the others are shared out alike."""
 
-_REPORTED_FAILURE = 3
+_WORDS = Words("cannot measure", "measuring has failed", "measuring again")
 _EVENT = "Router"
 """What all types of events begin with, and no name in the frame of an entry."""
 
@@ -63,19 +64,13 @@ class Observer:
         self._lives = self._new_lives()
         self._load_at = 0.0
         self._lease_by = 0.0
-        self._failures = 0
+        self._rounds = Rounds(tenant, _WORDS)
 
     async def run(self) -> None:
         """Observes for ever; gives up the lease at its end."""
         try:
-            while True:
-                try:
-                    await self._look()
-                    self._failures = 0
-                except Exception as error:
-                    # what measures must not stop what works
-                    self._failed(error)
-                await asyncio.sleep(LOOK_SECONDS)
+            # what measures must not stop what works
+            await self._rounds.run(self._look, LOOK_SECONDS)
         finally:
             await self._give_up()
 
@@ -201,7 +196,7 @@ class Observer:
             _share_out(found, counted, length)
         return found
 
-    # ---- its end, and what fails -------------------------------------------------------------------------
+    # ---- its end -----------------------------------------------------------------------------------------
 
     async def _give_up(self) -> None:
         self._metrics.observing(self._tenant, False)
@@ -210,11 +205,6 @@ class Observer:
                 await self._store.run(self.root, ObserverLease(self._holder, 0, self._seen))
         except (Unavailable, Refused, TimeoutError):
             log.debug("%s: the observer's lease was not given up", self._tenant)
-
-    def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        if self._failures == _REPORTED_FAILURE:
-            log.warning("%s: cannot measure, trying on: %s", self._tenant, error)
 
 
 def _number(entry: list[Any]) -> int:

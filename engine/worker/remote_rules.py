@@ -14,6 +14,7 @@ from typing import Any
 from engine.commands import Command, JobCandidates, TaskAnswer, TaskLease
 from engine.errors import Unavailable
 from engine.outgoing.errors import EndpointBusy
+from engine.rounds import Rounds, Words
 from engine.store import Reply, Store, root_of
 from engine.worker.questions import Questions
 from engine.worker.rankings import Candidate, Rankings
@@ -34,7 +35,7 @@ _HANDSHAKE = "validate:"
 _PORTION = 100
 _TURN_SECONDS = 0.2
 _MOST_KNOWN = 1_000
-_REPORTED_FAILURE = 3
+_WORDS = Words("cannot look for tasks", "tasks cannot be taken", "taking tasks again")
 
 
 class RemoteRules:
@@ -49,15 +50,14 @@ class RemoteRules:
         self._questions = questions
         self._rankings = rankings
         self._lease_ms = round(1000 * (questions.total_seconds + LEASE_MARGIN_SECONDS))
-        self._woken = asyncio.Event()
+        self._rounds = Rounds(tenant, _WORDS)
         self._working: set[asyncio.Task[None]] = set()
-        self._failures = 0
         # pipelines, and when all their rules were last answered, or they were first seen
         self._alive: dict[str, float] = {}
 
     def alarm_set(self) -> None:
         """There is a new task."""
-        self._woken.set()
+        self._rounds.wake()
 
     def alarm_expired(self) -> None:
         """Never: the bell stays."""
@@ -65,25 +65,11 @@ class RemoteRules:
     async def run(self) -> None:
         """Works for ever."""
         try:
-            while True:
-                self._woken.clear()
-                try:
-                    await self._take_all()
-                    self._recovered()
-                except Exception as error:
-                    self._failed(error)
-                await self._sleep()
+            await self._rounds.run(self._take_all, SWEEP_SECONDS)
         finally:
             for task in self._working:
                 task.cancel()
             await asyncio.gather(*self._working, return_exceptions=True)
-
-    async def _sleep(self) -> None:
-        try:
-            async with asyncio.timeout(SWEEP_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return
 
     async def _take_all(self) -> None:
         while (room := min(_PORTION, AT_ONCE - len(self._working))) > 0:
@@ -98,7 +84,7 @@ class RemoteRules:
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         if len(self._working) == AT_ONCE:
-            self._woken.set()
+            self._rounds.wake()
         self._working.discard(task)
 
     async def _work(self, row: Mapping[str, Any]) -> None:
@@ -160,20 +146,6 @@ class RemoteRules:
                 return await self._store.run(self.root, command)
             except Unavailable:
                 await asyncio.sleep(SWEEP_SECONDS)
-
-    def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        if self._failures != _REPORTED_FAILURE:
-            return
-        if isinstance(error, Unavailable):
-            log.warning("%s: cannot look for tasks, trying on: %s", self._tenant, error)
-        else:
-            log.error("%s: tasks cannot be taken, trying on", self._tenant, exc_info=error)
-
-    def _recovered(self) -> None:
-        failures, self._failures = self._failures, 0
-        if failures >= _REPORTED_FAILURE:
-            log.warning("%s: taking tasks again", self._tenant)
 
 
 def _now() -> float:
