@@ -17,8 +17,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 SCREENSHOTS = Path(os.environ.get("JOBROUTER_SCREENSHOTS", ".screenshots"))
 
 
-@pytest.fixture(scope="session", name="browser")
+@pytest.fixture(name="browser")
 def _browser() -> Iterator[Browser]:
+    # for each test anew: while it lives an event loop runs in this thread, which other tests could not bear
     if not CHROMIUM:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
