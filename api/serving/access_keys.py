@@ -18,6 +18,7 @@ MADE_BYTES = 64
 VIEW_BYTES = 24
 """A viewing key is typed or pasted by people."""
 
+_HOST = re.compile(r"[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -35,7 +36,7 @@ def parse_tenants(keys: str, hosts: str = "", view_keys: str = "") -> dict[str, 
         name: Tenant(
             name,
             tuple(_key(name, text) for text in texts),
-            tuple(of_hosts.pop(name, ())),
+            tuple(_host(name, text) for text in of_hosts.pop(name, ())),
             tuple(_view_key(name, text) for text in of_viewers.pop(name, ())),
         )
         for name, texts in _parts(keys, "access keys").items()
@@ -92,6 +93,15 @@ def _key(name: str, text: str) -> bytes:
     if len(key) < LEAST_BYTES:
         raise BadOption(f"An access key of the router '{name}' has less than {LEAST_BYTES} bytes.")
     return key
+
+
+def _host(name: str, text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise BadOption(
+            f"The host '{text}' of the router '{name}' cannot be used: hosts are names or addresses alone, "
+            "without scheme, port and path, as 'router.example.com'."
+        )
+    return text
 
 
 def _view_key(name: str, text: str) -> str:

@@ -1,7 +1,7 @@
 """Traces of requests and of their calls of the store, sent by OpenTelemetry when operators ask for it.
 
 A request goes on with the trace of its ``traceparent``, and its answer's ``trace-id`` is that of the trace.
-Spans tell routes and operations, never ids, queries or bodies. It needs the extra ``jobrouter[tracing]``,
+Spans tell routes and operations, never ids, queries or bodies. It needs the extra ``tracing``,
 of which nothing is imported here unless tracing is asked for.
 """
 
@@ -100,6 +100,9 @@ def over_otlp(endpoint: str) -> Tracing:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
-        raise BadOption("Tracing needs more packages: pip install 'jobrouter[tracing]'.") from None
+        raise BadOption(
+            "Tracing needs more packages: "
+            "pip install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http."
+        ) from None
     target = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
     return Tracing(BatchSpanProcessor(OTLPSpanExporter(target, timeout=_LAST_SECONDS)))

@@ -148,6 +148,18 @@ def test_hosts_of_nobody() -> None:
         parse_tenants(f"main={KEY}", "other=h")
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost:18481", "http://h", "h/", "h/path", "::1", "[::1]:80", "u@h", "a b"]
+)
+def test_hosts_are_names_alone(host: str) -> None:
+    with pytest.raises(BadOption, match="without scheme, port and path"):
+        parse_tenants(f"main={KEY}", f"main={host}")
+
+
+def test_hosts_may_be_addresses() -> None:
+    assert parse_tenants(f"main={KEY}", "main=10.1.2.3,[::1]")["main"].hosts == ("10.1.2.3", "[::1]")
+
+
 def test_key_is_made_once_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "access-key"
     key = kept_key(path)
