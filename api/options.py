@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -110,6 +111,11 @@ def log_format(text: str) -> str:
     return text
 
 
+def show_keys(text: str) -> bool:
+    """Whether keys are printed: yes, no, or on a terminal alone."""
+    return sys.stdout.isatty() if text == "auto" else truth(text)
+
+
 def truth(text: str) -> bool:
     """yes or no."""
     return {
@@ -153,6 +159,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     port_if_any: "a number from 0 to 65535, or empty",
     truth: "yes or no",
     log_format: "auto, text or json",
+    show_keys: "auto, yes or no",
     place: "the place of an event, as 17.2",
     json_object: "a JSON object",
     labels: """a JSON object of strings, numbers and booleans, as '{"Region":"NA"}'""",
@@ -162,6 +169,11 @@ ALLOWED: dict[Callable[[str], Any], str] = {
 
 PUBLIC = (
     Flag("public-base-url", "", str, "address under which clients see the router, if a proxy changes it"),
+)
+SHOWING = (
+    Flag(
+        "show-keys", "auto", show_keys, "print access and viewing keys at start (auto: on a terminal alone)"
+    ),
 )
 LISTENING = (
     Flag("host", "127.0.0.1", str, "address to listen on"),
@@ -265,13 +277,16 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
         (
-            *(*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *WORKING, *RULES, *DELIVERIES),
-            *(*MEASURING, *LOGGING, *REQUESTS_LOG, *TRACING),
+            *(*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *SHOWING, *WORKING, *RULES),
+            *(*DELIVERIES, *MEASURING, *LOGGING, *REQUESTS_LOG, *TRACING),
         ),
     ),
     "api": (
         "the HTTP interface alone, beside a store and workers",
-        (*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING, *LOGGING, *REQUESTS_LOG, *TRACING),
+        (
+            *(*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING, *SHOWING),
+            *(*LOGGING, *REQUESTS_LOG, *TRACING),
+        ),
     ),
     "worker": (
         "a worker alone: does what is due",
@@ -356,6 +371,7 @@ class Options(argparse.Namespace):
     redis_url: str
     access_keys: str
     view_keys: str
+    show_keys: bool
     tenants: str
     keep_finished: int
     keep_finished_count: int
@@ -407,7 +423,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ)
             command.add_argument(operand.name, help=operand.help, choices=operand.choices, **count)  # type: ignore[arg-type]
         for flag in flags:
             # --forever alone says yes; lists may be given in parts
-            bare = {"nargs": "?", "const": "yes"} if flag.read is truth else {}
+            bare = {"nargs": "?", "const": "yes"} if flag.read in (truth, show_keys) else {}
             bare |= {"action": "append"} if flag.read is places else {}
             text = f"{flag.help} [{variable(flag)}; {flag.default or 'none'}]"
             command.add_argument(f"--{flag.name}", metavar="…", help=text, **bare)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from engine.inspection import problems
 
 PATIENCE_SECONDS = 10.0
 OFFER_SECONDS = 2
+_SERVE = ("serve", "--port", "0", "--tls-port", "0", "--show-keys")
 _LOOK_SECONDS = 0.02
 
 
@@ -34,7 +35,7 @@ def run(options: Options) -> int:
     async def work() -> int:
         with tempfile.TemporaryDirectory(prefix="jobrouter-demo-") as folder:
             # its own everything: what the environment says is for real routers
-            serve = parse(["serve", "--port", "0", "--tls-port", "0", "--data-dir", folder], {})
+            serve = parse([*_SERVE, "--data-dir", folder], {})
             async with whole_router(serve) as router:
                 print(f"a router of its own at {router.endpoint('main', secure=True)}", flush=True)
                 print("\n".join(viewing(router, "main")), flush=True)

@@ -9,6 +9,7 @@ import shlex
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -73,12 +74,13 @@ def run(options: Options) -> int:
 
 def _access(router: Router, tenant: str) -> list[str]:
     """How the official clients get access to a tenant."""
-    text = f"connection string: {router.connection_string(tenant)}"
+    key, where = _shown(router, router.key(tenant), router.key_file)
+    text = f"connection string: {router.endpoint_part(tenant)};accesskey={key}{where}"
     endpoint = router.endpoint(tenant, secure=router.tls is not None).rstrip("/")
     if endpoint.startswith("https:"):
         return [f"  {text}"]
     return [
-        f'  Python: JobRouterClient("{endpoint}", AzureKeyCredential("{router.key(tenant)}"))',
+        f'  Python: JobRouterClient("{endpoint}", AzureKeyCredential("{key}"))',
         f"  .NET: {text}",
     ]
 
@@ -87,7 +89,17 @@ def viewing(router: Router, tenant: str) -> list[str]:
     """Where to watch a tenant, and the key for it."""
     keys = router.settings.tenants[tenant].view_keys
     page = f"{router.endpoint(tenant, secure=False)}dashboard"
-    return [f"  dashboard: {page}   viewing key: {keys[0]}"] if keys else []
+    if not keys:
+        return []
+    key, where = _shown(router, keys[0], router.view_key_file)
+    return [f"  dashboard: {page}   viewing key: {key}{where}"]
+
+
+def _shown(router: Router, key: str, file: Path | None) -> tuple[str, str]:
+    """A key, and where it is instead when it is not to be printed."""
+    if router.shows_keys:
+        return key, ""
+    return "…", f" (in {shlex.quote(str(file))})" if file else " (as given)"
 
 
 def announcement(router: Router) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from api.cli.serve import run_until_told
 from api.errors import BadRequest
 from api.merge_patch import merge
 from api.options import Options
+from api.serving import addresses
 from api.serving.access_keys import BadOption
 from api.serving.runtime import tenants_of
 from api.subscriptions import replayed
@@ -34,9 +36,6 @@ from engine.store import Store, root_of
 from engine.subscriptions.model import Subscription
 
 Run = Callable[[Command], Awaitable[Any]]
-
-ORIGIN = "http://localhost:8080"
-"""Where endpoints reach a router of which nothing else is said."""
 
 _PAGE = 100
 
@@ -105,11 +104,17 @@ async def _show(run: Run, options: Options) -> None:
 
 async def _add(run: Run, options: Options) -> None:
     checked_id(options.id)
+    origin = _origin(options)
+    if not origin:
+        raise BadOption(
+            "The address of the router is not known, with which the URLs begin that its endpoint may open to "
+            "agree: give --public-base-url."
+        )
     described = merge(wire.fold(options.properties), wire.destination(options.url))
     subscription = wire.body(described)
     given = described.get(wire.SIGNING_SECRETS)
     made = [secret for secret in subscription.signing_secrets or [] if given is None]
-    reply = await run(wire.command(subscription, options.id, 0, -1, _origin(options), ""))
+    reply = await run(wire.command(subscription, options.id, 0, -1, origin, ""))
     if reply["outcome"] == "exists":
         raise _Told(f"there is a subscription {plain(options.id)} already")
     _print(wire.view(SubscriptionRecord.parse(reply), "", made))
@@ -129,11 +134,12 @@ async def _rotate(run: Run, options: Options) -> None:
 
 
 async def _write_again(run: Run, options: Options, *, fresh_secret: bool) -> None:
-    record = SubscriptionRecord.parse(await run(SubscriptionRead(options.id, secrets=True)))
-    subscription = wire.body(wire.current(record))
+    read = await run(SubscriptionRead(options.id, secrets=True))
+    record = SubscriptionRecord.parse(read)
+    subscription, origin = wire.body(wire.current(record)), _origin(options) or read["origin"]
     made = [wire.rotated(subscription)] if fresh_secret else []
     request = "" if made else wire.request_of(record)
-    reply = await run(wire.command(subscription, record.id, record.doc, -1, _origin(options), request))
+    reply = await run(wire.command(subscription, record.id, record.doc, -1, origin, request))
     _print(wire.view(SubscriptionRecord.parse(reply), "", made))
 
 
@@ -153,7 +159,11 @@ async def _replay(run: Run, options: Options) -> None:
 
 
 def _origin(options: Options) -> str:
-    return (options.public_base_url or ORIGIN).rstrip("/")
+    """Where endpoints reach the router; empty when nobody says so."""
+    origin = options.public_base_url
+    if not origin and not options.redis_url:
+        origin = addresses.known(Path(options.data_dir), next(iter(tenants_of(options))))
+    return origin.rstrip("/")
 
 
 def _print(view: bytes) -> None:

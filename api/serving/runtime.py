@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from api.app import create_app, create_metrics_app
 from api.options import Options
-from api.serving import tls
+from api.serving import addresses, tls
 from api.serving.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
 from api.serving.listeners import listen, serving
 from api.wire.answers import queue_selectors, worker_selectors
@@ -68,6 +68,10 @@ class Router:
         self.port = 0
         self.tls_port = 0
         self.metrics_port = 0
+        self.shows_keys: bool = getattr(options, "show_keys", False)
+        self.key_file: Path | None = None
+        """Where the access key stands that was made; None when keys are given."""
+        self.view_key_file: Path | None = None
         self._host = options.host
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -78,13 +82,22 @@ class Router:
         scheme, port = ("https", self.tls_port) if secure else ("http", self.port)
         return f"{scheme}://{host_of(self.settings.tenants[tenant], self._host)}:{port}/"
 
+    def public_addresses(self) -> dict[str, str]:
+        """An address of each tenant that others can open: few trust a development certificate."""
+        secure = self.tls is not None and self.tls.ca is None
+        return {tenant: self.endpoint(tenant, secure=secure) for tenant in self.settings.tenants}
+
     def key(self, tenant: str) -> str:
         """A tenant's first key, as base64."""
         return b64encode(self.settings.tenants[tenant].keys[0]).decode()
 
     def connection_string(self, tenant: str) -> str:
         """What an official client takes; that of Python uses https whatever the address says."""
-        return f"endpoint={self.endpoint(tenant, secure=self.tls is not None)};accesskey={self.key(tenant)}"
+        return f"{self.endpoint_part(tenant)};accesskey={self.key(tenant)}"
+
+    def endpoint_part(self, tenant: str) -> str:
+        """The first half of a connection string."""
+        return f"endpoint={self.endpoint(tenant, secure=self.tls is not None)}"
 
     def metrics_address(self) -> str:
         """The address of the metrics, empty where there are none."""
@@ -145,14 +158,19 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
     """API, worker and, without a URL, the embedded server."""
     async with contextlib.AsyncExitStack() as stack:
         directory = stack.enter_context(DataDirectory(Path(options.data_dir)))
-        keys = options.access_keys or f"main={kept_key(directory.path / 'access-key')}"
-        view_keys = options.view_keys
-        if not view_keys and not options.access_keys:
-            view_keys = f"main={kept_key(directory.path / 'view-key', VIEW_BYTES)}"
+        key_file = view_key_file = None
+        keys, view_keys = options.access_keys, options.view_keys
+        if not view_keys and not keys:
+            view_key_file = directory.path / "view-key"
+            view_keys = f"main={kept_key(view_key_file, VIEW_BYTES)}"
+        if not keys:
+            key_file = directory.path / "access-key"
+            keys = f"main={kept_key(key_file)}"
         tenants = parse_tenants(keys, options.hosts, view_keys)
         embedded = None if options.redis_url else Embedded(directory, find_program())
         settings = settings_of(options, tenants, embedded.url if embedded else options.redis_url)
         router = Router(options, settings)
+        router.key_file, router.view_key_file = key_file, view_key_file
         router.metrics = Metrics(settings.metric_labels)
         _trace(stack, router, options)
         router.embedded = embedded
@@ -168,6 +186,7 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
             await prepare(store, settings, writes=True)
         await _work(stack, router, store)
         await _serve(stack, router, store, sockets)
+        stack.enter_context(addresses.told(directory.path, router.public_addresses()))
         yield router
 
 

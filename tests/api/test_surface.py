@@ -381,7 +381,8 @@ def test_health(make_client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/routing", 404), ("POST", "/health/live", 405)]
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("GET", "/routing", 404), ("POST", "/health/live", 405)],
 )
 def test_other_pages_answer_json_too(client: Any, method: str, path: str, status: int) -> None:
     response = client.send(method, path, b"", {"host": "localhost"})

@@ -111,7 +111,8 @@ def jobrouter(*arguments: str, **variables: str) -> Iterator[Process]:
 def serving(folder: Path, *arguments: str, **variables: str) -> Iterator[Process]:
     """``jobrouter serve`` on a data directory, ready."""
     ports = ("--port", "0", "--tls-port", "0")
-    with jobrouter("serve", *ports, "--data-dir", str(folder), *arguments, **variables) as it:
+    words = ("serve", *ports, "--show-keys", "yes", "--data-dir", str(folder), *arguments)
+    with jobrouter(*words, **variables) as it:
         it.wait_for("^ready")
         eventually(it.ready)
         yield it

@@ -25,7 +25,8 @@ KEY = b64encode(support.KEY).decode()
 def test_api_and_worker_alone(server: support.Server, store: support.SyncStore, tenant: str) -> None:
     with (
         jobrouter(
-            "api", "--port", "0", "--redis-url", server.url, JOBROUTER_ACCESS_KEYS=f"main={KEY}"
+            *("api", "--show-keys", "--port", "0", "--redis-url", server.url),
+            JOBROUTER_ACCESS_KEYS=f"main={KEY}",
         ) as api,
         jobrouter("worker", "--redis-url", server.url, "--tenants", f"main,{tenant}") as worker,
     ):

@@ -104,6 +104,39 @@ def test_tells_how_to_use_it(tmp_path: Path) -> None:
         assert it.wait_for("accesskey=(.*)")[1] == (folder / "access-key").read_text().strip()
 
 
+def test_subscriptions_are_told_its_address(tmp_path: Path) -> None:
+    """Its URLs for endpoints begin with the port that it really has."""
+    file = tmp_path / "addresses"
+    with serving(tmp_path) as it:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        words = ("add", "crm", "https://crm.example.com/", "--data-dir", str(tmp_path))
+        with jobrouter("subscriptions", *words) as adding:
+            assert adding.process.wait(10) == 0
+        with inside(tmp_path) as client:
+            assert client.hget("jr:{main}:subscription:crm", "origin") == f"http://localhost:{it.port}"
+        assert it.end() == 0
+    assert not file.exists()
+
+
+def test_keys_are_for_people(tmp_path: Path) -> None:
+    """Where nobody looks, as in the logs of a container, they are not printed."""
+    with serving(tmp_path, "--show-keys", "auto") as it:
+        keys = [(tmp_path / name).read_text().strip() for name in ("access-key", "view-key")]
+        text = "\n".join(it.lines)
+        assert not any(key in text for key in keys)
+        assert f"accesskey=… (in {tmp_path / 'access-key'})" in text
+        assert f"viewing key: … (in {tmp_path / 'view-key'})" in text
+
+
+def test_keys_that_are_given_are_not_printed(tmp_path: Path) -> None:
+    keys = {"JOBROUTER_ACCESS_KEYS": f"main={'a' * 32}", "JOBROUTER_VIEW_KEYS": f"main={'v' * 32}"}
+    with serving(tmp_path, "--show-keys", "auto", **keys) as it:
+        text = "\n".join(it.lines)
+        assert "a" * 32 not in text
+        assert "v" * 32 not in text
+        assert "accesskey=… (as given)" in text
+
+
 def test_second_start_continues(tmp_path: Path) -> None:
     with serving(tmp_path) as it:
         make_offer(it, 600)

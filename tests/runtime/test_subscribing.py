@@ -15,12 +15,16 @@ from engine.subscriptions.model import Secrets, Subscription
 from tests.support import Server, SyncStore
 
 URL = "https://crm.example.com/events"
+ORIGIN = "http://jobs.test:18080"
 Told = tuple[int, str, str]
 
 
 @pytest.fixture
-def do(server: Server, tenant: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
+def do(
+    server: Server, tenant: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Told]:
     """Runs the command; gives its exit status and what it has printed."""
+    monkeypatch.setenv("JOBROUTER_PUBLIC_BASE_URL", ORIGIN)
 
     def call(*words: str) -> Told:
         status = main(["subscriptions", *words, "--redis-url", server.url, "--tenants", tenant])
@@ -55,9 +59,24 @@ def test_add_shows_the_secret_once(do: Callable[..., Told], store: SyncStore, ro
 def test_endpoints_are_told_the_public_address(do: Callable[..., Told], store: SyncStore, root: str) -> None:
     added(do)
     read = store.run(root, c.SubscriptionRead("crm"))
-    assert read["origin"] == "http://localhost:8080"
+    assert read["origin"] == ORIGIN
     do("validate", "crm", "--public-base-url", "https://jobs.example.com/")
     assert store.run(root, c.SubscriptionRead("crm"))["origin"] == "https://jobs.example.com"
+
+
+def test_an_address_that_nobody_tells(
+    do: Callable[..., Told], store: SyncStore, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No guess: the endpoint may be told it. Who has been told one before goes on with that."""
+    added(do)
+    monkeypatch.delenv("JOBROUTER_PUBLIC_BASE_URL")
+    status, out, err = do("add", "other", URL)
+    assert (status, out) == (2, "")
+    assert "give --public-base-url" in err
+    assert do("show", "other")[0] == 1
+    for action in ("validate", "rotate-secret"):
+        assert do(action, "crm")[0] == 0
+        assert store.run(root, c.SubscriptionRead("crm"))["origin"] == ORIGIN
 
 
 def test_add_adds_only(do: Callable[..., Told]) -> None:
