@@ -112,14 +112,16 @@ def create_app(
     ]
     if metrics is not None:
         routes.append(metrics_route(metrics, settings, authenticator.viewing))
-    pages = create_pages(health, routes)
+    pages = create_pages(health, authenticator.viewing, settings.tenants.values(), routes)
     app = Surface(pages, ROUTES, store, feeds, settings, authenticator, clock)
     return Observed(app, paths(pages), request_log(settings), metrics, tracing)
 
 
 def create_metrics_app(settings: Settings, health: Health, metrics: Metrics) -> ASGIApp:
     """The pages of a worker: its health and what it has measured."""
-    pages = create_pages(health, [metrics_route(metrics, settings, Viewing(time.time))])
+    viewing = Viewing(time.time)
+    routes = [metrics_route(metrics, settings, viewing)]
+    pages = create_pages(health, viewing, settings.tenants.values(), routes)
     return Observed(pages, paths(pages), request_log(settings), metrics)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 from api.errors import Denied
-from api.viewing import Viewing
+from api.viewing import Viewing, reads
 from api.wire.values import http_epoch
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Authenticator:
         self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes, tenant: Tenant, peer: str
     ) -> None:
         """Refuses a request that is not signed with a key of this router, nor reads with a viewing key."""
-        if method == "GET" and self.viewing.admits(tenant, headers):
+        path = target.partition(b"?")[0].decode("latin-1")
+        if reads(method, path) and self.viewing.admits(tenant, headers):
             return
         names, signature = _parse(headers.get(b"authorization"))
         date = headers.get(names[0])
@@ -77,10 +78,14 @@ class Authenticator:
                 f"{_DENIED} The date of the request differs from the server's clock by more than 15 minutes."
             )
         values = {names[0]: date, b"x-ms-content-sha256": content_hash}
-        for path in _targets(target):
+        for signed in _targets(target):
             for host in self._hosts(headers, tenant, peer):
                 values[b"host"] = host
-                text = b"%b\n%b\n%b" % (method.encode(), path, b";".join([values[name] for name in names[1]]))
+                text = b"%b\n%b\n%b" % (
+                    method.encode(),
+                    signed,
+                    b";".join([values[name] for name in names[1]]),
+                )
                 for key in tenant.keys:
                     if hmac.compare_digest(hmac.digest(key, text, "sha256"), signature):
                         return
@@ -111,8 +116,8 @@ def _parse(authorization: bytes | None) -> tuple[tuple[bytes, Sequence[bytes]], 
         return (b"x-ms-date", _USUAL_NAMES), _decoded(authorization[len(_USUAL) :])
     if authorization[:7].lower() == b"bearer ":
         raise Denied(
-            f"{_DENIED} This router takes access keys; the only token it takes is a viewing key, to read: "
-            "give the client its connection string, "
+            f"{_DENIED} This router takes access keys; the only token it takes is a viewing key, "
+            "to read and to preview jobs: give the client its connection string, "
             "or AzureKeyCredential with the access key (the server's setting JOBROUTER_ACCESS_KEYS)."
         )
     found = _SCHEME.fullmatch(authorization)

@@ -16,7 +16,7 @@ from engine.commands import EventList
 from engine.errors import Failed, Refused, Unavailable
 from engine.event_filters import EventFilters
 from engine.feed import Ended, Listener
-from engine.outbox import Entry, Event, Lost, check_kept, entries
+from engine.outbox import Entry, Event, Lost, check_kept, check_reached, entries
 
 HEARTBEAT_SECONDS = 15
 LONGEST_HEARTBEAT_SECONDS = 300
@@ -134,8 +134,8 @@ class _Stream:
             reply = await self._call.run(EventList(self._seen, PORTION))
         if self._seen or self._start.place or not first:
             check_kept(self._seen, reply)
-        if first and int(reply["last"]) < self._start.number:
-            raise Lost(self._start.number, int(reply["oldest"]) or int(reply["last"]) + 1)
+        if first:
+            check_reached(self._start.number, reply)
         self._portion, self._last = list(entries(reply)), int(reply["last"])
         self._behind = len(self._portion) == PORTION
 

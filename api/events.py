@@ -10,7 +10,7 @@ from api.errors import BadRequest, Detail, Gone
 from api.wire import event_filters, lists, queries
 from engine.commands import EventList
 from engine.event_filters import EventFilters
-from engine.outbox import Lost, check_kept
+from engine.outbox import Lost, NotReached, check_kept, check_reached
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -58,6 +58,7 @@ async def _list(call: Call, after: int, limit: int) -> dict[str, Any]:
     reply: dict[str, Any] = await call.run(EventList(after, limit))
     if after:
         try:
+            check_reached(after, reply)
             check_kept(after, reply)
         except Lost as lost:
             raise gone(lost) from None
@@ -65,11 +66,16 @@ async def _list(call: Call, after: int, limit: int) -> dict[str, Any]:
 
 
 def gone(lost: Lost) -> Gone:
-    """The answer when entries that were asked for are not kept: it names the oldest."""
-    entry = lists.entry_id(lost.oldest)
+    """The answer when the log does not have the place that was asked for: it names the oldest entry."""
+    entry, after = lists.entry_id(lost.oldest), lists.entry_id(lost.after)
+    why = f"Entries after {after} are not kept any more."
+    if isinstance(lost, NotReached):
+        why = (
+            f"The log has not come to {after}: its last entry is {lists.entry_id(lost.last)}. "
+            "The place is of another router, or the store has been set back."
+        )
     return Gone(
-        f"Entries after {lists.entry_id(lost.after)} are not kept any more. "
-        f"The oldest kept entry is {entry}: 'after=0' starts with it.",
+        f"{why} The oldest kept entry is {entry}: 'after=0' starts with it.",
         details=[Detail("Oldest", entry)],
     )
 

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 COOKIE = "jobrouter-view"
 SESSION_SECONDS = 12 * 3600
 
+READING = frozenset({("POST", "/ext/v1/jobs:preview")})
+"""What reads although it is no GET: method and path."""
+
 _BEARER = b"bearer "
+
+
+def reads(method: str, path: str) -> bool:
+    """Does a request only read?"""
+    return method == "GET" or (method, path) in READING
 
 
 class Viewing:

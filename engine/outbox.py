@@ -59,6 +59,14 @@ class Lost(Exception):
         self.oldest = oldest
 
 
+class NotReached(Lost):
+    """A place that the log has not come to: it is of another log, or the store has been set back."""
+
+    def __init__(self, after: int, oldest: int, last: int) -> None:
+        super().__init__(after, oldest)
+        self.last = last
+
+
 def of_stream(entry_id: bytes, fields: Sequence[bytes]) -> Entry:
     """An entry as XREAD gives it: the id ``<number>-0``, and names and values in turn."""
     number = int(entry_id.partition(b"-")[0])
@@ -92,6 +100,13 @@ def check_kept(after: int, reply: Mapping[str, Any]) -> None:
     cut = bool(rows) and int(rows[0]["op"]) == oldest and int(rows[0].get("prev") or 0) > after
     if cut or (not oldest and int(reply["last"]) > after):
         raise Lost(after, oldest or int(reply["last"]) + 1)
+
+
+def check_reached(after: int, reply: Mapping[str, Any]) -> None:
+    """Refuses a reply of ``jr_event_list`` when the log ends before ``after``. Raises NotReached."""
+    oldest, last = int(reply["oldest"]), int(reply["last"])
+    if last < after:
+        raise NotReached(after, oldest or last + 1, last)
 
 
 def entries(reply: Mapping[str, Any]) -> Iterator[Entry]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,20 +12,36 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from api import errors
+from api.pages.local import is_local
 from api.streaming import Disconnected
+
+if TYPE_CHECKING:
+    from api.viewing import Viewing
+    from engine.settings import Tenant
 
 Health = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
 
 
-def create_pages(health: Health, more: Sequence[BaseRoute] = ()) -> Starlette:
-    """The application of the pages."""
+def create_pages(
+    health: Health, viewing: Viewing, tenants: Iterable[Tenant], more: Sequence[BaseRoute] = ()
+) -> Starlette:
+    """The application of the pages.
+
+    What readiness is made of, which names routers and the store, is for this machine and viewing keys.
+    """
+    known = tuple(tenants)
 
     async def live(request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def ready(request: Request) -> Response:
         ok, report = await health()
-        return JSONResponse(report, 200 if ok else 503)
+        headers = {name.lower(): value for name, value in request.headers.raw}
+        shown = is_local(headers, request.client.host if request.client else "") or any(
+            viewing.admits(tenant, headers) for tenant in known
+        )
+        short = {"status": "ready" if ok else "unavailable"}
+        return JSONResponse(report if shown else short, 200 if ok else 503)
 
     return Starlette(
         routes=[Route("/health/live", live), Route("/health/ready", ready), *more],

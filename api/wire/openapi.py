@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from api import errors
-from api.viewing import COOKIE
+from api.viewing import COOKIE, reads
 from api.wire import queries
 from api.wire.operations import OPERATIONS, Done, Operation
 from api.wire.shapes import Schema, Shapes
@@ -58,7 +58,8 @@ _TAGS = {
 _ABOUT = (
     "A self-hosted job router, wire-compatible with Azure Communication Services Job Router. Requests are "
     "signed as Azure signs them, by HMAC-SHA256 over method, path, date, host and the hash of the body; "
-    "reading takes a viewing key as well. A repeated action with the same `x-ms-client-request-id` acts once."
+    "reading, and a preview, takes a viewing key as well. A repeated action with the same "
+    "`x-ms-client-request-id` acts once."
 )
 
 _EVENT: Schema = {
@@ -127,7 +128,6 @@ def document(routes: Iterable[str]) -> dict[str, Any]:
 def _described(
     operation: Operation, method: str, path: str, parameters: list[Schema], shapes: Shapes
 ) -> dict[str, Any]:
-    reads = method == "GET"
     shown: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.about,
@@ -139,7 +139,7 @@ def _described(
         schema = shapes.patch(operation.takes) if operation.patch else shapes.ref(operation.takes)
         content = {_PATCH if operation.patch else _JSON: {"schema": schema}}
         shown["requestBody"] = {"content": content, "required": operation.patch}
-    if reads:
+    if reads(method, path):
         shown["security"] = [{"signature": []}, {"viewing": []}, {"session": []}]
     return shown
 

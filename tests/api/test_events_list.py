@@ -27,7 +27,7 @@ def entry(number: int, previous: int, **more: Any) -> dict[str, Any]:
 
 def test_page(client: Any, store: Any) -> None:
     rows = [entry(5, 0), entry(9, 5, request="r")]
-    store.on(EventList, {"next": 9, "oldest": 5, "rows": rows})
+    store.on(EventList, {"next": 9, "oldest": 5, "last": 9, "rows": rows})
     response = client("GET", "/ext/v1/events?after=4-0&limit=2", version=None)
     assert response.status == 200
     shown = '"events":[' + PAYLOAD + "]"
@@ -40,7 +40,7 @@ def test_page(client: Any, store: Any) -> None:
 
 
 def test_nothing_new(client: Any, store: Any) -> None:
-    store.on(EventList, {"next": 9, "oldest": 5, "rows": []})
+    store.on(EventList, {"next": 9, "oldest": 5, "last": 9, "rows": []})
     assert client("GET", "/ext/v1/events?after=9", version=None).json == {"value": [], "oldest": "5-0"}
     store.on(EventList, {"next": 0, "oldest": 0, "rows": []})
     assert client("GET", "/ext/v1/events", version=None).json == {"value": []}
@@ -54,7 +54,7 @@ def test_entry_that_is_not_kept(client: Any, store: Any, after: str, status: int
 
     def reply(command: EventList) -> dict[str, Any]:
         rows = [row for row in kept if row["op"] > command.after]
-        return {"next": rows[-1]["op"] if rows else command.after, "oldest": 6, "rows": rows}
+        return {"next": rows[-1]["op"] if rows else command.after, "oldest": 6, "last": 9, "rows": rows}
 
     store.on(EventList, reply)
     response = client("GET", f"/ext/v1/events?after={after}", version=None)
@@ -62,6 +62,16 @@ def test_entry_that_is_not_kept(client: Any, store: Any, after: str, status: int
     if status == 410:
         assert response.error["code"] == "Gone"
         assert response.error["details"] == [{"code": "Oldest", "message": "6-0"}]
+
+
+def test_place_that_the_log_has_not_come_to(client: Any, store: Any) -> None:
+    """It is not lost; but a client that goes on from there would miss what comes before it."""
+    store.on(EventList, {"next": 99999, "oldest": 5, "last": 9, "rows": []})
+    response = client("GET", "/ext/v1/events?after=99999-0", version=None)
+    assert response.status == 410
+    assert "has not come to 99999-0: its last entry is 9-0" in response.error["message"]
+    assert "not kept" not in response.error["message"]
+    assert response.error["details"] == [{"code": "Oldest", "message": "5-0"}]
 
 
 @pytest.mark.parametrize(

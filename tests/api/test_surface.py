@@ -13,6 +13,7 @@ from api.app import ROUTES
 from api.serving import body
 from engine.commands import JobCancel, JobCreate, JobRead, OfferAccept, QueueDelete, QueueRead
 from engine.errors import OutOfMemory, Refused, Unavailable
+from tests.api.conftest import VIEW_KEY
 
 MISSING = "The item was not found."
 
@@ -372,12 +373,28 @@ def test_health(make_client: Any) -> None:
     async def ill() -> tuple[bool, dict[str, Any]]:
         return False, {"reason": "Redis is read-only"}
 
-    client = make_client()
+    client, here = make_client(), {"host": "localhost"}
     assert client.send("GET", "/health/live", b"", {}).status == 200
-    ready = client.send("GET", "/health/ready", b"", {})
+    ready = client.send("GET", "/health/ready", b"", here)
     assert (ready.status, ready.json) == (200, {"warnings": []})
-    ready = make_client(health=ill).send("GET", "/health/ready", b"", {})
+    ready = make_client(health=ill).send("GET", "/health/ready", b"", here)
     assert (ready.status, ready.json) == (503, {"reason": "Redis is read-only"})
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({}, {"status": "ready"}),
+        ({"authorization": "Bearer wrong-wrong-wrong-wrong"}, {"status": "ready"}),
+        ({"authorization": f"Bearer {VIEW_KEY}"}, {"warnings": []}),
+    ],
+)
+def test_strangers_see_no_more_than_whether_it_is_ready(
+    client: Any, more: dict[str, str], shown: dict[str, Any]
+) -> None:
+    headers = {"host": "router.example.com", **more}
+    ready = client.send("GET", "/health/ready", b"", headers, client=("10.1.2.3", 1))
+    assert (ready.status, ready.json) == (200, shown)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,23 @@ def test_a_key_changes_nothing(client: Any, store: Any, method: str) -> None:
     assert store.commands == []
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/ext/v1/jobs:preview", 400),
+        ("/ext/v1/jobs:preview?x=1", 400),
+        ("/ext/v1/jobs/jobs:preview", 401),
+        ("/ext/v1/jobs%3Apreview", 401),
+        ("/ext/v1/subscriptions/s:validate", 401),
+    ],
+)
+def test_a_key_previews(client: Any, store: Any, target: str, status: int) -> None:
+    """It writes nothing; what it refuses here is the empty body."""
+    headers = {"host": "localhost", "authorization": f"Bearer {KEY}"}
+    assert client.send("POST", target, b"{}", headers).status == status
+    assert store.commands == []
+
+
 def signed_in(client: Any, key: str = KEY) -> Any:
     return client.send("POST", "/dashboard/session", f"key={key}".encode(), {"host": "localhost"})
 

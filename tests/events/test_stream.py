@@ -228,7 +228,9 @@ def test_what_is_not_kept_is_gone(own_site: Site) -> None:
 def test_what_has_never_been_is_gone(own_site: Site) -> None:
     with own_site.stream(last_id="999.1") as stream:
         assert stream.status == 410
-        assert stream.error["details"] == [{"code": "Oldest", "message": "1-0"}]
+        error = stream.error
+        assert error["details"] == [{"code": "Oldest", "message": "1-0"}]
+        assert "has not come to 999-0" in error["message"]
 
 
 def test_nothing_is_kept(own_site: Site) -> None:

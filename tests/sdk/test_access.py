@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from azure.communication.jobrouter import JobRouterAdministrationClient, JobRouterClient
@@ -48,3 +51,19 @@ def test_certificate_is_verified(served: support.Served, is_async: bool) -> None
     with pytest.raises(ServiceRequestError):
         sdk.get_job("j")
     sdk.close()
+
+
+def test_a_request_can_be_signed_without_an_sdk(
+    served: support.Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the example of the documentation does it."""
+    monkeypatch.setenv("no_proxy", "*")
+    page = (Path(__file__).parents[2] / "api" / "README.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {"endpoint": served.url, "key": served.key}
+    exec(example, names)
+    assert '{"value":[' in capsys.readouterr().out
+    body = b'{"mode":{"kind":"longestIdle"},"offerExpiresAfterSeconds":60}'
+    url = f"{served.url}/routing/distributionPolicies/by%20hand?api-version=2023-11-01"
+    with urlopen(names["signed"]("PATCH", url, served.key, body)) as answer:
+        assert json.load(answer)["id"] == "by hand"
