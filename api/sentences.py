@@ -204,6 +204,8 @@ def _came_about(reason: Reason) -> str:
         return f": nobody else could be asked when {first} became free"
     if reason.came_about == "alone":
         return f": nobody else could be asked when {first} was"
+    if reason.came_about == "otherwise":
+        return ": its queue had another rule then"
     if reason.came_about == "unscored":
         return f" by longest idle, for nobody who was free had a score{_in_brackets(_waits(reason))}"
     rule = f" {_RULES.get(reason.rule, reason.rule)}"
@@ -211,7 +213,7 @@ def _came_about(reason: Reason) -> str:
         return rule + _in_brackets(_ranks(reason))
     score = reason.other.score if reason.other else None
     if reason.came_about != "scored" or score is None:
-        return f"{rule}, given by a function or webhook and not kept"
+        return ": what a function or webhook has scored is not kept"
     among = f" among {reason.ranked} ranked" if reason.ranked else ""
     return f"{rule}, given by a function or webhook ({first} got {score:g}{among}; other scores are not kept)"
 

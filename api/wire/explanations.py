@@ -208,9 +208,17 @@ def tell_how(found: JobExplanation, decisions: dict[str, Decision]) -> None:
             _note(reason, made)
 
 
+def _is_of_another_rule(reason: Reason, made: Decision) -> bool:
+    """Did the queue rank in another way when the offer was made?"""
+    by_itself = made.score is not UNSET and made.ranked is UNSET
+    return made.mode != reason.rule or (by_itself if reason.remote else made.ranked is not UNSET)
+
+
 def _note(reason: Reason, made: Decision) -> None:
     if made.way == "worker":
         reason.came_about = "freed"
+    elif _is_of_another_rule(reason, made):
+        reason.came_about = "otherwise"
     elif not reason.remote:
         reason.came_about = "ranked"
     elif made.ranked is UNSET:

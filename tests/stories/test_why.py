@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from api import cli
+from api.sentences import sentence
 from engine import commands as c
 from engine.errors import Refused
 from engine.exception_rules import Cancel, rules_text
 from engine.exception_rules import Rule as WaitRule
+from engine.explanations import WorkerExplanation
 from engine.pipelines import Rule
 from engine.scoring import Function, scoring_text
 from tests import support
@@ -303,6 +305,36 @@ def test_nobody_was_scored(router: Router, why: Why) -> None:
         "- Worker bert fits and is free, but the job is offered to anna: "
         "nobody else could be asked when anna was."
     ]
+
+
+def test_the_rule_of_a_queue_has_changed(router: Router, why: Why) -> None:
+    """What the rule of now says is not why the one was asked."""
+    for worker in ("anna", "bert"):
+        router.worker(worker)
+    told = [
+        "- Worker bert fits and is free, but the job is offered to anna: its queue had another rule then."
+    ]
+    router.job("j")
+    router.policy(mode="bestWorker")
+    assert lines_of(why("j", "bert"), "fits and is free") == told
+    router.cancel("j")
+    router.job("k")
+    others_score(router)
+    assert lines_of(why("k", "bert"), "fits and is free") == told
+
+
+def test_others_have_scored_and_the_log_does_not_tell(router: Router) -> None:
+    others_score(router, "anna", "bert")
+    router.job("j")
+    (row,) = router.lease()
+    router.rank(row, ("anna", 9), ("bert", 1))
+    found = WorkerExplanation(worker="bert", state="active")
+    found.add(router.pair.store.run(c.WorkerExplain("bert"), START))
+    (outranked,) = found.queues[0].jobs[0].obstacles
+    assert sentence(outranked, "bert") == (
+        "Worker bert fits and is free, but the job is offered to anna: "
+        "what a function or webhook has scored is not kept."
+    )
 
 
 def test_a_freed_worker_outranks_nobody(router: Router, why: Why) -> None:
