@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.errors import Header
 
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 LAST_SECONDS = 1.0
 """How long a client that is let go may take to read what was written for it."""
+
+SEND_SECONDS = 60.0
+"""How long a client may take to make room for the next part, before its connection is cut."""
 
 ABORT = "jobrouter.abort"
 """The extension of the ASGI scope by which a connection is cut at once."""
@@ -47,9 +50,7 @@ class Streaming(NamedTuple):
             await asyncio.wait({work, gone, self.over}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done() and not gone.done():
                 await asyncio.wait({work, gone}, timeout=LAST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            complete = work.done() or gone.done()
-            if work.done():
-                work.result()
+            complete = work.result() if work.done() else gone.done()
         except BaseException:
             complete = False
             raise
@@ -62,11 +63,27 @@ class Streaming(NamedTuple):
             await self.parts.aclose()
             self.close()
 
-    async def _write(self, headers: Sequence[Header], send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async def _write(self, headers: Sequence[Header], send: Send) -> bool:
+        """Writes it all; or not, when the client does not read."""
+        start = {"type": "http.response.start", "status": 200, "headers": headers}
+        if not await _sent(send, start):
+            return False
         async for part in self.parts:
-            await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+            if not await _sent(send, {"type": "http.response.body", "body": part, "more_body": True}):
+                return False
+        return await _sent(send, {"type": "http.response.body", "body": b""})
+
+
+async def _sent(send: Send, message: Message) -> bool:
+    """Sends a message, unless the client does not make room for it in time."""
+    try:
+        async with asyncio.timeout(SEND_SECONDS) as bound:
+            await send(message)
+    except TimeoutError:
+        if bound.expired():
+            return False
+        raise
+    return True
 
 
 async def disconnection(receive: Receive) -> None:

@@ -28,6 +28,8 @@ log = logging.getLogger("jobrouter.events")
 
 ROOM = 10_000
 """Events that may wait for one listener before it is let go: it is too slow."""
+ROOM_BYTES = 16 * 1024 * 1024
+"""Characters of payloads that may wait for one listener: events of large jobs are few and large."""
 TAKEN_BYTES = 64 * 1024
 """Payloads that a listener takes at a time, but for one event, however large."""
 
@@ -58,13 +60,15 @@ class Listener:
     ``ended`` is done, with the reason, when it was let go.
     """
 
-    def __init__(self, feed: Feed, room: int) -> None:
+    def __init__(self, feed: Feed, room: int, room_bytes: int = ROOM_BYTES) -> None:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.filters: EventFilters | None = None
         self._feed = feed
         self._room = room
+        self._room_bytes = room_bytes
         self._after = 0
         self._waiting: deque[Event] = deque()
+        self._waiting_bytes = 0
         self._more = asyncio.Event()
 
     @property
@@ -101,16 +105,20 @@ class Listener:
             event = self._waiting.popleft()
             events.append(event)
             size += len(event.payload)
+        self._waiting_bytes -= size
         return events
 
     def put(self, event: Event) -> None:
         """An event that it wants."""
         if event.number <= self._after:
             return
-        if len(self._waiting) == self._room:
+        size = self._waiting_bytes + len(event.payload)
+        # one event fits, however large
+        if len(self._waiting) == self._room or (self._waiting and size > self._room_bytes):
             self.end(SLOW)
             return
         self._waiting.append(event)
+        self._waiting_bytes = size
         self._more.set()
 
     def end(self, reason: str) -> None:
@@ -322,10 +330,11 @@ class Feed:
 class Feeds:
     """The feeds of all routers in use, over one store at one address."""
 
-    def __init__(self, store: Store, url: str, *, room: int = ROOM) -> None:
+    def __init__(self, store: Store, url: str, *, room: int = ROOM, room_bytes: int = ROOM_BYTES) -> None:
         self.store = store
         self.url = url
         self._room = room
+        self._room_bytes = room_bytes
         self._closed = False
         self._feeds: dict[str, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -339,7 +348,7 @@ class Feeds:
             feed = self._feeds[root] = Feed(self, root)
             self._tasks.add(feed.task)
             feed.task.add_done_callback(self._tasks.discard)
-        listener = Listener(feed, self._room)
+        listener = Listener(feed, self._room, self._room_bytes)
         await feed.join(listener)
         return listener
 

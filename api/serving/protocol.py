@@ -1,14 +1,19 @@
-"""http as uvicorn speaks it, with a bound for heads, and errors below the application in our form."""
+"""http as uvicorn speaks it, with bounds for heads, and errors below the application in our form."""
 
 from __future__ import annotations
 
+import asyncio
+
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.errors import ApiError, BadRequest, HeadTooLarge, body
+from api.errors import ApiError, BadRequest, HeadTooLarge, TooSlow, body
 from api.streaming import ABORT
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request line with its headers that are waited for, beyond what comes with the first of them."""
+
+HEAD_SECONDS = 30.0
+"""How long a head may take to arrive, from the connection or from its first byte on."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -16,6 +21,17 @@ class Protocol(HttpToolsProtocol):
 
     _in_head = False
     _waited = 0
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Waits for the first head, but not for ever."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Waits no more."""
+        self._head_is_here()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser, and ends the connection when a head grows on and on."""
@@ -25,6 +41,10 @@ class Protocol(HttpToolsProtocol):
                 self._refuse(HeadTooLarge(f"The request's head has more than {MAX_HEAD} bytes."))
                 return
         super().data_received(data)
+        # most heads come in one piece: no timer is made for them. What comes after an answer, as empty lines
+        # or the rest of a body, must end in a head too.
+        if self._patience is None and (self._in_head or self._is_idle()):
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -36,11 +56,34 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head has ended."""
         self._in_head = False
+        self._head_is_here()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no http."""
         self._refuse(BadRequest(msg))
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _wait_for_head(self) -> None:
+        if not self.transport.is_closing():
+            self._patience = self.loop.call_later(HEAD_SECONDS, self._no_head)
+
+    def _head_is_here(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _no_head(self) -> None:
+        self._patience = None
+        if self.flow.read_paused:
+            # it is we who do not read: requests before this one are being answered
+            self._wait_for_head()
+        elif self._in_head and self._is_idle() and not self.transport.get_write_buffer_size():
+            self._refuse(TooSlow(f"The request's head did not come within {HEAD_SECONDS:g} seconds."))
+        else:
+            self.transport.abort()
 
     def _refuse(self, error: ApiError) -> None:
         content = body(error, "")

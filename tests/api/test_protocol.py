@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import re
 import select
 import socket
 from collections.abc import Iterator
@@ -13,8 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from api.serving import listeners, protocol
+from api.serving.listeners import listen, serving
 from api.serving.protocol import MAX_HEAD
-from tests.support import Served
+from tests.support import PATIENCE_SECONDS, Served
 
 
 @pytest.fixture
@@ -73,3 +77,75 @@ def test_many_heads_that_end(connection: socket.socket) -> None:
         response.begin()
         assert response.read()
         assert response.status < 431
+
+
+# ---- what does not come in time ------------------------------------------------------------------------
+
+
+async def _hello(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _received(*parts: bytes, seconds: float, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """All that comes after these parts, each sent after an answer to the one before, until we are closed."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", seconds)
+    listener = listen("127.0.0.1", 0)
+    async with serving(_hello, [listener]), asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        received = b""
+        for i, part in enumerate(parts):
+            if i:
+                received += await reader.readuntil(b"\r\n\r\n")
+            writer.write(part)
+        with contextlib.suppress(ConnectionResetError):
+            received += await reader.read()
+        writer.close()
+        return received
+
+
+WHOLE = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+UPLOAD = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "statuses"),
+    [
+        ([b""], []),
+        ([b"\r\n"], []),
+        ([b"GET /"], [b"408"]),
+        ([b"GET / HTTP/1.1\r\nhost: x\r\n"], [b"408"]),
+        ([WHOLE, b"\r\n"], [b"204"]),
+        ([WHOLE, b"GET /"], [b"204", b"408"]),
+        ([UPLOAD, b"a"], [b"204"]),
+    ],
+)
+def test_a_head_that_does_not_come(
+    parts: list[bytes], statuses: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what would end it otherwise
+    monkeypatch.setattr(listeners, "KEEP_ALIVE_SECONDS", 1000)
+    received = asyncio.run(_received(*parts, seconds=0.2, monkeypatch=monkeypatch))
+    assert re.findall(rb"HTTP/1.1 ([0-9]+)", received) == statuses
+
+
+def test_a_head_that_comes_late_but_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+        listener = listen("127.0.0.1", 0)
+        async with serving(_slow, [listener]), asyncio.timeout(PATIENCE_SECONDS):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            for part in (WHOLE[:9], WHOLE[9:]):
+                writer.write(part)
+                await writer.drain()
+            # the answer takes longer than a head may
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204")
+            writer.close()
+
+    async def _slow(scope: Any, receive: Any, send: Any) -> None:
+        passed = asyncio.Event()
+        asyncio.get_running_loop().call_later(2 * protocol.HEAD_SECONDS, passed.set)
+        await passed.wait()
+        await _hello(scope, receive, send)
+
+    asyncio.run(work())

@@ -10,6 +10,7 @@ import pytest
 
 from api import streaming
 from api.streaming import ABORT, Disconnected, Streaming, unless_gone
+from tests.support import PATIENCE_SECONDS
 
 HEADERS = [(b"content-type", b"text/plain")]
 
@@ -17,10 +18,12 @@ HEADERS = [(b"content-type", b"text/plain")]
 class Peer:
     """A client: what it was sent, whether it reads, when it goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
         self.sent: list[Any] = []
         self.reads = asyncio.Event()
-        self.reads.set()
+        if most:
+            self.reads.set()
         self.gone = asyncio.Event()
         self.aborted = False
         self.scope = {"extensions": {ABORT: {"now": self._abort}}}
@@ -35,6 +38,8 @@ class Peer:
     async def send(self, message: Any) -> None:
         await self.reads.wait()
         self.sent.append(message)
+        if len(self.sent) == self._most:
+            self.reads.clear()
 
     @property
     def body(self) -> list[bytes]:
@@ -140,6 +145,33 @@ def test_a_client_that_does_not_read_is_cut_at_the_end(monkeypatch: pytest.Monke
         await source.deliver(peer)
         assert peer.aborted
         assert peer.sent == []
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("read", [0, 1, 2, 3])
+def test_a_client_that_does_not_read_is_cut(monkeypatch: pytest.MonkeyPatch, read: int) -> None:
+    monkeypatch.setattr(streaming, "SEND_SECONDS", 0.01)
+
+    async def work() -> None:
+        peer, source = Peer(read), Source(b"one", b"two")
+        await source.deliver(peer)
+        assert peer.aborted
+        assert len(peer.sent) == read
+
+    asyncio.run(asyncio.wait_for(work(), PATIENCE_SECONDS))
+
+
+def test_a_timeout_of_the_connection_is_a_failure() -> None:
+    async def work() -> None:
+        peer, source = Peer(), Source(b"one")
+
+        async def send(message: Any) -> None:
+            raise TimeoutError("the network")
+
+        with pytest.raises(TimeoutError, match="the network"):
+            await source.answer.deliver([], peer.scope, peer.receive, send)
+        assert peer.aborted
 
     asyncio.run(work())
 

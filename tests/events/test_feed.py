@@ -174,10 +174,13 @@ def test_routers_do_not_hear_each_other(open_store: Opener, server: support.Serv
     run(work)
 
 
-def test_who_is_too_slow_is_let_go_alone(open_store: Opener, server: support.Server, root: str) -> None:
+@pytest.mark.parametrize("room", [{"room": 2}, {"room_bytes": 1000}])
+def test_who_is_too_slow_is_let_go_alone(
+    open_store: Opener, server: support.Server, root: str, room: dict[str, int]
+) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url, room=2)
+            feeds = Feeds(store, server.url, **room)
             slow, quick = await feeds.join(root), await feeds.join(root)
             slow.listen(EVERYTHING)
             quick.listen(EVERYTHING)
@@ -189,6 +192,21 @@ def test_who_is_too_slow_is_let_go_alone(open_store: Opener, server: support.Ser
                 await slow.next(1)
             await make(store, root, "d")
             await hear(quick, ["d"])
+            await feeds.aclose()
+
+    run(work)
+
+
+def test_room_is_what_waits_now(open_store: Opener, server: support.Server, root: str) -> None:
+    async def work() -> None:
+        async with open_store() as store:
+            # not even one event has room, which is taken all the same
+            feeds = Feeds(store, server.url, room_bytes=1)
+            listener = await feeds.join(root)
+            listener.listen(EVERYTHING)
+            for name in "abc":
+                await make(store, root, name)
+                await hear(listener, [name])
             await feeds.aclose()
 
     run(work)
