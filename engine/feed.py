@@ -12,7 +12,6 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -21,7 +20,8 @@ from engine.clients import reading
 from engine.commands import EventList
 from engine.errors import Unavailable
 from engine.event_filters import EventFilters
-from engine.outbox import Entry, Event, of_stream
+from engine.following import follow, newest
+from engine.outbox import Entry, Event, Lost
 from engine.store import Store
 
 log = logging.getLogger("jobrouter.events")
@@ -36,14 +36,10 @@ TAKEN_BYTES = 64 * 1024
 NAME = "jobrouter-events"
 """The name of the connection, as CLIENT LIST shows it."""
 
-_BLOCK_SECONDS = 10.0
-_ANSWER_SECONDS = 5.0
-_ENTRIES_AT_ONCE = 200
 _TOLD_AT_ONCE = 2_000
 _PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 _REPORTED_FAILURE = 5
-_NEWEST = 10**15
 
 SLOW = "too slow: more events were waiting than may"
 CLOSING = "the server is about to end"
@@ -262,8 +258,7 @@ class Feed:
 
     async def _run(self) -> None:
         try:
-            reply = await self._owner.store.run(self._root, EventList(_NEWEST, 1))
-            self.position = int(reply["last"])
+            self.position = await newest(self._owner.store, self._root)
         except Exception as error:
             self._fail(error)
             return
@@ -283,6 +278,9 @@ class Feed:
                 # a single loss is nothing special: a restart of the store, or our own end
                 if failures == _REPORTED_FAILURE:
                     log.warning("cannot read events, trying on: %s", error)
+            except Lost:
+                self.end(BROKEN)
+                return
             except Exception:
                 log.exception("the read of events has failed")
                 self.end(BROKEN)
@@ -301,17 +299,8 @@ class Feed:
         return not ours or self._last_at in ("", rows[0]["at"])
 
     async def _follow(self, client: Redis) -> None:
-        key = f"{self._root}:events"
-        block_ms = int(_BLOCK_SECONDS * 1000)
         while self._members:
-            command = ("XREAD", "COUNT", _ENTRIES_AT_ONCE, "BLOCK", block_ms, "STREAMS", key)
-            async with asyncio.timeout(_BLOCK_SECONDS + _ANSWER_SECONDS):
-                reply: Any = await client.execute_command(*command, f"{self.position}-0")  # type: ignore[no-untyped-call]
-            for entry_id, fields in reply[0][1] if reply else ():
-                entry = of_stream(entry_id, fields)
-                if entry.previous != self.position:
-                    self.end(BROKEN)
-                    return
+            for entry in await follow(client, self._root, self.position):
                 self._tell(entry)
                 if self._told > _TOLD_AT_ONCE:
                     # the process has other things to do, too

@@ -80,14 +80,21 @@ def of_stream(entry_id: bytes, fields: Sequence[bytes]) -> Entry:
     return Entry(number, int(named.get(b"previous", 0)), named.get(b"at", b"").decode(), events)
 
 
+def of_texts(entry_id: str, fields: Sequence[str]) -> Entry:
+    """The same, as the store's connection gives it."""
+    return of_stream(entry_id.encode(), [as_bytes(field) for field in fields])
+
+
+def as_bytes(text: str) -> bytes:
+    """A payload as it is stored, from the text that the store gives."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def of_row(row: Mapping[str, Any]) -> Entry:
     """An entry as a row of ``jr_event_list`` gives it."""
     number, made = int(row["op"]), row["events"]
     pairs = zip(made[::2], made[1::2], strict=True)
-    events = [
-        Event(number, place, kind, text.encode("utf-8", "surrogateescape"))
-        for place, (kind, text) in enumerate(pairs, 1)
-    ]
+    events = [Event(number, place, kind, as_bytes(text)) for place, (kind, text) in enumerate(pairs, 1)]
     return Entry(number, int(row.get("prev") or 0), row["at"], events)
 
 

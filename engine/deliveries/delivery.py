@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 
 from engine.commands import EventList, SubscriptionCommit, SubscriptionDue, SubscriptionLanes
-from engine.deliveries.outbox import Entry, Event, entry_of_row, event
+from engine.deliveries.outbox import Entry, Event, entry_of, event
 from engine.deliveries.progress import Progress, Work
 from engine.deliveries.sender import Outcome, Sender, now_ms
 from engine.deliveries.slots import Pace, Slots
 from engine.deliveries.tail import Tail
 from engine.deliveries.tries import Tries, given_up, pause_ms
 from engine.errors import Unavailable
+from engine.outbox import Lost, as_bytes, check_kept, entries
 from engine.outgoing.secret import Secret
 from engine.store import Store
 from engine.subscriptions.formats import Recipient
@@ -204,7 +205,7 @@ class Delivery:
         reply = await self._run(SubscriptionDue(self.id, self._progress.retrying + free))
         for row in reply["rows"]:
             if row["payload"]:
-                told = event(row["place"], "", row["payload"], int(row["at"]))
+                told = event(row["place"], "", as_bytes(row["payload"]), int(row["at"]))
                 self._progress.resume(row["lane"], told._replace(lane=row["lane"]), row["tries"])
             else:
                 self._progress.lose(row["lane"])
@@ -234,15 +235,14 @@ class Delivery:
     async def _read_behind(self) -> list[Entry]:
         async with self._around.reading:
             reply = await self._around.store.run(self._around.root, EventList(self._progress.read, _PORTION))
-        rows = reply["rows"]
-        first, oldest = int(rows[0]["op"]) if rows else 0, int(reply["oldest"])
-        cut = first and first == oldest and int(rows[0].get("prev") or 0) > self._progress.read
-        if cut or (not oldest and int(reply["last"]) > self._progress.read):
+        try:
+            check_kept(self._progress.read, reply)
+        except Lost:
             if self._progress.is_idle:
                 self._progress.skip()
                 self._woken.set()
             return []
-        return [entry_of_row(row) for row in rows]
+        return [entry_of(entry) for entry in entries(reply)]
 
     def _is_wanted(self, one: Event) -> bool:
         return self._subscription.filters.admits(one.kind, one.about)

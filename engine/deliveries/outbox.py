@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from engine import outbox
 from engine.event_filters import About, about
 
 
@@ -16,7 +16,7 @@ class Event(NamedTuple):
 
     place: str
     kind: str
-    payload: str
+    payload: bytes
     at: int
     lane: str
     about: About
@@ -31,11 +31,11 @@ class Entry(NamedTuple):
 
     @property
     def size(self) -> int:
-        """About as many characters as it holds."""
+        """The bytes of its payloads."""
         return sum(len(event.payload) for event in self.events)
 
 
-def event(place: str, kind: str, payload: str, at: int) -> Event:
+def event(place: str, kind: str, payload: bytes, at: int) -> Event:
     """An event from its payload."""
     told = about(payload)
     lane = (
@@ -48,18 +48,8 @@ def event(place: str, kind: str, payload: str, at: int) -> Event:
     return Event(place, kind, payload, at, lane, told)
 
 
-def entry_of_row(row: Mapping[str, Any]) -> Entry:
-    """An entry as ``jr_event_list`` shows it."""
-    return _entry(int(row["op"]), int(row.get("prev") or 0), int(row["at"]), row["events"])
-
-
-def entry_of_stream(entry_id: str, fields: Sequence[str]) -> Entry:
-    """An entry as it stands in the stream: at, call, previous, links, perhaps request; then the events."""
-    first = 10 if fields[8:9] == ["request"] else 8
-    return _entry(int(entry_id.partition("-")[0]), int(fields[5]), int(fields[1]), fields[first:])
-
-
-def _entry(number: int, previous: int, at: int, told: Sequence[str]) -> Entry:
-    pairs = zip(told[::2], told[1::2], strict=True)
-    events = tuple(event(f"{number}.{k}", kind, text, at) for k, (kind, text) in enumerate(pairs, 1))
-    return Entry(number, previous, events)
+def entry_of(read: outbox.Entry) -> Entry:
+    """An entry from what was read."""
+    at = int(read.at or 0)
+    events = tuple(event(f"{one.number}.{one.place}", one.kind, one.payload, at) for one in read.events)
+    return Entry(read.number, read.previous, events)

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import bisect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-import hiredis
+from redis.exceptions import RedisError
 
-from engine.address import Address
-from engine.connection import Connection
-from engine.deliveries.outbox import Entry, entry_of_stream
-from engine.errors import Unavailable
+from engine import outbox
+from engine.clients import reading
+from engine.deliveries.outbox import Entry, entry_of
+from engine.errors import Failed, Refused, Unavailable
+from engine.following import follow, newest
+from engine.outbox import Lost
+from engine.store import Store
 
 log = logging.getLogger("jobrouter.worker")
 
+NAME = "jobrouter-deliveries"
+"""The name of the connection, as CLIENT LIST shows it."""
+
 MOST_ENTRIES = 1_000
 MOST_TEXT = 8 * 1024 * 1024
-"""What is kept of the newest entries: so many, and about so many characters."""
+"""What is kept of the newest entries: so many, and so many bytes."""
 
-_BLOCK_SECONDS = 5.0
-_PORTION = 200
 _PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _REPORTED_FAILURE = 3
@@ -30,9 +34,9 @@ _REPORTED_FAILURE = 3
 class Tail:
     """Follows the outbox while somebody listens; ``wake`` is called whenever there are new entries."""
 
-    def __init__(self, url: str, root: str, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, url: str, root: str, wake: Callable[[], None]) -> None:
+        self._store = store
         self._url = url
-        self._key = f"{root}:events"
         self._root = root
         self._wake = wake
         self._entries: list[Entry] = []
@@ -49,17 +53,20 @@ class Tail:
 
     async def run(self) -> None:
         """Follows until it is cancelled."""
-        # a connection of its own: its calls wait in the server
-        connection = Connection(Address.parse(self._url), timeout=_BLOCK_SECONDS + 5.0)
         failures = 0
         try:
             while True:
                 try:
-                    await self._start(connection)
-                    failures = 0
-                    while True:
-                        await self._read(connection)
-                except (Unavailable, hiredis.ReplyError) as error:
+                    async with reading(self._url, NAME) as client:
+                        last = self._base = await newest(self._store, self._root)
+                        self._wake()
+                        while True:
+                            entries = await follow(client, self._root, last)
+                            failures = 0
+                            if entries:
+                                last = entries[-1].number
+                                self._keep(entries)
+                except (Unavailable, Refused, Failed, RedisError, OSError, TimeoutError, Lost) as error:
                     failures += 1
                     if failures == _REPORTED_FAILURE:
                         log.warning("cannot follow the events, trying on: %s", error)
@@ -69,31 +76,13 @@ class Tail:
                 await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2 ** min(failures, 10)))
         finally:
             self._forget()
-            await connection.close()
 
     def _forget(self) -> None:
         self._entries, self._size, self._base = [], 0, None
 
-    async def _start(self, connection: Connection) -> None:
-        newest = await connection.call("XREVRANGE", self._key, "+", "-", "COUNT", "1")
-        if newest:
-            self._base = int(newest[0][0].partition("-")[0])
-        else:
-            # the root hash knows the last one that there ever was
-            state = await connection.call("HGET", self._root, "state") or ""
-            self._base = int(state.partition(" event=")[2].partition(" ")[0] or 0)
-        self._wake()
-
-    async def _read(self, connection: Connection) -> None:
-        last = self._entries[-1].number if self._entries else self._base
-        wait = f"{1000 * _BLOCK_SECONDS:.0f}"
-        found = await connection.call(
-            "XREAD", "COUNT", str(_PORTION), "BLOCK", wait, "STREAMS", self._key, f"{last}-0"
-        )
-        if not found:
-            return
-        for entry_id, fields in found[0][1]:
-            entry = entry_of_stream(entry_id, fields)
+    def _keep(self, entries: Iterable[outbox.Entry]) -> None:
+        for read in entries:
+            entry = entry_of(read)
             self._entries.append(entry)
             self._size += entry.size
         self._trim()

@@ -63,12 +63,12 @@ class _CloudEvent(msgspec.Struct):
     data: msgspec.Raw
 
 
-def notification(recipient: Recipient, payload: str, failed: int, at_seconds: int) -> Message:
+def notification(recipient: Recipient, payload: bytes, failed: int, at_seconds: int) -> Message:
     """The message that tells an event; ``failed`` is the number of tries before this one, at epoch seconds.
 
     Raises msgspec.DecodeError for what is no event.
     """
-    raw = _bytes(payload)
+    raw = _readable(payload)
     event = msgspec.json.decode(raw, type=_Event)
     headers = {
         "aeg-event-type": "Notification",
@@ -108,12 +108,13 @@ def escaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], text.encode()).decode()
 
 
-def _bytes(payload: str) -> bytes:
-    """A payload as UTF-8; bytes that were none are replaced, so that every receiver can read it."""
+def _readable(payload: bytes) -> bytes:
+    """A payload as UTF-8; bytes that are none are replaced, so that every receiver can read it."""
     try:
-        return payload.encode()
-    except UnicodeEncodeError:
-        return payload.encode(errors="surrogateescape").decode(errors="replace").encode()
+        payload.decode()
+    except UnicodeDecodeError:
+        return payload.decode(errors="replace").encode()
+    return payload
 
 
 def _structured(event: _Event) -> bytes:

@@ -72,14 +72,14 @@ class Lives:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def tell(self, at: int, kind: str, payload: str) -> None:
+    def tell(self, at: int, kind: str, payload: bytes) -> None:
         """The next event: when (epoch ms), its type without prefix, and its payload."""
         step = self._steps.get(kind)
         if step is None:
             return
         try:
             data = _decode(payload).data
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError):
             # an id that is no text, made by hand
             return
         step(at, data)

@@ -12,11 +12,11 @@ import asyncio
 import enum
 import logging
 import secrets
-from typing import Any
 
 from engine.commands import ObserverLease, QueueLoad, QueueStatistics, RouterStatus
 from engine.errors import Refused, Unavailable
 from engine.metrics import Metrics
+from engine.outbox import Entry, of_texts
 from engine.rounds import Rounds, Words
 from engine.store import Store, root_of
 from engine.worker.lives import Lives
@@ -38,8 +38,6 @@ JOBS = 10_000
 """Waiting jobs of a queue that are counted by their channel; the others are shared out alike."""
 
 _WORDS = Words("cannot measure", "measuring has failed", "measuring again")
-_EVENT = "Router"
-"""What all types of events begin with, and no name in the frame of an entry."""
 
 
 class Tenure(enum.Enum):
@@ -102,11 +100,11 @@ class Observer:
         entries = await self._read(self._seen)
         if not entries:
             return False
-        last = _number(entries[-1])
+        last = entries[-1].number
         if (tenure := await self._lease(last)) is not Tenure.KEPT:
             # another has had the lease meanwhile, and may have counted them
             return tenure is Tenure.NEW
-        if _previous(entries[0]) > self._seen:
+        if entries[0].previous > self._seen:
             self._metrics.gap(self._tenant)
         self._seen = last
         self._counting = True
@@ -122,27 +120,22 @@ class Observer:
             if not entries:
                 break
             self._tell(entries)
-            after = _number(entries[-1])
+            after = entries[-1].number
 
-    async def _read(self, after: int, to: int | None = None) -> list[Any]:
+    async def _read(self, after: int, to: int | None = None) -> list[Entry]:
         end = "+" if to is None else f"{to}-0"
         key = f"{self.root}:events"
         count = str(PORTION)
-        entries: list[Any] = await self._store.connection.call(
-            "XRANGE", key, f"({after}-0", end, "COUNT", count
-        )
-        return entries
+        found = await self._store.connection.call("XRANGE", key, f"({after}-0", end, "COUNT", count)
+        return [of_texts(entry_id, fields) for entry_id, fields in found]
 
-    def _tell(self, entries: list[Any]) -> None:
-        for _, fields in entries:
-            at = int(fields[1])
-            for i in range(0, len(fields), 2):
-                kind = fields[i]
-                if not kind.startswith(_EVENT):
-                    continue
+    def _tell(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            at = int(entry.at)
+            for event in entry.events:
                 if self._counting:
-                    self._metrics.event(self._tenant, kind)
-                self._lives.tell(at, kind, fields[i + 1])
+                    self._metrics.event(self._tenant, event.kind)
+                self._lives.tell(at, event.kind, event.payload)
 
     def _new_lives(self) -> Lives:
         return Lives(self._measured, self._unmeasured)
@@ -205,15 +198,6 @@ class Observer:
                 await self._store.run(self.root, ObserverLease(self._holder, 0, self._seen))
         except (Unavailable, Refused, TimeoutError):
             log.debug("%s: the observer's lease was not given up", self._tenant)
-
-
-def _number(entry: list[Any]) -> int:
-    return int(entry[0].partition("-")[0])
-
-
-def _previous(entry: list[Any]) -> int:
-    fields = entry[1]
-    return int(fields[fields.index("previous") + 1])
 
 
 def _share_out(found: dict[str, list[int]], counted: int, length: int) -> None:

@@ -15,9 +15,10 @@ from collections import defaultdict
 from typing import Any
 
 from engine import commands as c
-from engine.deliveries.outbox import Event, entry_of_row, event
+from engine.deliveries.outbox import Event, entry_of, event
 from engine.deliveries.progress import Progress, Work
 from engine.errors import Refused
+from engine.outbox import as_bytes, of_row
 from engine.server_program import find_program
 from tests import support
 from tests.deliveries.story import LEASE, Story
@@ -134,7 +135,7 @@ class Play:
     def _book(self) -> None:
         rows = self.story.run(c.EventList(self.booked, 1000))["rows"]
         for row in rows:
-            entry = entry_of_row(row)
+            entry = entry_of(of_row(row))
             self.booked = entry.number
             for one in entry.events:
                 self.book.made(one)
@@ -210,7 +211,7 @@ class Play:
                 it.progress.skip()
             return
         for row in rows:
-            it.progress.take(entry_of_row(row), lambda one: True)
+            it.progress.take(entry_of(of_row(row)), lambda one: True)
 
     def send(self) -> None:
         it = self._deliverer()
@@ -293,7 +294,7 @@ class Play:
             return
         for row in self.story.run(c.SubscriptionDue("s", 4))["rows"]:
             if row["payload"]:
-                told = event(row["place"], "", row["payload"], int(row["at"]))
+                told = event(row["place"], "", as_bytes(row["payload"]), int(row["at"]))
                 it.progress.resume(row["lane"], told, row["tries"])
             else:
                 it.progress.lose(row["lane"])

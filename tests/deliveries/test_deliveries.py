@@ -259,9 +259,9 @@ def test_what_cannot_be_sent_at_all_stands_in_nobodys_way(
 ) -> None:
     tell = sender.notification
 
-    def notification(recipient: Any, payload: str, failed: int, at_seconds: int) -> Any:
-        if '"jobId":"odd"' in payload:
-            raise ValueError(f"text with s3cret: {payload}")
+    def notification(recipient: Any, payload: bytes, failed: int, at_seconds: int) -> Any:
+        if b'"jobId":"odd"' in payload:
+            raise ValueError(f"text with s3cret: {payload.decode()}")
         return tell(recipient, payload, failed, at_seconds)
 
     monkeypatch.setattr(sender, "notification", notification)

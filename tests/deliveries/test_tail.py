@@ -11,8 +11,9 @@ import pytest
 
 from engine import commands as c
 from engine.deliveries import tail as module
-from engine.deliveries.outbox import entry_of_row, entry_of_stream
+from engine.deliveries.outbox import entry_of
 from engine.deliveries.tail import Tail
+from engine.outbox import of_row, of_texts
 from engine.store import root_of
 from tests.deliveries.router import Router
 
@@ -23,7 +24,7 @@ Run = Callable[[Any], None]
 async def following(router: Router) -> AsyncIterator[tuple[Tail, asyncio.Event]]:
     """A tail that follows, and what is set whenever it has something new."""
     woken = asyncio.Event()
-    tail = Tail(router.url, root_of(router.tenant), woken.set)
+    tail = Tail(router.store, router.url, root_of(router.tenant), woken.set)
     task = asyncio.create_task(tail.run())
     try:
         await woken.wait()
@@ -91,6 +92,25 @@ def test_it_keeps_but_the_newest(with_router: Run, monkeypatch: pytest.MonkeyPat
     with_router(test)
 
 
+def test_an_entry_that_is_missing_is_left_to_those_who_miss_it(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        await router.job("a")
+        start = await last_of(router)
+        async with following(router) as (tail, woken):
+            assert tail.after(start, 10) == []
+            key, frame = (
+                f"{root_of(router.tenant)}:events",
+                ("at", "1", "call", "x", "previous", str(start + 1)),
+            )
+            await router.store.connection.call("XADD", key, f"{start + 2}-0", *frame)
+            async with asyncio.timeout(15):
+                while tail.after(start, 10) is not None:
+                    await woken.wait()
+                    woken.clear()
+
+    with_router(test)
+
+
 def test_both_ways_of_reading_an_entry_give_the_same(with_router: Run) -> None:
     async def test(router: Router) -> None:
         await router.run(c.JobCreate(id="a", queue="q", channel="v", request_id="request"))
@@ -100,8 +120,8 @@ def test_both_ways_of_reading_an_entry_give_the_same(with_router: Run) -> None:
         await router.run(c.WorkerUpsert(id="w", doc=1, capacity=1))
         rows = (await router.run(c.EventList()))["rows"]
         stream = await router.store.connection.call("XRANGE", f"{root_of(router.tenant)}:events", "-", "+")
-        entries = [entry_of_row(row) for row in rows]
-        assert entries == [entry_of_stream(*entry) for entry in stream]
+        entries = [entry_of(of_row(row)) for row in rows]
+        assert entries == [entry_of(of_texts(*entry)) for entry in stream]
         lanes = {event.lane for entry in entries for event in entry.events}
         assert lanes == {"job:a", "worker:w"}
         assert [event.place for event in entries[0].events] == [

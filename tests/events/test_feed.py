@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine import feed
+from engine import following
 from engine.address import Address
 from engine.commands import WorkerUpsert
 from engine.connection import Connection
@@ -241,7 +241,7 @@ def test_an_entry_that_cannot_be_read_lets_all_go(
             listener = await feeds.join(root)
             listener.listen(EVERYTHING)
             with monkeypatch.context() as patch:
-                patch.setattr(feed, "of_stream", unreadable)
+                patch.setattr(following, "of_stream", unreadable)
                 await make(store, root, "a")
                 assert "are missing" in await listener.ended
             # who comes next has a new read

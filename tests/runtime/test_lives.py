@@ -32,7 +32,7 @@ class Told:
             "labels": {"a": 1},
             **more,
         }
-        self.lives.tell(at, f"Router{kind}", json.dumps({"id": "x", "data": data}))
+        self.lives.tell(at, f"Router{kind}", json.dumps({"id": "x", "data": data}).encode())
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_the_memory_is_bounded() -> None:
 
 
 def test_ids_that_are_no_text_do_no_harm(told: Told) -> None:
-    told.lives.tell(1_000, "RouterJobQueued", '{"data":{"jobId":"\udcff"}}')
-    told.lives.tell(1_000, "RouterJobQueued", "{")
-    told.lives.tell(1_000, "RouterWorkerRegistered", "{")
+    told.lives.tell(1_000, "RouterJobQueued", b'{"data":{"jobId":"\xff"}}')
+    told.lives.tell(1_000, "RouterJobQueued", b"{")
+    told.lives.tell(1_000, "RouterWorkerRegistered", b"{")
     assert len(told.lives) == 0

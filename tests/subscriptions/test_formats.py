@@ -15,6 +15,7 @@ from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from standardwebhooks.webhooks import Webhook
 
 from engine import commands as c
+from engine.outbox import as_bytes
 from engine.subscriptions.formats import Message, Recipient, escaped, notification
 from engine.subscriptions.model import Schema
 from engine.subscriptions.signature import new_secret
@@ -36,7 +37,8 @@ def payload(router: Router) -> str:
 
 
 def told(payload: str, schema: Schema, signing: tuple[str, ...] = (), failed: int = 0) -> Message:
-    return notification(Recipient("my-Hook ä", schema, ORIGIN, signing), payload, failed, int(time.time()))
+    raw = as_bytes(payload)
+    return notification(Recipient("my-Hook ä", schema, ORIGIN, signing), raw, failed, int(time.time()))
 
 
 def test_event_grid(payload: str) -> None:
