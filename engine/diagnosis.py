@@ -92,7 +92,7 @@ async def diagnose(
         yield Finding(
             "critical",
             "unreachable",
-            f"The store cannot be reached: {error}.",
+            f"The store cannot be reached: {str(error).rstrip('.')}.",
             "Start it, or correct --redis-url; look into its log.",
         )
 
@@ -182,8 +182,8 @@ async def _settings(client: Redis, info: dict[str, Any]) -> AsyncIterator[Findin
         yield Finding(
             "ok",
             "recommended",
-            f"{_RECOMMENDED} is {settings[_RECOMMENDED]}.",
-            f"Set '{_RECOMMENDED} {recommended}': lists of offers and queues are then found faster.",
+            f"{_RECOMMENDED} is {settings[_RECOMMENDED]}; with {recommended} lists of offers and queues are "
+            "found faster.",
         )
 
 
@@ -336,8 +336,10 @@ async def _subscriptions(client: Redis, store: Store, root: str, now_ms: int) ->
     while True:
         reply = await store.run(root, SubscriptionList(_PORTION, cursor))
         for row in reply["rows"]:
-            number += 1
-            finding = await _subscription(store, root, SubscriptionRecord.parse(row), now_ms)
+            record = SubscriptionRecord.parse(row)
+            # who is still being asked, or switched off, gets none
+            number += record.status == "enabled"
+            finding = await _subscription(store, root, record, now_ms)
             if finding is not None:
                 wrong += 1
                 yield finding
@@ -353,7 +355,8 @@ async def _subscriptions(client: Redis, store: Store, root: str, now_ms: int) ->
             "Start more workers, or look into their log.",
         )
     elif number and not wrong:
-        yield Finding("ok", "subscriptions", f"Events reach all {number} subscriptions that want them.")
+        them = "the one subscription that wants" if number == 1 else f"all {number} subscriptions that want"
+        yield Finding("ok", "subscriptions", f"Events reach {them} them.")
 
 
 _ADVICE = {

@@ -14,6 +14,7 @@ from api.serving.access_keys import BadOption
 from api.serving.runtime import address_of, tenants_of
 from engine.inspection import entities, problems
 from engine.leftover import recorded_socket
+from engine.store import Store, root_of
 
 
 def run(options: Options) -> int:
@@ -36,6 +37,12 @@ def run(options: Options) -> int:
     return run_until_told(work)
 
 
+async def check_router(store: Store, tenant: str) -> None:
+    """Refuses a router that the store has not: its name may be mistyped. Raises BadOption."""
+    if not await store.connection.call("EXISTS", root_of(tenant)):
+        raise BadOption(f"There is no router '{tenant}' in the store (--tenants).")
+
+
 def store_url(options: Options) -> str:
     """The address of a live store: that of --redis-url, else of the embedded server. Raises BadOption."""
     if options.redis_url:
@@ -44,6 +51,7 @@ def store_url(options: Options) -> str:
     socket = recorded_socket(Path(options.data_dir).absolute() / "server")
     if socket is None or not socket.exists():
         raise BadOption(
-            f"No embedded server runs on {options.data_dir}: start 'jobrouter serve' or give --redis-url."
+            f"No embedded server runs on {options.data_dir}: start 'jobrouter serve', or give its --data-dir "
+            "or --redis-url."
         )
     return f"unix://{quote(str(socket))}"

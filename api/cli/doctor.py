@@ -46,7 +46,8 @@ def _show(findings: list[Finding], *, as_json: bool) -> None:
     for finding in findings:
         print(*lines(finding), sep="\n")
     numbers = {level: sum(one.level == level for one in findings) for level in STATUS}
-    print(f"{status}: {numbers['critical']} critical, {numbers['warning']} warnings", file=sys.stderr)
+    warnings = "1 warning" if numbers["warning"] == 1 else f"{numbers['warning']} warnings"
+    print(f"{status}: {numbers['critical']} critical, {warnings}", file=sys.stderr)
 
 
 def lines(finding: Finding) -> list[str]:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from api.cli.check import store_url
+from api.cli.check import check_router, store_url
 from api.cli.plain import plain
 from api.cli.serve import run_until_told
 from api.options import Options
@@ -39,11 +39,15 @@ def run(options: Options) -> int:
     if shows_live and not sys.stdout.isatty():
         raise BadOption("'jobrouter top' needs a terminal; --once prints one frame anywhere.")
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
-    tenant = next(iter(tenants_of(options)))
+    tenant, *others = tenants_of(options)
+    note = f"shown is {tenant} alone; --tenants shows another of {', '.join(others)}" if others else ""
 
     async def work() -> int:
         store = await Store.open(store_url(options))
         try:
+            await check_router(store, tenant)
+            if note:
+                print(f"jobrouter: {note}", file=sys.stderr)
             if shows_live:
                 await _live(console, store, tenant, options.interval / 1000)
             else:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
-from api.cli.check import store_url
-from api.cli.plain import plain_line
+from api.cli.check import check_router, store_url
+from api.cli.plain import plain, plain_line
 from api.explain import tell_how
 from api.options import Options
 from api.sentences import change, counted, sentence, staff
@@ -30,10 +30,11 @@ def run(options: Options) -> int:
 
 async def _explained(options: Options) -> JobExplanation | str:
     """The explanation by the first router that has the job, or what was not found."""
-    missing = f"There is no job '{options.job}'."
+    missing = f"there is no job {plain(options.job)}"
     store = await Store.open(store_url(options))
     try:
         for tenant in tenants_of(options):
+            await check_router(store, tenant)
             try:
                 run = partial(store.run, root_of(tenant))
                 found = await explain_job(run, options.job, options.worker)
@@ -43,7 +44,7 @@ async def _explained(options: Options) -> JobExplanation | str:
                 if refused.code != "NOT_FOUND":
                     raise
                 if "worker" in refused.text:
-                    missing = f"There is no worker '{options.worker}'."
+                    missing = f"there is no worker {plain(options.worker)}"
         return missing
     finally:
         await store.close()

@@ -33,13 +33,14 @@ def filters(raw_query: bytes, others: Collection[str]) -> EventFilters:
     given: dict[str, list[str]] = {}
     for part in filter(None, raw_query.split(b"&")):
         raw_name, _, raw = part.partition(b"=")
-        name = _text(raw_name).lower()
+        written = _text(raw_name)
+        name = written.lower()
         spelled = _KNOWN.get(name)
         if spelled is None:
             if name in others or name == queries.VERSION:
                 continue
             known = ", ".join([*_FIELDS, *others])
-            raise BadRequest(f"The query parameter '{name}' is not known here; known are {known}.")
+            raise BadRequest(f"The query parameter '{written}' is not known here; known are {known}.")
         values = [raw] if spelled in _TEXTS else raw.split(b",")
         given.setdefault(spelled, []).extend(map(_text, values))
     fields = {_FIELDS[name]: _value(name, values) for name, values in given.items()}

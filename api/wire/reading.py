@@ -17,6 +17,7 @@ _KIND = "kind"
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at (?P<where>.*))?$", re.DOTALL)
 _MEMBER = re.compile(r"^`(?P<name>\w+)`: (?P<what>.*)$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
+_URL_WANTED = "matching regex '^https?://'"
 _NO_SUCH_WORD = re.compile(r"^Invalid (enum )?value '")
 
 
@@ -44,6 +45,8 @@ def explain(text: str, value: Any, kind: type[Any]) -> str:
         # what the struct itself has found wrong with one of its members, in a sentence
         return f"The property '{_path(where, member['name'])}' is not valid: {member['what']}"
     what = what.replace("`", "")
+    if what.endswith(_URL_WANTED):
+        what = "it must be a URL that begins with http:// or https://"
     if _NO_SUCH_WORD.match(what):
         words = allowed(kind, place)
         what += f": it must be {either(words)}" if words else ""

@@ -289,7 +289,7 @@ def view(record: SubscriptionRecord, tag: str, shown: Sequence[str] = ()) -> byt
                 record.parked,
                 timestamp_or_none(record.last_delivered_at),
                 optional(record.last_error),
-                timestamp_or_none(record.last_error_at),
+                timestamp_or_none(record.last_error_at if record.last_error else 0),
                 timestamp_or_none(record.lagged_at),
             ),
             tag,

@@ -74,6 +74,11 @@ def test_place_that_the_log_has_not_come_to(client: Any, store: Any) -> None:
     assert response.error["details"] == [{"code": "Oldest", "message": "5-0"}]
 
 
+def test_a_misspelt_parameter_is_shown_as_it_was_written(client: Any) -> None:
+    response = client("GET", "/ext/v1/events?queueIdd=x", version=None)
+    assert response.error["message"].startswith("The query parameter 'queueIdd' is not known here")
+
+
 @pytest.mark.parametrize(
     "query", ["after=x", "after=-1", "after=5-1", "after=1e3", "after=" + "9" * 16, "limit=0", "limit=x"]
 )

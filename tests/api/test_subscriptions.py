@@ -291,6 +291,14 @@ def test_it_is_listed_in_pages(client: Any, store: Any, make_record: Any) -> Non
     assert store.commands == [SubscriptionList(2, 0), SubscriptionList(2, 4), SubscriptionList(100, 0)]
 
 
+def test_without_an_error_there_is_no_time_of_one(client: Any, store: Any, make_record: Any) -> None:
+    """Asked again, it has forgotten the reason."""
+    record = make_record("subscription", id="s", last_error="", last_error_at=1_000)
+    store.on(SubscriptionList, {"next": 0, "rows": [record]})
+    [row] = client("GET", "/ext/v1/subscriptions").json["value"]
+    assert not {"lastError", "lastErrorAt"} & row["delivery"].keys()
+
+
 def test_it_is_deleted(client: Any, store: Any, kept: Any) -> None:
     assert client("DELETE", PATH).status == 204
     assert store.commands == [SubscriptionDelete("s")]

@@ -224,6 +224,11 @@ def test_stuck_cursor(
     assert found(own_server.url, "stuck_cursor").level == "warning"
 
 
+def test_who_has_not_agreed_gets_no_events(own_server: support.Server, store: support.SyncStore) -> None:
+    subscribe(store, "validating")
+    assert not [one for one in look(own_server.url) if one.code == "subscriptions"]
+
+
 def test_subscriptions_that_nobody_delivers(own_server: support.Server, store: support.SyncStore) -> None:
     store.redis.zadd(f"{ROOT}:deliveries", {"crm": 1})
     assert found(own_server.url, "untaken").level == "warning"

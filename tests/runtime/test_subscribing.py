@@ -144,7 +144,10 @@ def test_there_is_no_such_subscription(do: Callable[..., Told], action: str) -> 
         (("show",), "'subscriptions show' needs id."),
         (("add",), "'subscriptions add' needs id and url."),
         (("add", "crm"), "'subscriptions add' needs url."),
-        (("add", "crm", "ftp://a/"), "The property 'destination.endpointUrl' is not valid"),
+        (
+            ("add", "crm", "ftp://a/"),
+            "The property 'destination.endpointUrl' is not valid: it must be a URL that begins with http://",
+        ),
         (("add", "crm", URL, "--properties", "[]"), "--properties (or JOBROUTER_PROPERTIES) cannot be '[]'"),
         (("add", "crm", URL, "--properties", '{"schema":"xml"}'), "The property 'schema' is not valid"),
         (("add", "crm", URL, "--properties", '{"startAfter":"999"}'), "there is no entry 999 yet"),

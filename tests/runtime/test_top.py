@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from api.cli import main
 from api.cli.top import duration, frame
 from engine import commands as c
 from engine import glance as looking
@@ -155,6 +156,22 @@ def test_durations(ms: int, text: str) -> None:
 
 
 # ---- the command -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("top", "--once"), ("why", "job")])
+def test_a_router_that_is_not_there(
+    server: support.Server, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    assert main([*command, "--redis-url", server.url, "--tenants", "nope"]) == 2
+    assert capsys.readouterr() == ("", "jobrouter: There is no router 'nope' in the store (--tenants).\n")
+
+
+def test_one_router_of_several(
+    server: support.Server, store: support.SyncStore, tenant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(store, root_of(tenant))
+    assert main(["top", "--once", "--redis-url", server.url, "--tenants", f"{tenant},other"]) == 0
+    assert f"shown is {tenant} alone; --tenants shows another of other" in capsys.readouterr().err
 
 
 def test_once(server: support.Server, store: support.SyncStore, tenant: str) -> None:

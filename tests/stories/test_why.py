@@ -469,5 +469,5 @@ def test_job_that_somebody_has(router: Router, why: Why) -> None:
 
 def test_job_or_worker_that_is_unknown(router: Router, why: Why) -> None:
     router.job("j")
-    assert why("nothing", status=1) == "jobrouter: There is no job 'nothing'.\n"
-    assert why("j", "nobody", status=1) == "jobrouter: There is no worker 'nobody'.\n"
+    assert why("nothing", status=1) == "jobrouter: there is no job nothing\n"
+    assert why("j", "nobody", status=1) == "jobrouter: there is no worker nobody\n"
