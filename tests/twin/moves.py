@@ -184,7 +184,7 @@ def with_question(
         # what was made for another place fits seldom
         answers[place] = made[(pick + i) % len(made)] if (pick + i) % 7 == 0 else fitting
     places = list(answers)
-    if command.task == "partial":
+    if command.task == "partial" and places:
         del answers[places[pick % len(places)]]
         answers["worker.99"] = made[0]
     elif command.task == "strange":
