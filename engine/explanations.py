@@ -102,8 +102,8 @@ class Reason(msgspec.Struct, kw_only=True):
     remote: bool = False
     came_about: str = ""
     """Of the first one asked, where it is known: freed (it took the first job there was), alone (nobody else
-    could be asked), scored or unscored (others were asked to score it), ranked (by the queue itself) or otherwise
-    (the queue ranked by another rule then)."""
+    could be asked), scored or unscored (others were asked to score it), ranked (by the queue itself) or
+    otherwise (the queue ranked by another rule then)."""
     ranked: int | None = None
     """How many workers the ranking had that others gave."""
     asked: list[str] = []
