@@ -19,7 +19,7 @@ from engine.clients import administration
 from engine.commands import EventList, RouterStatus, SubscriptionList
 from engine.connection import Connection
 from engine.embedded import OPTIONS
-from engine.errors import Failed, Refused, Unavailable
+from engine.errors import Failed, NewerLibrary, Refused, Unavailable
 from engine.health import refusals_of
 from engine.inspection import SAMPLE, problems
 from engine.library import VERSION, library, version_of
@@ -275,7 +275,7 @@ async def _router(
         return
     try:
         status = await store.run(root, RouterStatus())
-    except (Failed, Refused) as error:
+    except (Failed, NewerLibrary, Refused) as error:
         yield Finding(
             "critical", "unreadable", f"The router cannot be read: {error}.", "Update jobrouter.", tenant
         )

@@ -39,6 +39,10 @@ class OutOfMemory(Unavailable):
     """The server is full: what adds an entity is refused and has not been executed."""
 
 
+class NewerLibrary(Unavailable):
+    """The store has a newer library, which has no such function; the command has not been executed."""
+
+
 class Failed(Exception):
     """The library has failed in the middle: a bug, with the place in the Lua files."""
 

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from engine.clients import administration
 from engine.commands import RouterStatus
-from engine.errors import Failed, Refused, Unavailable
+from engine.errors import Failed, NewerLibrary, Refused, Unavailable
 from engine.store import Store, root_of
 from engine.worker.alarms import missing_flags
 
@@ -57,6 +57,8 @@ class Health:
             await self._look_at_server(found)
             for tenant in self._tenants:
                 await self._look_at_tenant(tenant, found)
+        except NewerLibrary as error:
+            found.reasons.append(str(error))
         except (RedisError, Unavailable, OSError, TimeoutError) as error:
             found.reasons.append(f"the store is unreachable: {error}")
         ready = not found.reasons

@@ -9,7 +9,7 @@ import hiredis
 from engine.address import Address
 from engine.commands import Command
 from engine.connection import Connection
-from engine.errors import Failed, OutOfMemory, Unavailable, refusal_of
+from engine.errors import Failed, NewerLibrary, OutOfMemory, Unavailable, refusal_of
 from engine.library import library, replaces
 
 Reply = dict[str, Any]
@@ -42,7 +42,11 @@ def named(flat: list[Any]) -> Reply:
 
 
 def translated(command: Command, message: str) -> Exception:
-    """An error reply as exception."""
+    """An error reply to a command as exception."""
+    return _translated(command.function, message)
+
+
+def _translated(what: str, message: str) -> Exception:
     refused = refusal_of(message)
     if refused is not None:
         return refused
@@ -50,7 +54,7 @@ def translated(command: Command, message: str) -> Exception:
         return OutOfMemory("the store is full: nothing can be added until something is removed")
     if message.startswith(_NOT_NOW):
         return Unavailable(f"the store cannot answer now ({message}); the call was not executed")
-    return Failed(f"{command.function}: {library().explain(message)}")
+    return Failed(f"{what}: {library().explain(message)}")
 
 
 class Store:
@@ -74,7 +78,7 @@ class Store:
         """Runs one command.
 
         ``now_ms`` is the time it happens at, 0 for the server's clock. Raises Refused (nothing has changed),
-        Unavailable (unknown outcome, unless its text says otherwise), OutOfMemory and Failed.
+        Unavailable (unknown outcome, unless its text says otherwise), OutOfMemory, NewerLibrary and Failed.
         """
         try:
             return await self._run(root, command, now_ms)
@@ -91,18 +95,30 @@ class Store:
             return command.completed(named(await self.connection.call(*arguments)))
         except hiredis.ReplyError as error:
             if "unction not found" not in str(error):
-                raise self._translated(command, str(error)) from None
+                raise self._error(command.function, str(error)) from None
         # flushed, or another server after a failover: it has not been executed
-        await self.load()
+        loaded = await self.load()
         try:
             return command.completed(named(await self.connection.call(*arguments)))
         except hiredis.ReplyError as error:
-            raise self._translated(command, str(error)) from None
+            if not loaded and "unction not found" in str(error):
+                raise NewerLibrary(
+                    "the store has a newer library than this process, and that cannot do what is asked; "
+                    "the call was not executed"
+                ) from None
+            raise self._error(command.function, str(error)) from None
 
-    def _translated(self, command: Command, message: str) -> Exception:
+    async def ask(self, *arguments: str) -> Any:
+        """The reply to a command of the server itself. Raises Unavailable, OutOfMemory and Failed."""
+        try:
+            return await self.connection.call(*arguments)
+        except hiredis.ReplyError as error:
+            raise self._error(arguments[0], str(error)) from None
+
+    def _error(self, what: str, message: str) -> Exception:
         if message.startswith(_ELSEWHERE):
             self.connection.drop()
-        return translated(command, message)
+        return _translated(what, message)
 
     async def load(self) -> bool:
         """Loads the library unless the server has it, or a newer one. True when it was loaded."""

@@ -39,7 +39,7 @@ def run(options: Options) -> int:
 
 async def check_router(store: Store, tenant: str) -> None:
     """Refuses a router that the store has not: its name may be mistyped. Raises BadOption."""
-    if not await store.connection.call("EXISTS", root_of(tenant)):
+    if not await store.ask("EXISTS", root_of(tenant)):
         raise BadOption(f"There is no router '{tenant}' in the store (--tenants).")
 
 

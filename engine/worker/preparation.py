@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from engine.commands import RouterStatus, SettingsWrite
-from engine.errors import Unavailable
+from engine.errors import NewerLibrary, Unavailable
 from engine.settings import Settings
 from engine.store import Store, root_of
 
@@ -28,7 +28,8 @@ _OURS = (
 async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:
     """Loads the library and, if asked, writes the settings that differ; waits for an unreachable store.
 
-    Raises Failed when the library cannot be loaded, Refused when the data are newer than the library.
+    Raises Failed when the library cannot be loaded, NewerLibrary when that of the store is newer and lacks
+    what is needed, Refused when the data are newer than the library.
     """
     pause = _PAUSE_SECONDS
     while True:
@@ -37,6 +38,8 @@ async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:
             for tenant in settings.tenants if writes else ():
                 await _write(store, root_of(tenant), settings)
             return
+        except NewerLibrary:
+            raise
         except Unavailable as error:
             if pause == _PAUSE_SECONDS:
                 log.warning("waiting for the store: %s", error)

@@ -59,6 +59,9 @@ local function arguments(text, takes)
   return setmetatable(given, takes.defaults)
 end
 
+-- arguments of a call, the time and the control argument among them: no operation takes as many, and Lua cannot unpack thousands
+local MOST_ARGUMENTS = 16
+
 -- the root hash's field `state` holds what every call reads, in one text: reading and writing one field costs a fraction of five.
 -- What seldom changes stands at its end and is kept as text.
 local rest_memo = { size = 0, of = {} }
@@ -100,6 +103,9 @@ end
 local function begin(KEYS, ARGV)
   if #KEYS ~= 1 or (KEYS[1] ~= keys.root and not keys.is_root(KEYS[1])) then
     refuse.bad_call("KEYS must be the tenant's root alone, as jr:{main}")
+  end
+  if #ARGV > MOST_ARGUMENTS then
+    refuse.bad_call("a call has at most " .. MOST_ARGUMENTS .. " arguments")
   end
   keys.use(KEYS[1])
   clock.use(ARGV[1])

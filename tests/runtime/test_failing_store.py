@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import hiredis
 import pytest
 
 from engine import commands as c
@@ -116,6 +117,33 @@ def test_sweeps(caplog: pytest.LogCaptureFixture, error: Exception, text: str) -
 
     asyncio.run(work())
     assert told(caplog) == [text, "t: sweeping again"]
+
+
+def test_error_replies_of_the_server_are_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """A store that is loading its data answers the clock with an error, as it answers a sweep."""
+
+    class Loading(Connection):
+        left = 5
+
+        async def call(self, name: str, *_: str) -> Any:
+            self.left -= 1
+            if self.left >= 0:
+                raise hiredis.ReplyError("LOADING the dataset is in memory")
+            return ["0", "0"]
+
+    async def work() -> None:
+        store = Scripted({**NOTHING_DUE, "next": 1})
+        store.connection = Loading()  # type: ignore[assignment]
+        sweeper = Sweeper(store, "t")
+        async with running(sweeper) as reached:
+            await reached(lambda: "t: sweeping again" in told(caplog))
+
+    asyncio.run(work())
+    assert told(caplog) == [
+        "t: cannot sweep, trying on: the store cannot answer now (LOADING the dataset is in memory); "
+        "the call was not executed",
+        "t: sweeping again",
+    ]
 
 
 def test_single_failures_are_nothing_special(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,8 +13,9 @@ import pytest
 import redis
 
 from engine.address import Address
-from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerUpsert
+from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, RouterStatus, WorkerUpsert
 from engine.connection import Connection
+from engine.errors import NewerLibrary
 from engine.health import Health
 from engine.store import Store, root_of
 from tests import support
@@ -67,6 +68,26 @@ def test_library_that_cannot_be_loaded(own_server: support.Server, client: redis
     ready, found = report(f"{own_server.url.replace('unix://', 'unix://poor:p@')}")
     assert not ready
     assert "library is missing" in found["reasons"][0]
+
+
+def test_a_newer_library_without_our_functions(own_server: support.Server, client: redis.Redis) -> None:
+    client.function_load(
+        "#!lua name=jr\n-- version 99 digest 0\nredis.register_function('jr_other', function() end)",
+        replace=True,
+    )
+
+    async def call() -> None:
+        store = Store(Connection(Address.parse(own_server.url)))
+        try:
+            await store.run(root_of("main"), RouterStatus())
+        finally:
+            await store.close()
+
+    with pytest.raises(NewerLibrary, match="newer library than this process") as raised:
+        asyncio.run(call())
+    ready, found = report(own_server.url)
+    assert not ready
+    assert found["reasons"] == [str(raised.value)]
 
 
 def test_unreachable(own_server: support.Server) -> None:

@@ -120,6 +120,9 @@ def test_operation_with_malformed_frame(full: Router, kind: type[c.Command]) -> 
     fine = json.dumps(control(kind))
     for now in ("", "x", "-1", "1.5", "1e300", "nan", "inf", "-inf", str(2**53), "0x10g", " "):
         refused(full, ("BAD_CALL",), kind, now, fine)
+    # what is due is not done either
+    for count in (15, 9_000):
+        refused(full, ("BAD_CALL",), kind, START + 10**9, fine, *["x"] * count)
     refused(full, ("BAD_CALL",), kind, START, fine, keys=())
     refused(full, ("BAD_CALL",), kind, START, fine, keys=("",))
     refused(full, ("BAD_CALL",), kind, START, fine, keys=(full.root, full.root))
