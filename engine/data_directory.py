@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,13 +15,30 @@ class Held(Exception):
     """Another process holds the directory; the text says which."""
 
 
+class Unusable(Exception):
+    """The directory, or what lies in it, is not what it must be; the text says what and why."""
+
+
+@contextlib.contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """A block that works in the data directory, or a folder in it. Raises Unusable for its OSErrors."""
+    try:
+        yield
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise Unusable(
+            f"The data directory {path} cannot be used: {place}{error.strerror or error}."
+        ) from None
+
+
 class DataDirectory:
-    """A directory that is locked while it is open. Raises Held when another process has it."""
+    """A directory that is locked while it is open. Raises Held when another process has it, Unusable."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        with usable(self.path):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -30,10 +49,11 @@ class DataDirectory:
         os.pwrite(self._lock, f"process {os.getpid()}\n".encode(), 0)
 
     def folder(self, name: str) -> Path:
-        """A folder in it that only the owner can enter."""
+        """A folder in it that only the owner can enter. Raises Unusable."""
         folder = self.path / name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
+        with usable(self.path):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
         return folder
 
     def close(self) -> None:

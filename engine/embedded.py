@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from engine import leftover
-from engine.data_directory import DataDirectory, write_private
+from engine.data_directory import DataDirectory, usable, write_private
 
 log = logging.getLogger("jobrouter.embedded")
 
@@ -69,11 +69,13 @@ class Embedded:
         return self._process.pid if self._process and self._process.returncode is None else 0
 
     async def start(self) -> None:
-        """Starts the server and waits until it answers. Raises DidNotStart."""
-        await leftover.shut_down(self.folder)
-        write_private(self.folder / "socket", str(self.socket).encode())
+        """Starts the server and waits until it answers. Raises DidNotStart, StillRuns, Unusable."""
+        with usable(self.folder):
+            await leftover.shut_down(self.folder)
+            write_private(self.folder / "socket", str(self.socket).encode())
         try:
-            await self._launch()
+            with usable(self.folder):
+                await self._launch()
         except BaseException:
             await self.stop()
             raise

@@ -59,7 +59,7 @@ def recorded_socket(folder: Path) -> Path | None:
     """The socket of the server that was last started in the folder."""
     try:
         return Path((folder / "socket").read_text().strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError):
         return None
 
 

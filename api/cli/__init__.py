@@ -10,13 +10,13 @@ from api.cli.plain import plain_line
 from api.options import parse
 from api.serving import logs
 from api.serving.access_keys import BadOption
-from engine.data_directory import Held
+from engine.data_directory import Held, Unusable
 from engine.embedded import DidNotStart
 from engine.errors import Failed, Refused, Unavailable
 from engine.leftover import StillRuns
 from engine.server_program import NoProgram
 
-TOLD = (BadOption, DidNotStart, Failed, Held, NoProgram, Refused, StillRuns, Unavailable)
+TOLD = (BadOption, DidNotStart, Failed, Held, NoProgram, Refused, StillRuns, Unavailable, Unusable)
 """What ends a command with one sentence instead of a trace."""
 
 

@@ -12,6 +12,7 @@ from api.cli.serve import run_until_told
 from api.options import Options
 from api.serving.access_keys import BadOption
 from api.serving.runtime import address_of, tenants_of
+from engine.data_directory import usable
 from engine.inspection import entities, problems
 from engine.leftover import recorded_socket
 from engine.store import Store, root_of
@@ -44,12 +45,18 @@ async def check_router(store: Store, tenant: str) -> None:
 
 
 def store_url(options: Options) -> str:
-    """The address of a live store: that of --redis-url, else of the embedded server. Raises BadOption."""
+    """The address of a live store: that of --redis-url, else of the embedded server.
+
+    Raises BadOption, and Unusable when the data directory cannot be read.
+    """
     if options.redis_url:
         address_of(options.redis_url)
         return options.redis_url
-    socket = recorded_socket(Path(options.data_dir).absolute() / "server")
-    if socket is None or not socket.exists():
+    directory = Path(options.data_dir).absolute()
+    with usable(directory):
+        socket = recorded_socket(directory / "server")
+        runs = socket is not None and socket.exists()
+    if not runs:
         raise BadOption(
             f"No embedded server runs on {options.data_dir}: start 'jobrouter serve', or give its --data-dir "
             "or --redis-url."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.data_directory import write_private
+from engine.data_directory import Unusable, usable, write_private
 from engine.settings import Tenant
 
 LEAST_BYTES = 16
@@ -62,10 +62,18 @@ def with_view_keys(tenants: dict[str, Tenant], view_keys: str) -> dict[str, Tena
 
 
 def kept_key(path: Path, size: int = MADE_BYTES) -> str:
-    """The key in a file, as base64; made of so many bytes, for its owner only, when there is none."""
-    if not path.exists():
-        write_private(path, b64encode(secrets.token_bytes(size)) + b"\n")
-    return path.read_text().strip()
+    """The key in a file, as base64; made of so many bytes, for its owner only, when there is none.
+
+    Raises Unusable when it holds no key.
+    """
+    with usable(path.parent):
+        if not path.exists():
+            write_private(path, b64encode(secrets.token_bytes(size)) + b"\n")
+        held = path.read_bytes().strip()
+    # what it holds is not shown: it may be most of a key
+    if not held or not held.isascii():
+        raise Unusable(f"The file {path} holds no key: restore it, or remove it to have a new one made.")
+    return held.decode()
 
 
 def _parts(text: str, what: str) -> dict[str, list[str]]:

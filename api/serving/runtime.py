@@ -21,7 +21,7 @@ from api.serving.listeners import listen, serving
 from api.wire.answers import queue_selectors, worker_selectors
 from engine.address import Address
 from engine.connection import Connection
-from engine.data_directory import DataDirectory
+from engine.data_directory import DataDirectory, usable
 from engine.embedded import Embedded
 from engine.feed import Feeds
 from engine.health import Health
@@ -174,9 +174,12 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         router.metrics = Metrics(settings.metric_labels)
         _trace(stack, router, options)
         router.embedded = embedded
-        router.tls = _given_files(options) or tls.development_files(
-            directory.folder("tls"), _certified_hosts(options, tenants)
-        )
+        router.tls = _given_files(options)
+        if router.tls is None:
+            with usable(directory.path):
+                router.tls = tls.development_files(
+                    directory.folder("tls"), _certified_hosts(options, tenants)
+                )
         sockets = _sockets(stack, options, secure=True)
         if embedded:
             stack.push_async_callback(embedded.stop)
