@@ -59,11 +59,14 @@ class Authenticator:
 
     def check(
         self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes, tenant: Tenant, peer: str
-    ) -> None:
-        """Refuses a request that is not signed with a key of this router, nor reads with a viewing key."""
+    ) -> bool:
+        """Refuses a request that is not signed with a key of this router, nor reads with a viewing key.
+
+        True when a viewing key lets it pass.
+        """
         path = target.partition(b"?")[0].decode("latin-1")
         if reads(method, path) and self.viewing.admits(tenant, headers):
-            return
+            return True
         names, signature = _parse(headers.get(b"authorization"))
         date = headers.get(names[0])
         if date is None:
@@ -88,7 +91,7 @@ class Authenticator:
                 )
                 for key in tenant.keys:
                     if hmac.compare_digest(hmac.digest(key, text, "sha256"), signature):
-                        return
+                        return False
         raise Denied(_DENIED)
 
     def _hosts(self, headers: dict[bytes, bytes], tenant: Tenant, peer: str) -> Iterator[bytes]:

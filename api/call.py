@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from starlette.types import Receive
 
-from api.errors import Header
+from api.errors import BadRequest, Header
 from api.streaming import Streaming
 from api.wire.queries import LIMITED_VERSION
 from engine.commands import Command
@@ -19,6 +21,8 @@ Handler = Callable[..., Awaitable[Answer | Streaming]]
 
 REQUEST_ID = b"x-ms-client-request-id"
 MAX_REQUEST_ID = 64
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
 
 
 class Runner(Protocol):
@@ -45,6 +49,7 @@ class Call:
         "scheme",
         "store",
         "version",
+        "viewing",
     )
 
     def __init__(
@@ -62,6 +67,7 @@ class Call:
         body: bytes,
         scheme: str,
         receive: Receive,
+        viewing: bool = False,
     ):
         self.store = store
         self.feeds = feeds
@@ -76,6 +82,7 @@ class Call:
         self.body = body
         self.scheme = scheme
         self.receive = receive
+        self.viewing = viewing
 
     async def run(self, command: Command) -> Any:
         """Runs a command."""
@@ -93,10 +100,28 @@ class Call:
 
     @property
     def origin(self) -> str:
-        """The URL under which others reach this router, without a slash at its end."""
-        return self.link_base or f"{self.scheme}://{self.headers.get(b'host', b'').decode('latin-1')}"
+        """The URL under which others reach this router, without a slash at its end. Raises BadRequest."""
+        if self.link_base:
+            return self.link_base
+        host = self.headers.get(b"host", b"").decode("latin-1")
+        if not _is_host(host):
+            raise BadRequest(
+                "The header 'Host' is not valid: it must be a name or address, with or without a port, "
+                "as others are told to reach this router there."
+            )
+        return f"{self.scheme}://{host}"
 
     @property
     def knows_limit(self) -> bool:
         """Whether the version of the interface that is spoken knows a worker's limit of concurrent offers."""
         return self.version != LIMITED_VERSION
+
+
+def _is_host(text: str) -> bool:
+    found = _HOST.fullmatch(text)
+    if found is None or int(found[2] or 0) > 65535:
+        return False
+    try:
+        return found[1] is None or bool(ipaddress.IPv6Address(found[1]))
+    except ValueError:
+        return False

@@ -16,6 +16,7 @@ from api.wire import policies as wire
 from api.wire import secrets
 from api.wire.kinds import patch_folder
 from api.wire.reading import read
+from api.wire.values import encode
 from engine.commands import Command, PolicyDelete, PolicyList, PolicyRead, PolicyUpsert
 from engine.model import PolicyRecord
 
@@ -47,7 +48,12 @@ class _Policies(Entity[PolicyRecord]):
         return None if same else update
 
     def view(self, record: PolicyRecord, tag: str, call: Call) -> bytes:
-        return wire.view(record.id, record.document, tag)
+        document = record.document
+        if call.viewing:
+            policy = msgspec.json.decode(document, type=self.body)
+            secrets.hide_queries(policy)
+            document = encode(policy).decode()
+        return wire.view(record.id, document, tag)
 
     def _command(self, policy: wire.PolicyBody, entity_id: str, doc: int, rev: int) -> PolicyUpsert:
         policy.complete()

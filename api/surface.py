@@ -101,7 +101,7 @@ class Surface:
         tenant = self._authenticator.tenant(headers.get(b"host", b""))
         request = RequestInfo.of(scope)
         request.tenant = tenant.name
-        self._authenticator.check(scope["method"], target, headers, body, tenant, peer[0])
+        viewing = self._authenticator.check(scope["method"], target, headers, body, tenant, peer[0])
         found, ids = self._dispatch.find(scope["method"], path)
         request.route = found.route
         version = _PLAIN_QUERIES.get(raw_query, "")
@@ -123,6 +123,7 @@ class Surface:
             body,
             scope.get("scheme", "http"),
             receive,
+            viewing,
         )
         return await found.handler(call, *ids)
 

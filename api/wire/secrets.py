@@ -28,6 +28,7 @@ Credential = FunctionCredential | ClientCredential
 Secrets = dict[str, dict[str, str]]
 
 _WRITE_ONLY = ("function_key", "app_key", "client_secret")
+_URIS = ("function_uri", "webhook_uri", "authorization_server_uri")
 
 
 def text_of(secrets: Secrets) -> str:
@@ -67,6 +68,14 @@ def inherit(policy: PolicyBody, former: PolicyBody) -> None:
         if credential and past and not _secrets(credential) and _same_without_secrets(rule, before[place]):
             for name, value in _secrets(past).items():
                 setattr(credential, name, value)
+
+
+def hide_queries(policy: PolicyBody) -> None:
+    """Takes the queries of all URIs away: they may hold a key, and not everybody who reads may call."""
+    for rule in _rules(policy).values():
+        for name in _URIS:
+            if uri := getattr(rule, name, UNSET):
+                setattr(rule, name, uri.partition("#")[0].partition("?")[0])
 
 
 def _same_without_secrets(rule: Rule, former: Rule) -> bool:

@@ -20,13 +20,15 @@ MAX_ENTRIES = 100
 MAX_QUEUES = 1000
 MAX_INT = 2**31 - 1
 MAX_SECONDS = 10**9
+MAX_TEXT = 1024
+"""Characters of a label's value, and of a selector's: of its JSON where it is no text."""
 
 MAX_SHOWN = 40
 """Characters of a label's key that an error repeats."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Reference = Annotated[str, Meta(max_length=MAX_ID)]
-Text = Annotated[str, Meta(max_length=1024)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Uri = Annotated[str, Meta(pattern="^https?://", max_length=2048)]
 Key = Annotated[str, Meta(min_length=1, max_length=256)]
 Priority = Annotated[int, Meta(ge=-100, le=100)]
@@ -183,11 +185,17 @@ def number(value: float) -> int | float:
 def stored_selector(
     key: str, label_operator: LabelOperator, value: Any, seconds: float | UnsetType, expedite: bool
 ) -> model.Selector:
-    """A worker selector as it is stored; its value must have been checked."""
+    """A worker selector as it is stored; its value must have been checked. Refuses one that is too long."""
+    text = "" if value is UNSET else encode(value).decode()
+    if len(value if isinstance(value, str) else text) > MAX_TEXT:
+        shown = key if len(key) <= MAX_SHOWN else f"{key[:MAX_SHOWN]}…"
+        raise BadRequest(
+            f"The value of the selector '{shown}' is not valid: it has more than {MAX_TEXT} characters."
+        )
     return model.Selector(
         key,
         _SIGNS[label_operator],
-        "" if value is UNSET else encode(value).decode(),
+        text,
         "" if seconds is UNSET else str(seconds),
         expedite,
     )

@@ -21,6 +21,7 @@ _JSON = "application/json; charset=utf-8"
 _CLOUD_EVENT = "application/cloudevents+json; charset=utf-8"
 
 # what the HTTP binding of CloudEvents lets stand: printable ASCII without blank, quote and percent sign
+_NAME = re.compile(r"[!-~]+")
 _ESCAPED = re.compile(rb"[^!#$&-~]")
 
 
@@ -99,8 +100,14 @@ def name_header(subscription: str) -> str:
 
 
 def origin_host(origin: str) -> str:
-    """The name by which the sender is known in the handshake of CloudEvents."""
-    return urlsplit(origin).hostname or "localhost"
+    """The name by which the sender is known in the handshake of CloudEvents.
+
+    Raises ValueError for a URL that has none which a header may hold.
+    """
+    name = urlsplit(origin).hostname or "localhost"
+    if not _NAME.fullmatch(name):
+        raise ValueError("no host")
+    return name
 
 
 def escaped(text: str) -> str:

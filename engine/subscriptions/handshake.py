@@ -67,10 +67,13 @@ async def answer(caller: Caller, tenant: str, question: Mapping[str, Any]) -> st
     recipient = Recipient(question["subscription"], stored.schema, question["origin"], secrets.signing)
     url = validation_url(recipient, tenant, question["code"])
     try:
+        origin = origin_host(recipient.origin)
+    except ValueError:
+        return f"{_FAILED}the URL of this router that was stored has no valid host: ask for a new handshake"
+    try:
         if stored.schema == "eventGrid":
             message = validation(recipient, tenant, question["code"], time.time())
             return _event_grid(await caller.post(secrets.url, *message), question["code"])
-        origin = origin_host(recipient.origin)
         headers = {"WebHook-Request-Origin": origin, "WebHook-Request-Callback": url}
         return _cloud_events(await caller.options(secrets.url, headers), origin)
     except OutgoingFailed as error:

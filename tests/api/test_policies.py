@@ -11,7 +11,9 @@ import pytest
 
 from engine import exception_rules
 from engine.commands import PolicyRead, PolicyUpsert
+from engine.errors import Refused
 from engine.scoring import Equal, Function, Scoring, Webhook, by_expression, scoring_text
+from tests.api.conftest import VIEW_KEY
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 PATHS = {
@@ -801,3 +803,75 @@ def test_a_rule_to_another_place_does_not_inherit_secrets(client: Any, store: An
         {"queueSelectorAttachments": [{"kind": "ruleEngine", "rule": other}]},
     )
     assert written(store).secret == ""
+
+
+RULES = [
+    {"kind": "function", "functionUri": "https://f/api?code=SECRET"},
+    {
+        "kind": "webhook",
+        "webhookUri": "https://w/hook?sig=SECRET#x",
+        "authorizationServerUri": "https://a/?k=SECRET",
+    },
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        ("distribution", lambda rule: {"mode": {"kind": "bestWorker", "scoringRule": rule}}),
+        ("classification", lambda rule: {"prioritizationRule": rule}),
+        (
+            "classification",
+            lambda rule: {
+                "workerSelectorAttachments": [{"kind": "ruleEngine", "rule": rule}],
+                "queueSelectorAttachments": [
+                    {"kind": "conditional", "condition": rule, "queueSelectors": []}
+                ],
+            },
+        ),
+    ],
+)
+def test_a_viewing_key_sees_uris_without_queries(
+    client: Any, store: Any, policies: Any, kind: str, place: Any, rule: dict[str, Any]
+) -> None:
+    written = client("PATCH", PATHS[kind], {**LEAST[kind], **place(rule)})
+    assert written.status == 201
+    # who signs gets what is stored, and can send it back
+    assert client("GET", PATHS[kind]).body == written.body
+    assert b"SECRET" in written.body
+    target = f"{PATHS[kind]}?api-version=2023-11-01"
+    viewed = client.send("GET", target, b"", {"host": "localhost", "authorization": f"Bearer {VIEW_KEY}"})
+    assert viewed.status == 200
+    assert b"SECRET" not in viewed.body
+    cut = re.sub(rb"[?#][^\"]*\"", b'"', written.body)
+    assert viewed.json == json.loads(cut)
+
+
+@pytest.mark.parametrize("value", ["a" * 1025, ["a" * 1022], {"b": "a" * 1020}])
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        lambda one: {"workerSelectorAttachments": [{"kind": "static", "workerSelector": one}]},
+        lambda one: {"queueSelectorAttachments": [{"kind": "static", "queueSelector": one}]},
+    ],
+)
+def test_the_length_of_a_selectors_value(
+    client: Any, store: Any, policies: Any, value: Any, attachments: Any
+) -> None:
+    store.on(PolicyRead, Refused("NOT_FOUND", "The item was not found."))
+    selector = {"key": "k", "labelOperator": "equal", "value": value}
+    response = client("PATCH", PATHS["classification"], attachments(selector))
+    assert response.status == 400
+    assert "'k'" in response.error["message"]
+    assert policies == {}
+    shorter = {**selector, "value": "a" * 1024}
+    assert client("PATCH", PATHS["classification"], attachments(shorter)).status == 201
+
+
+@pytest.mark.parametrize("value", [[], {"b": [1]}])
+def test_a_selectors_value_may_be_anything(client: Any, store: Any, policies: Any, value: Any) -> None:
+    selector = {"key": "k", "labelOperator": "equal", "value": value}
+    body = {"workerSelectorAttachments": [{"kind": "static", "workerSelector": selector}]}
+    response = client("PATCH", PATHS["classification"], body)
+    assert response.json["workerSelectorAttachments"][0]["workerSelector"]["value"] == value

@@ -560,3 +560,43 @@ def test_what_is_no_list_of_dead_letters(client: Any, store: Any, ids: Any) -> N
 def test_what_is_no_page_of_dead_letters(client: Any, store: Any, query: str) -> None:
     assert client("GET", f"{PATH}/deadLetters?{query}").status == 400
     assert store.commands == []
+
+
+# ---- where endpoints reach this router ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "[",
+        "[::1",
+        "[::g]",
+        "a/b",
+        "<script>",
+        "a b",
+        "localhost:abc",
+        "localhost:65536",
+        "",
+        "a@b",
+        "a?b",
+    ],
+)
+def test_a_host_that_is_none_is_no_origin(client: Any, store: Any, kept: Any, host: str) -> None:
+    response = client("PATCH", PATH, LEAST, host=host)
+    assert response.status == 400
+    assert "'Host'" in response.error["message"]
+    assert kept == {}
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1:8080", "[::1]", "[::1]:80", "a-b_c.example.com:65535"]
+)
+def test_a_host_is_the_origin(client: Any, store: Any, kept: Any, host: str) -> None:
+    assert client("PATCH", PATH, LEAST, host=host).status == 201
+    assert store.commands[-1].origin == f"http://{host}"
+
+
+def test_a_public_url_is_the_origin_whatever_the_host(make_client: Any, store: Any, kept: Any) -> None:
+    client = make_client(public_base_url="https://router.example.com/")
+    assert client("PATCH", PATH, LEAST, host="[").status == 201
+    assert store.commands[-1].origin == "https://router.example.com"

@@ -140,3 +140,12 @@ def test_no_answer_is_a_failure(schema: Schema) -> None:
 def test_the_name_of_the_sender(origin: str, name: str) -> None:
     endpoint = Endpoint(Answer(200, b"", {"webhook-allowed-origin": name}))
     assert ask(endpoint, "cloudEventsStructured", origin) == "agreed"
+
+
+@pytest.mark.parametrize("schema", ["eventGrid", "cloudEventsBinary"])
+@pytest.mark.parametrize("host", ["[", "[::1", "[x]", "a b", "r\u00f6uter"])
+def test_an_origin_that_is_none_fails_the_handshake(host: str, schema: Schema) -> None:
+    endpoint = Endpoint(Answer(200, b"", {"webhook-allowed-origin": "*"}))
+    given = ask(endpoint, schema, f"http://{host}")
+    assert given.startswith("failed\nthe URL of this router")
+    assert endpoint.method == ""
