@@ -253,13 +253,14 @@ class SubscriptionList(Command, frozen=True):
 
 
 class SubscriptionConfirm(Command, frozen=True):
-    """Agree to a subscription by the code that its endpoint was sent."""
+    """Agree to a subscription by the code that its endpoint was sent; or ``look`` whether it is valid."""
 
     function = "jr_subscription_confirm"
     documents = ("code",)
 
     id: str
     code: str = ""
+    look: bool = False
 
 
 # ---- deliveries --------------------------------------------------------------------------------------------

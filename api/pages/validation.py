@@ -37,12 +37,12 @@ def routes(store: Runner, tenants: Iterable[str]) -> list[Route]:
         subscription, code = query.get("subscription", ""), query.get("code", "")
         if tenant not in known or not _is_id(subscription) or not 0 < len(code) <= _MAX_CODE:
             return refusal(NotFound("This code is not valid, or not any more."), request.url.path)
-        # whoever looks ahead at links does not agree
-        if request.method != "HEAD":
-            try:
-                await store.run(root_of(tenant), SubscriptionConfirm(subscription, code))
-            except (Refused, Unavailable) as error:
-                return refusal(from_engine(error), request.url.path)
+        # whoever looks ahead at links does not agree, but is told the same
+        confirm = SubscriptionConfirm(subscription, code, look=request.method == "HEAD")
+        try:
+            await store.run(root_of(tenant), confirm)
+        except (Refused, Unavailable) as error:
+            return refusal(from_engine(error), request.url.path)
         return PlainTextResponse(
             f"Events are sent from now on to the endpoint of the subscription '{subscription}'.",
             headers=_HEADERS,

@@ -432,9 +432,13 @@ def test_a_wrong_code_tells_nothing(client: Any, store: Any) -> None:
 
 
 def test_looking_ahead_does_not_agree(client: Any, store: Any) -> None:
+    store.on(SubscriptionConfirm, {"op": 0})
     assert fetch(client, "HEAD", VALIDATE).status == 200
     assert fetch(client, "DELETE", VALIDATE).status == 405
-    assert store.commands == []
+    assert store.commands == [SubscriptionConfirm("a/b ä", "the-code", look=True)]
+    # the status is that of a GET
+    store.on(SubscriptionConfirm, Refused("NOT_FOUND", "This code is not valid, or not any more."))
+    assert fetch(client, "HEAD", VALIDATE).status == 404
 
 
 def test_the_store_may_be_away(client: Any, store: Any) -> None:

@@ -59,6 +59,19 @@ def test_who_does_not_agree_at_once_may_do_so_by_the_code(router: Router) -> Non
         confirm(router)
 
 
+def test_looking_at_a_code_does_not_agree(router: Router) -> None:
+    router.subscribe()
+    before = router.read()
+    router.run(c.SubscriptionConfirm("s", CODE, look=True))
+    assert router.read() == before
+    for code in ("", "nonsense"):
+        with pytest.raises(Refused, match="NOT_FOUND"):
+            router.run(c.SubscriptionConfirm("s", code, look=True))
+    confirm(router)
+    with pytest.raises(Refused, match="NOT_FOUND"):
+        router.run(c.SubscriptionConfirm("s", CODE, look=True))
+
+
 def test_the_code_is_good_before_the_worker_has_brought_the_answer(router: Router) -> None:
     router.subscribe()
     [question] = router.lease()
