@@ -14,7 +14,7 @@ import pytest
 from api.serving.runtime import worker_of
 from engine.address import Address
 from engine.clients import administration
-from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
+from engine.commands import EventList, JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
 from engine.connection import Connection
 from engine.settings import Settings, Tenant
 from engine.store import Store, root_of
@@ -184,10 +184,13 @@ def test_starts_before_the_store(server_program: Path, tmp_path: Path) -> None:
 def test_two_workers_do_no_harm(server: support.Server, tenant: str, root: str) -> None:
     async def work() -> None:
         async with working(server, tenant) as (store, one, _), working(server, tenant) as (_, two, _):
-            before = one.sweeps, two.sweeps
             await offer(store, root, 200)
+            await signed_off(store, root)
+            before = one.sweeps, two.sweeps
             await reached(lambda: one.sweeps > before[0] and two.sweeps > before[1])
-            assert (await store.run(root, WorkerRead(id="w")))["state"] == "inactive"
+            events = (await store.run(root, EventList()))["rows"]
+            ended = [kind for row in events for kind in row["events"][::2] if kind.endswith("Expired")]
+            assert len(ended) == 1
 
     run(work())
 
