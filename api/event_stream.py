@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 from api.call import Call
 from api.errors import BadRequest
@@ -23,6 +24,10 @@ LONGEST_HEARTBEAT_SECONDS = 300
 PORTION = 50
 """Entries that are read at a time for a client that has missed some, which takes 0.4 ms."""
 
+PATIENCE_SECONDS = 30.0
+"""How long a client that is catching up waits for a store that is away."""
+
+_PAUSE_SECONDS = 0.2
 _LAST_ID = b"last-event-id"
 _PARAMETERS = ("after", "heartbeat")
 _HEADERS = (
@@ -131,13 +136,26 @@ class _Stream:
         async with self._listener.turn:
             if self._listener.ended.done():
                 raise Ended(self._listener.ended.result())
-            reply = await self._call.run(EventList(self._seen, PORTION))
+            reply = await self._listed(patient=not first)
         if self._seen or self._start.place or not first:
             check_kept(self._seen, reply)
         if first:
             check_reached(self._start.number, reply)
         self._portion, self._last = list(entries(reply)), int(reply["last"])
         self._behind = len(self._portion) == PORTION
+
+    async def _listed(self, *, patient: bool) -> dict[str, Any]:
+        """The next portion. While a store restarts, a client that already listens is kept waiting."""
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + (PATIENCE_SECONDS if patient else 0)
+        while True:
+            try:
+                reply: dict[str, Any] = await self._call.run(EventList(self._seen, PORTION))
+                return reply
+            except Unavailable:
+                if loop.time() >= patience or self._listener.ended.done():
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     def _from_portion(self, until: int | None) -> bytes:
         """The events of a portion, or a sign of life when there have been none for some time."""
