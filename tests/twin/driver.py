@@ -34,7 +34,7 @@ WHOLE_EVERY = 200
 SHORT = 200
 EXPLAINED = 2
 """Pairs of a job and a worker that are explained after each step."""
-EXPLAIN_ALL_EVERY = 100
+EXPLAIN_ALL_EVERY = 2
 SURVEY_EVERY = 3
 TEXT_MATTERS = ("NOT_FOUND", "IN_USE", "TAKEN")
 
@@ -127,7 +127,7 @@ class Pair:
             return refusal
 
     def some_pairs(self) -> list[tuple[str, str]]:
-        """A few jobs and workers to be explained, all of them now and then."""
+        """Jobs and workers to be explained: a few, or all of them."""
         jobs, workers = list(self.state.jobs), list(self.state.workers)
         if not jobs or not workers:
             return []
