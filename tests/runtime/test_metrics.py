@@ -258,6 +258,9 @@ class _Failing:
             raise Unavailable("nobody is there")
         return await self._store.run(root, command)
 
+    async def ask(self, *words: Any) -> Any:
+        return await self._store.ask(*words)
+
 
 def test_an_observer_outlives_failures(
     open_store: OpenStore, tenant: str, root: str, caplog: pytest.LogCaptureFixture
