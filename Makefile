@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help setup run demo test coverage lint bench load soak
+.PHONY: help setup run demo test coverage lint bench load soak chaos
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -60,3 +60,6 @@ load: .venv/ready ## put a bounded load on replicas behind HAProxy (under 2 min;
 
 soak: .venv/ready ## compare any number of random operations with the twin (N=1000000)
 	$(BIN)/python -m tests.twin.soak $(if $(N),--steps $(N))
+
+chaos: .venv/ready ## break things on purpose and count what was promised (ARGS='cut_log --seed 2', ARGS=--help)
+	$(BIN)/python -m tests.chaos $(ARGS)
