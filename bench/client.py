@@ -57,14 +57,19 @@ class Client:
         """Sends the batches, never more than two unanswered; the replies in order."""
         replies: list[Any] = []
         for i, batch in enumerate(work):
-            self._socket.sendall(batch.packed)
+            self.send(batch)
             if i:
-                self._receive(replies, work[i - 1].commands)
+                self.receive(replies, work[i - 1].commands)
         if work:
-            self._receive(replies, work[-1].commands)
+            self.receive(replies, work[-1].commands)
         return replies
 
-    def _receive(self, replies: list[Any], count: int) -> None:
+    def send(self, batch: Batch) -> None:
+        """Sends a batch, whose replies are to be received."""
+        self._socket.sendall(batch.packed)
+
+    def receive(self, replies: list[Any], count: int) -> None:
+        """Adds the next replies."""
         wanted = len(replies) + count
         while len(replies) < wanted:
             reply = self._reader.gets()

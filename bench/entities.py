@@ -15,6 +15,7 @@ from engine.model import (
     Selector,
     channels_text,
     json_text,
+    members,
     members_text,
     selectors_text,
     strings_text,
@@ -105,6 +106,20 @@ def job(
         tags=members_text(_tags(number)),
         selectors=selectors_text(selectors),
     )
+
+
+def body(number: int) -> bytes:
+    """The same job as a client sends it."""
+    given = job(number)
+    sent = {
+        "channelId": CHANNEL,
+        "queueId": QUEUE,
+        "priority": 1,
+        "channelReference": given.reference,
+        "labels": members(given.labels),
+        "tags": members(given.tags),
+    }
+    return msgspec.json.encode(sent)
 
 
 def classified(number: int, team: str = "") -> JobCreate:

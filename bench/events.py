@@ -17,13 +17,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bench import report
-from bench.entities import CHANNEL, QUEUE, job, policy, queue, region_and_skill, worker
+from bench.entities import body, job, policy, queue, region_and_skill, worker
 from bench.http import PATIENCE_SECONDS, Connection, request, served, stream
 from bench.site import Site, site
-from engine.model import members
 
 CREATES = 3_000
 WARM_UP = 300
@@ -92,7 +89,7 @@ def _times(here: Site, port: int, streams: Sequence[Connection], count: int) -> 
     with contextlib.closing(Connection(port)) as creating:
         gc.disable()
         for number in here.take_serials(warm_up + count):
-            packed = request("PATCH", f"/routing/jobs/job-{number}?{_VERSION}", port, _body(number))
+            packed = request("PATCH", f"/routing/jobs/job-{number}?{_VERSION}", port, body(number))
             # the end of the subject of its offer
             mark = f'\\/job\\/job-{number}"'.encode()
             started = time.perf_counter()
@@ -122,20 +119,6 @@ def _all_get(streams: Sequence[Connection], mark: bytes) -> None:
                 if one.has(mark):
                     selector.unregister(one.socket)
                     waiting -= 1
-
-
-def _body(number: int) -> bytes:
-    """A job of 540 bytes, as a client sends it."""
-    given = job(number)
-    body = {
-        "channelId": CHANNEL,
-        "queueId": QUEUE,
-        "priority": 1,
-        "channelReference": given.reference,
-        "labels": members(given.labels),
-        "tags": members(given.tags),
-    }
-    return msgspec.json.encode(body)
 
 
 def _percentiles(name: str, times: Sequence[float]) -> dict[str, float]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bench.client import Batch, Client
 
 # The kernel brings a thread's processor time up to date when the thread goes to sleep.
 SETTLE_SECONDS = 0.0002
 
+FUNCTION_CALLS = frozenset({"fcall", "fcall_ro"})
+
+_T = TypeVar("_T")
+
 
 class Cost(NamedTuple):
-    """What a number of function calls have cost.
+    """What a number of calls have cost, of functions or of whatever else a client sends.
 
     ``microseconds`` are the server's own count, ``commands`` the redis.calls inside, ``processor_ns`` what
     the system says of the server's thread (0 where it does not tell), ``seconds`` the client's clock.
@@ -41,30 +46,38 @@ def info(client: Client, section: str) -> dict[str, str]:
 
 
 class Meter:
-    """Measures calls of functions: on the client's clock, by the server's counters, by its processor time."""
+    """Measures calls: on the client's clock, by the server's counters, by its processor time.
 
-    def __init__(self, client: Client) -> None:
+    ``sent`` are the commands that clients send, in small letters; all others are made inside of these.
+    """
+
+    def __init__(self, client: Client, sent: frozenset[str] = FUNCTION_CALLS) -> None:
         self._client = client
+        self._sent = {f"cmdstat_{name}" for name in sent}
         pid = info(client, "server")["process_id"]
         self._schedstat = Path(f"/proc/{pid}/task/{pid}/schedstat")
         self.tells_processor = self._schedstat.exists()
 
     def run(self, work: list[Batch]) -> tuple[list[Any], Cost]:
-        """Runs calls of functions, nothing else; their replies and their cost."""
+        """Runs calls, nothing else; their replies and their cost."""
+        return self.of(lambda: self._client.run(work))
+
+    def of(self, work: Callable[[], _T]) -> tuple[_T, Cost]:
+        """What any work gives, and what it costs the server, whoever its clients are."""
         before = self._counters()
         processor = self._processor_ns()
         started = time.perf_counter()
-        replies = self._client.run(work)
+        found = work()
         seconds = time.perf_counter() - started
         processor = self._processor_ns() - processor
         cost = self._counters().minus(before)
-        return replies, cost._replace(processor_ns=processor, seconds=seconds)
+        return found, cost._replace(processor_ns=processor, seconds=seconds)
 
     def _counters(self) -> Cost:
         calls = microseconds = commands = 0
         for name, text in info(self._client, "commandstats").items():
             values = dict(pair.split("=") for pair in text.split(","))
-            if name in ("cmdstat_fcall", "cmdstat_fcall_ro"):
+            if name in self._sent:
                 calls += int(values["calls"])
                 microseconds += int(values["usec"])
             elif name != "cmdstat_info":

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.client import Client
 from bench.meters import info
-from bench.ratios import GOALS, Found
+from bench.ratios import GOALS, Found, Goal
 
 STEPS = ("create", "accept", "complete", "close", "decline")
 
@@ -64,8 +64,8 @@ def _step(values: Mapping[str, float], step: str) -> str:
     return f"{values[f'{step}_calls']:.0f} {values[f'{step}_us']:.1f} ({values[f'{step}_cpu_us']:.1f})"
 
 
-def figure_table(values: Mapping[str, float]) -> Iterable[str]:
+def figure_table(values: Mapping[str, float], goals: Mapping[str, Goal] = GOALS) -> Iterable[str]:
     """One line a figure: its value, its floor and aim, and which of them it reaches."""
     for name, value in values.items():
-        goal = GOALS.get(name)
+        goal = goals.get(name)
         yield f"{name:28}{value:10,.3f}" + (f"   {goal!s:14} {goal.verdict(value)}" if goal else "")

@@ -7,7 +7,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench import dying
@@ -22,13 +22,20 @@ START_SECONDS = 10.0
 
 @contextlib.contextmanager
 def server(
-    program: Path | None = None, cpu: int | None = None, *, persistent: bool = False
+    program: Path | None = None,
+    cpu: int | None = None,
+    *,
+    persistent: bool = False,
+    options: Mapping[str, str] | None = None,
 ) -> Iterator[Path]:
-    """Runs a server, on one processor or as persistent as the embedded one if asked; yields its socket."""
+    """Runs a server, on one processor or as persistent as the embedded one if asked; yields its socket.
+
+    ``options`` are options of the server that differ from these.
+    """
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         socket = Path(folder) / "s"
-        options = OPTIONS if persistent else MEASURED
-        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        all_options = {**(OPTIONS if persistent else MEASURED), **(options or {})}
+        words = [word for name, value in all_options.items() for word in (f"--{name}", value)]
         command = [str(program or find_program()), "--unixsocket", str(socket), *words]
         environment = {**os.environ, "LC_ALL": "C"}
         # a Ctrl-C is not for it: what it serves is taken down first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 
 from bench import meters, yardsticks
 from bench.client import Batch, Client, Word, batches
+from bench.crowd import Crowd
 from bench.server import server
 from engine.commands import Command, RouterStatus
 from engine.library import library
@@ -109,9 +110,18 @@ def reply(flat: list[Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def site(program: Path | None = None, cpu: int | None = None) -> Iterator[Site]:
-    """A fresh server with everything loaded."""
-    with server(program, cpu) as socket, contextlib.closing(Client(socket)) as client:
+def site(
+    program: Path | None = None,
+    cpu: int | None = None,
+    *,
+    options: Mapping[str, str] | None = None,
+    clients: int = 1,
+) -> Iterator[Site]:
+    """A fresh server with everything loaded, and so many pipelining clients that act as one."""
+    with (
+        server(program, cpu, options=options) as socket,
+        contextlib.closing(Client(socket) if clients == 1 else Crowd(socket, clients)) as client,
+    ):
         client.call("FUNCTION", "LOAD", library().source)
         yardsticks.load(client)
         meters.slow_calls(client)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -90,7 +90,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def lines(process: subprocess.Popen[bytes], seconds: float) -> Iterator[str]:
+def lines(process: subprocess.Popen[bytes], seconds: float) -> Generator[str, None, None]:
     """What a process prints; after so many seconds it is killed, which ends its lines."""
     assert process.stdout
     stdout: IO[bytes] = process.stdout
