@@ -23,6 +23,7 @@ from api import (
     subscriptions,
     workers,
 )
+from api.admission.doors import doors
 from api.auth import Authenticator
 from api.call import Handler, Runner
 from api.pages import dashboard, docs, validation
@@ -113,7 +114,7 @@ def create_app(
     if metrics is not None:
         routes.append(metrics_route(metrics, settings, authenticator.viewing))
     pages = create_pages(health, authenticator.viewing, settings.tenants.values(), routes)
-    app = Surface(pages, ROUTES, store, feeds, settings, authenticator, clock)
+    app = Surface(pages, ROUTES, store, feeds, settings, authenticator, doors(settings, metrics), clock)
     return Observed(app, paths(pages), request_log(settings), metrics, tracing)
 
 

@@ -118,6 +118,10 @@ class ServiceUnavailable(ApiError):
     headers = (RETRY_AFTER,)
 
 
+class Overloaded(ServiceUnavailable):
+    """More is under way than the process takes on: the request was refused at once, and nothing was done."""
+
+
 # ---- what the engine refuses -------------------------------------------------------------------------------
 
 _SIMPLE: dict[str, type[ApiError]] = {

@@ -189,6 +189,12 @@ CERTIFIED = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: a development cer
 CERTIFIED_OR_HTTP = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: http alone, no --tls-port"),)
 DATA = (Flag("data-dir", ".jobrouter", str, "directory of data, key and certificate"),)
 STORE = (Flag("redis-url", "", str, "redis://, rediss:// or unix:// address of the store"),)
+ADMITTING = (
+    Flag("max-requests", "1000", positive, "requests that a process works on at once; more get 503"),
+    Flag(
+        "max-waiting", "10000", positive, "clients of a process that wait for offers or events; more get 503"
+    ),
+)
 KEYS = (Flag("access-keys", "", str, "access keys: 'main=<base64>[,<base64>];other=<base64>'"),)
 VIEWING = (
     Flag(
@@ -277,14 +283,14 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
         (
-            *(*LISTENING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *SHOWING, *WORKING, *RULES),
+            *(*LISTENING, *ADMITTING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *SHOWING, *WORKING, *RULES),
             *(*DELIVERIES, *MEASURING, *LOGGING, *REQUESTS_LOG, *TRACING),
         ),
     ),
     "api": (
         "the HTTP interface alone, beside a store and workers",
         (
-            *(*LISTENING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING, *SHOWING),
+            *(*LISTENING, *ADMITTING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING, *SHOWING),
             *(*LOGGING, *REQUESTS_LOG, *TRACING),
         ),
     ),
@@ -367,6 +373,8 @@ class Options(argparse.Namespace):
     public_base_url: str
     trusted_proxies: str
     hosts: str
+    max_requests: int
+    max_waiting: int
     data_dir: str
     redis_url: str
     access_keys: str

@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl, quote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import errors
+from api.admission.doors import Door
 from api.auth import Authenticator
 from api.call import REQUEST_ID, Answer, Call, Handler, Runner
 from api.dispatch import Dispatcher
-from api.errors import ApiError, BadRequest, Header
+from api.errors import ApiError, BadRequest, Header, Overloaded
 from api.serving.body import read_body, too_large
 from api.serving.request import RequestInfo
 from api.streaming import Disconnected, Streaming
@@ -46,6 +47,7 @@ class Surface:
         feeds: Feeds,
         settings: Settings,
         authenticator: Authenticator,
+        doors: Mapping[str, Door],
         clock: Callable[[], float],
     ):
         self._pages = pages
@@ -53,6 +55,7 @@ class Surface:
         self._store = store
         self._feeds = feeds
         self._authenticator = authenticator
+        self._doors = doors
         self._clock = clock
         self._max_body = settings.max_body
         self._link_base = settings.public_base_url.rstrip("/")
@@ -64,6 +67,9 @@ class Surface:
             return
         try:
             answer = await self._answer(scope, path, receive)
+        except Overloaded as error:
+            RequestInfo.of(scope).shed = True
+            answer = _refusal(error, path)
         except ApiError as error:
             answer = _refusal(error, path)
         except (Refused, Unavailable) as error:
@@ -94,13 +100,16 @@ class Surface:
 
     async def _answer(self, scope: Scope, path: bytes, receive: Receive) -> Answer | Streaming:
         headers = _headers(scope["headers"])
+        tenant = self._authenticator.tenant(headers.get(b"host", b""))
+        request = RequestInfo.of(scope)
+        request.tenant = tenant.name
+        door = self._doors[tenant.name]
+        if scope["method"] != "GET":
+            door.look()
         body = await self._body(headers, receive)
         raw_query: bytes = scope["query_string"]
         target = path + b"?" + raw_query if raw_query else path
         peer = scope.get("client") or ("", 0)
-        tenant = self._authenticator.tenant(headers.get(b"host", b""))
-        request = RequestInfo.of(scope)
-        request.tenant = tenant.name
         viewing = self._authenticator.check(scope["method"], target, headers, body, tenant, peer[0])
         found, ids = self._dispatch.find(scope["method"], path)
         request.route = found.route
@@ -125,7 +134,16 @@ class Surface:
             receive,
             viewing,
         )
-        return await found.handler(call, *ids)
+        lane = door.enter(found.route)
+        try:
+            answer = await found.handler(call, *ids)
+        except BaseException:
+            lane.leave()
+            raise
+        if isinstance(answer, Streaming):
+            return answer.then(lane.leave)
+        lane.leave()
+        return answer
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         announced = headers.get(b"content-length", b"0")

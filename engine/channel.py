@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, cast
 
 import hiredis
 
 from engine.errors import Unavailable
 
+_LATE = "the store did not answer in time; whether the call was executed is unknown"
+
 WRITE_LIMIT = 8 * 1024 * 1024
 """Bytes that may wait in the socket's buffer before further calls have to."""
 
 
 class Channel(asyncio.Protocol):
-    """An asyncio protocol over hiredis; ``timeout`` is in seconds."""
+    """An asyncio protocol over hiredis.
+
+    ``timeout``, in seconds, is how long the server may give no reply at all, and how long a call may wait for
+    its own; a call is given up late by half of it at most.
+    """
 
     def __init__(self, on_lost: Callable[[Channel], None], timeout: float) -> None:
         self._reader = hiredis.Reader(
@@ -30,6 +37,8 @@ class Channel(asyncio.Protocol):
         self._on_lost = on_lost
         self._timeout = timeout
         self._answered_at = 0.0
+        self._sent = 0
+        self._marks: deque[tuple[float, int]] = deque()
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.writable = asyncio.Event()
@@ -38,6 +47,11 @@ class Channel(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def under_way(self) -> int:
+        """Calls without a reply, those that nobody waits for any more among them."""
+        return len(self._waiting)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -79,6 +93,7 @@ class Channel(asyncio.Protocol):
         if not self._waiting:
             self._answered_at = self._loop.time()
         self._waiting.append(future)
+        self._sent += 1
         if not self._buffer:
             self._loop.call_soon(self._flush)
         self._buffer.append(command)
@@ -94,15 +109,33 @@ class Channel(asyncio.Protocol):
         # all calls, since one for each would cost more than the call itself
         if not self.is_open:
             return
-        if self._waiting and self._loop.time() - self._answered_at > self._timeout:
-            if last_chance:
-                self._fail("the store did not answer in time; whether the call was executed is unknown")
-                self.abort()
-                return
+        now = self._loop.time()
+        if not last_chance:
+            self._marks.append((now, self._sent))
+        silent = bool(self._waiting) and now - self._answered_at > self._timeout
+        overdue = self._overdue(now)
+        if (silent or overdue) and not last_chance:
             # perhaps it was this process that stood still: what has arrived meanwhile is read first
             self._loop.call_later(0.05, lambda: self._watch(last_chance=True))
             return
+        if silent:
+            self._fail(_LATE)
+            self.abort()
+            return
+        # a server that answers, but slower than it is asked: their replies will come and find nobody
+        for future in islice(self._waiting, overdue):
+            if not future.done():
+                future.set_exception(Unavailable(_LATE))
         self._loop.call_later(self._timeout / 4, self._watch)
+
+    def _overdue(self, now: float) -> int:
+        """How many of those that wait, the first ones, have waited for longer than they may."""
+        marks = self._marks
+        while len(marks) > 1 and now - marks[1][0] > self._timeout:
+            marks.popleft()
+        if not marks or now - marks[0][0] <= self._timeout:
+            return 0
+        return max(0, marks[0][1] - (self._sent - len(self._waiting)))
 
     def _fail(self, text: str) -> None:
         while self._waiting:

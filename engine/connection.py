@@ -19,7 +19,12 @@ from engine.channel import Channel
 from engine.errors import Unavailable
 
 UNDER_WAY = 10_000
-"""Calls under way before further ones wait their turn."""
+"""Calls under way, those that nobody waits for any more among them, before further ones are refused."""
+
+
+def _overloaded() -> Unavailable:
+    return Unavailable("the store is overloaded; the call was not sent")
+
 
 _pack = cast(Callable[[tuple[bytes | str, ...]], bytes], hiredis.pack_command)
 
@@ -33,23 +38,31 @@ class Connection:
         self._connect_timeout = connect_timeout
         self._channel: Channel | None = None
         self._opening: asyncio.Task[Channel] | None = None
-        self._turns = asyncio.Semaphore(UNDER_WAY)
+        self._callers = 0
         self._closed = False
         self._failures = 0
         self._retry_at = 0.0
 
     async def call(self, *arguments: bytes | str) -> Any:
-        """Sends one command and gives its reply; gives up after ``timeout`` seconds without any reply.
+        """Sends one command and gives its reply; gives up when there is none for ``timeout`` seconds.
 
-        Raises hiredis.ReplyError for an error reply, Unavailable when there is no reply.
+        Raises hiredis.ReplyError for an error reply, Unavailable when there is no reply or too many calls are
+        under way.
         """
-        async with self._turns:
+        if self._callers >= UNDER_WAY:
+            raise _overloaded()
+        self._callers += 1
+        try:
             channel = self._channel
             if channel is None or not channel.is_open:
                 channel = await self._open()
             if not channel.writable.is_set():
                 await self._wait_for_room(channel)
+            if channel.under_way >= UNDER_WAY:
+                raise _overloaded()
             return await channel.send(_pack(arguments))
+        finally:
+            self._callers -= 1
 
     def drop(self) -> None:
         """Drops the connection: the server is not the one to talk to any more."""
@@ -60,7 +73,7 @@ class Connection:
         try:
             await asyncio.wait_for(channel.writable.wait(), self._timeout)
         except TimeoutError:
-            raise Unavailable("the store is overloaded; the call was not sent") from None
+            raise _overloaded() from None
         if not channel.is_open:
             raise Unavailable("the connection to the store was lost; the call was not sent")
 

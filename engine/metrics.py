@@ -123,6 +123,18 @@ class Metrics:
             buckets=HTTP_BUCKETS,
             registry=self.registry,
         )
+        self._refused = Counter(
+            "jobrouter_requests_refused",
+            "Requests that were refused at the door.",
+            ("tenant", "reason"),
+            registry=self.registry,
+        )
+        self._under_way = Gauge(
+            "jobrouter_requests_under_way",
+            "Requests that are being worked on, and clients that wait for offers or events.",
+            ("tenant", "kind"),
+            registry=self.registry,
+        )
         self._calls = Histogram(
             "jobrouter_store_call_duration_seconds",
             "Calls of the library in the store, with the way there and back.",
@@ -198,6 +210,14 @@ class Metrics:
         if observe is None:
             observe = self._call_of[key] = self._calls.labels(operation, outcome).observe
         observe(seconds)
+
+    def refused(self, tenant: str, reason: str) -> None:
+        """A request was refused at the door. reason: requests or waiting."""
+        self._refused.labels(tenant, reason).inc()
+
+    def under_way(self, tenant: str, kind: str, number: Callable[[], float]) -> None:
+        """Where to read how many are under way. kind: requests or waiting."""
+        self._under_way.labels(tenant, kind).set_function(number)
 
     def agenda_lag(self, tenant: str, seconds: float) -> None:
         """A sweep did what had been due for so long."""

@@ -158,11 +158,11 @@ class Served:
 
 @contextlib.contextmanager
 def served(
-    url: str, *, works: bool = True, tenants: tuple[str, ...] = ("main",), room: int = ROOM
+    url: str, *, works: bool = True, tenants: tuple[str, ...] = ("main",), room: int = ROOM, **more: Any
 ) -> Iterator[Served]:
     """Serves the application over a store, with a worker unless told otherwise; the key is KEY.
 
-    ``room`` is how many events may wait for one listener.
+    ``room`` is how many events may wait for one listener; ``more`` are settings.
     """
     ready: list[Served] = []
     failed: list[BaseException] = []
@@ -176,6 +176,7 @@ def served(
             redis_url=url,
             allow_outgoing=LOOPBACK,
             rule_timeout_ms=1_000,
+            **more,
         )
         files = tls.development_files(folder, ())
         store = await Store.open(url)

@@ -14,12 +14,16 @@ _KEY = "jobrouter"
 
 
 class RequestInfo:
-    """The route it fits, the router it is for, and the id of its trace (32 hexadecimal digits)."""
+    """The route it fits, the router it is for, and the id of its trace (32 hexadecimal digits).
 
-    __slots__ = ("route", "status", "tenant", "trace")
+    ``shed``: it was refused because there is too much to do.
+    """
+
+    __slots__ = ("route", "shed", "status", "tenant", "trace")
 
     def __init__(self, trace: str) -> None:
         self.route = UNKNOWN
+        self.shed = False
         self.status = 0
         self.tenant = ""
         self.trace = trace

@@ -13,7 +13,10 @@ WAITING = frozenset({"/ext/v1/workers/{}/offers/next"})
 
 
 class RequestLog:
-    """Tells of requests. ``every``: of all; ``slow_ms``: of those that took so long, 0 = none."""
+    """Tells of requests. ``every``: of all; ``slow_ms``: of those that took so long, 0 = none.
+
+    Of those that were shed others tell, not one by one: a line for each would cost more than its answer.
+    """
 
     def __init__(self, every: bool = False, slow_ms: int = 0) -> None:
         self._every = every
@@ -22,7 +25,7 @@ class RequestLog:
     def told(self, request: RequestInfo, method: str, status: int, seconds: float) -> None:
         """A request was answered after so many seconds."""
         ms = seconds * 1000
-        if status >= 500:
+        if status >= 500 and not request.shed:
             level = logging.ERROR
         elif self._slow_ms and ms >= self._slow_ms and request.route not in WAITING:
             level = logging.WARNING

@@ -208,6 +208,11 @@ def _responses(operation: Operation, shapes: Shapes) -> dict[str, Any]:
             answer = {**answer, "headers": version}
             responses["201"] = {**answer, "description": "It was created."}
         responses["200"] = answer
+    responses["503"] = {
+        **_error(shapes),
+        "description": "Too much is under way, or the store does not answer: repeat it after a while.",
+        "headers": {"x-ms-error-code": {"schema": _TEXT}, "Retry-After": {"schema": _WHOLE}},
+    }
     responses["default"] = _error(shapes)
     return responses
 

@@ -12,6 +12,7 @@ from typing import Any
 import hiredis
 import pytest
 
+from engine import connection
 from engine.address import Address
 from engine.channel import WRITE_LIMIT
 from engine.commands import JobCancel, RouterStatus
@@ -180,6 +181,56 @@ def test_calls_that_wait_for_room_are_not_sent(path: Path) -> None:
                 it.drop()
                 await refused(second, "was lost; the call was not sent")
                 await refused(first, "unknown")
+
+    run(work)
+
+
+def test_a_call_too_many_is_refused_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "UNDER_WAY", 3)
+
+    async def work() -> None:
+        async with scripted(path, lambda _: None) as server, connected(f"unix://{path}") as it:
+            calls = [asyncio.ensure_future(it.call("PING")) for _ in range(3)]
+            while len(server.commands) < 3:
+                await asyncio.sleep(0)
+            await refused(it.call("PING"), "overloaded; the call was not sent")
+            # their callers go away, and the server has yet to answer them
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            await refused(it.call("PING"), "overloaded; the call was not sent")
+            assert len(server.commands) == 3
+            for writer in server.talks.values():
+                writer.write(b"+PONG\r\n" * 3)
+            while it._channel and it._channel.under_way:
+                await asyncio.sleep(0)
+            server.answer = pong
+            assert await it.call("PING") == "PONG"
+
+    run(work)
+
+
+def test_a_server_that_is_too_slow_keeps_nobody_for_ever(path: Path) -> None:
+    """Replies come all the time, but those of the last calls would come much later than anybody waits."""
+
+    async def work() -> None:
+        async with scripted(path, lambda _: None) as server, connected(f"unix://{path}", timeout=0.4) as it:
+            calls = [asyncio.ensure_future(it.call("ECHO", str(number))) for number in range(1_000)]
+            while len(server.commands) < len(calls):
+                await asyncio.sleep(0)
+            [writer] = server.talks.values()
+            answered = 0
+            while not calls[-1].done():
+                writer.write(b":%d\r\n" % answered)
+                answered += 1
+                await asyncio.sleep(0.02)
+            await refused(calls[-1], "did not answer in time; whether the call was executed is unknown")
+            assert [await call for call in calls[:3]] == [0, 1, 2]
+            # it is the same connection, and later replies go to later calls
+            writer.write(b"".join(b":%d\r\n" % number for number in range(answered, len(calls))))
+            server.answer = pong
+            assert await it.call("PING") == "PONG"
+            assert server.callers == 1
 
     run(work)
 
