@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import hmac
 import os
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import formatdate
 from pathlib import Path
 
@@ -26,10 +27,27 @@ _ROOT = Path(__file__).parents[1]
 @contextlib.contextmanager
 def served(url: str) -> Iterator[int]:
     """``jobrouter api`` beside a store, as a process of its own; yields its port."""
+    command = [sys.executable, "-m", "api.cli", "api", "--port", "0", "--redis-url", url]
+    with started(command) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], cpu: int | None = None) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A process that prints its address and then that it is ready, on one processor if asked, with our keys.
+
+    Yields its port and itself.
+    """
     keys = {"ACCESS_KEYS": f"main={b64encode(KEY).decode()}", "VIEW_KEYS": f"main={VIEW_KEY}"}
     environment = {**os.environ, **{f"JOBROUTER_{name}": value for name, value in keys.items()}}
-    command = [sys.executable, "-m", "api.cli", "api", "--port", "0", "--redis-url", url]
-    process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=_ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=None if cpu is None else functools.partial(os.sched_setaffinity, 0, {cpu}),
+    )
     try:
         assert process.stdout
         port = 0
@@ -38,7 +56,7 @@ def served(url: str) -> Iterator[int]:
                 port = int(found[1])
             if line.startswith("ready"):
                 break
-        yield port
+        yield port, process
     finally:
         process.kill()
         process.wait()

@@ -48,6 +48,12 @@ GOALS = {
     "explain_ms": Goal(100, 10),
     "explain_call_ms": Goal(5, 2),
     "explain_10k_label_sets_call_ms": Goal(5, 2),
+    "lives_per_starlette": Goal(1.3, 2, more=True),
+    "lives_per_raw": Goal(0.35, 0.5, more=True),
+    "signed_per_unsigned": Goal(0.93, 0.97, more=True),
+    "lives_per_starlette_cpu": Goal(1.3, 2, more=True),
+    "lives_per_raw_cpu": Goal(0.35, 0.5, more=True),
+    "signed_per_unsigned_cpu": Goal(0.93, 0.97, more=True),
 }
 
 

@@ -57,7 +57,7 @@ async def serving(
 
     Yields the task of the servers, which ends early only when they fail.
     """
-    servers = [_server(app, kind) for kind, _ in zip((None, tls), sockets, strict=False)]
+    servers = [server_of(app, kind) for kind, _ in zip((None, tls), sockets, strict=False)]
     task = asyncio.create_task(_run(servers, sockets))
     try:
         while not task.done() and not all(server.started for server in servers):
@@ -69,7 +69,8 @@ async def serving(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _server(app: ASGIApp, tls: Files | None) -> Server:
+def server_of(app: ASGIApp, tls: Files | None = None) -> Server:
+    """The server of an application; with a certificate it speaks https. Raises BadOption."""
     config = uvicorn.Config(
         app,
         loop="none",

@@ -1,0 +1,57 @@
+"""Measures the HTTP layer: ``python -m bench.interface --help`` tells how.
+
+Ratios of one run on one machine are what counts; absolute figures differ between machines and hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import report
+from bench.interface import rates, stages
+from bench.site import site
+
+PARTS = ("stages", "rates")
+
+
+def main() -> None:
+    """Measures what was asked for, prints the tables, writes the JSON."""
+    given = _arguments()
+    plan = rates.Plan(1, 32) if given.quick else rates.Plan(given.rounds)
+    with site() as here:
+        result: dict[str, Any] = {"machine": report.machine(here.client)}
+    print(", ".join(f"{name}: {value}" for name, value in result["machine"].items()), flush=True)
+    if "stages" in given.only:
+        _say("measuring the stages")
+        with site() as here:
+            result["stages"] = stages.measure(here, plan.rounds, 2 if given.quick else stages.BATCHES)
+        print("", *stages.table(result["stages"]), sep="\n", flush=True)
+    if "rates" in given.only:
+        found = rates.measure(plan, _say)
+        result |= {"ratios": rates.ratios(found), "rows": report.rows(found)}
+        print("", *rates.table(found), "", *report.figure_table(result["ratios"]), sep="\n")
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.interface", description="Measures the HTTP layer.")
+    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help="stages or rates")
+    parser.add_argument("--quick", action="store_true", help="a smoke run: few requests, one round")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds, 7 by default")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    given = parser.parse_args()
+    given.only = given.only or PARTS
+    return given
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
