@@ -188,7 +188,15 @@ _CERTIFICATE = "certificate file (PEM, with its chain)"
 CERTIFIED = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: a development certificate is made"),)
 CERTIFIED_OR_HTTP = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: http alone, no --tls-port"),)
 DATA = (Flag("data-dir", ".jobrouter", str, "directory of data, key and certificate"),)
-STORE = (Flag("redis-url", "", str, "redis://, rediss:// or unix:// address of the store"),)
+STORE = (
+    Flag(
+        "redis-url",
+        "",
+        str,
+        "the store: redis://, rediss:// or unix://, redis+cluster://host:port,host:port, or "
+        "redis+sentinel://host:port,host:port/service (rediss+… for TLS)",
+    ),
+)
 ADMITTING = (
     Flag("max-requests", "1000", positive, "requests that a process works on at once; more get 503"),
     Flag(

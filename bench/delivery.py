@@ -253,8 +253,8 @@ class _Play:
         """The ids of all events in the outbox."""
         ids: set[str] = set()
         after = "-"
-        while entries := await self.store.connection.call(
-            "XRANGE", f"{root_of(TENANT)}:events", after, "+", "COUNT", "1000"
+        while entries := await self.store.ask(
+            root_of(TENANT), "XRANGE", f"{root_of(TENANT)}:events", after, "+", "COUNT", "1000"
         ):
             for _, fields in entries:
                 ids |= {json.loads(text)["id"] for text in fields if text.startswith('{"id":')}

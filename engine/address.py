@@ -23,7 +23,10 @@ class Address(msgspec.Struct, frozen=True):
         """An address of redis://, rediss:// or unix:// with the usual parts. Raises ValueError."""
         parts = urlsplit(url)
         if parts.scheme not in ("redis", "rediss", "unix", "valkey", "valkeys"):
-            raise ValueError(f"not a Redis URL: {parts.scheme or url!r}; use redis://, rediss:// or unix://")
+            raise ValueError(
+                f"not a Redis URL: {parts.scheme or url!r}; use redis://, rediss://, unix://, "
+                "redis+cluster:// or redis+sentinel://"
+            )
         user = unquote(parts.username or "")
         password = unquote(parts.password or "")
         if parts.scheme == "unix":
@@ -38,3 +41,13 @@ class Address(msgspec.Struct, frozen=True):
             password=password,
             database=int(parts.path.strip("/") or 0),
         )
+
+    def at(self, host: str, port: int) -> Address:
+        """Another server, where one signs in as here."""
+        return msgspec.structs.replace(self, host=host, port=port)
+
+    @property
+    def shown(self) -> str:
+        """What people may see of it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.path or f"{host}:{self.port}"

@@ -11,19 +11,19 @@ from redis.backoff import NoBackoff
 from engine.address import Address
 
 
-def administration(url: str, *, seconds: float = 5.0) -> redis.asyncio.Redis:
+def administration(address: Address, *, seconds: float = 5.0) -> redis.asyncio.Redis:
     """A client that repeats nothing by itself and waits so many seconds for a connection or a reply."""
-    return _client(url, seconds, decode_responses=True, encoding_errors="surrogateescape")
+    return _client(address, seconds, decode_responses=True, encoding_errors="surrogateescape")
 
 
-def reading(url: str, name: str, *, connect_seconds: float = 5.0) -> redis.asyncio.Redis:
+def reading(address: Address, name: str, *, connect_seconds: float = 5.0) -> redis.asyncio.Redis:
     """A client with one named connection for blocking XREADs, which it gives as bytes and as they come.
 
     It waits for a reply for ever: a timeout of redis-py's would, before Python 3.12, swallow a cancellation
     that comes while a command is written.
     """
     client = _client(
-        url,
+        address,
         None,
         single_connection_client=True,
         client_name=name,
@@ -35,21 +35,24 @@ def reading(url: str, name: str, *, connect_seconds: float = 5.0) -> redis.async
     return client
 
 
-def _as_it_comes(response: Any, **kwargs: Any) -> Any:
-    return response
-
-
-def _client(url: str, seconds: float | None, **more: Any) -> redis.asyncio.Redis:
-    address = Address.parse(url)
-    options: dict[str, Any] = {
+def connection_options(address: Address, seconds: float | None) -> dict[str, Any]:
+    """How a client of redis-py signs in, waits so many seconds, and repeats nothing."""
+    return {
         "db": address.database,
         "username": address.username or None,
         "password": address.password or None,
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
         "retry": Retry(NoBackoff(), 0),
-        **more,
     }
+
+
+def _as_it_comes(response: Any, **kwargs: Any) -> Any:
+    return response
+
+
+def _client(address: Address, seconds: float | None, **more: Any) -> redis.asyncio.Redis:
+    options: dict[str, Any] = {**connection_options(address, seconds), **more}
     if address.path:
         return redis.asyncio.Redis(unix_socket_path=address.path, **options)
     return redis.asyncio.Redis(host=address.host, port=address.port, ssl=address.tls, **options)

@@ -30,10 +30,18 @@ _pack = cast(Callable[[tuple[bytes | str, ...]], bytes], hiredis.pack_command)
 
 
 class Connection:
-    """Calls to one server. Times in seconds."""
+    """Calls to one server. Times in seconds. ``on_lost`` is called when the server is lost or not reached."""
 
-    def __init__(self, address: Address, *, timeout: float = 5.0, connect_timeout: float = 2.0) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        timeout: float = 5.0,
+        connect_timeout: float = 2.0,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self._address = address
+        self._on_lost = on_lost
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._channel: Channel | None = None
@@ -97,6 +105,7 @@ class Connection:
                 channel.abort()
             self._failures += 1
             self._retry_at = asyncio.get_running_loop().time() + min(1.0, 0.01 * 2**self._failures)
+            self._on_lost()
             raise Unavailable(f"the store cannot be reached ({error}); the call was not sent") from error
         except asyncio.CancelledError:
             if channel is not None:
@@ -129,12 +138,21 @@ class Connection:
     def _forget(self, channel: Channel) -> None:
         if self._channel is channel:
             self._channel = None
+            self._on_lost()
 
-    async def close(self) -> None:
-        """Closes the connection; calls under way fail as unknown."""
+    def let_go(self) -> None:
+        """Ends it for ever, at once: calls under way fail as unknown."""
+        self._end()
+        self.drop()
+
+    def _end(self) -> None:
         self._closed = True
         if self._opening is not None and not self._opening.done():
             self._opening.cancel()
+
+    async def close(self) -> None:
+        """Closes the connection; calls under way fail as unknown."""
+        self._end()
         if self._channel is not None:
             self._channel.close()
             self._channel = None

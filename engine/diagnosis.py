@@ -14,14 +14,13 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from engine.address import Address
 from engine.clients import administration
 from engine.commands import EventList, RouterStatus, SubscriptionList
-from engine.connection import Connection
 from engine.embedded import OPTIONS
 from engine.errors import Failed, NewerLibrary, Refused, Unavailable
 from engine.health import refusals_of
 from engine.inspection import SAMPLE, problems
+from engine.layout import SLOTS
 from engine.library import VERSION, library, version_of
 from engine.model import SubscriptionRecord
 from engine.store import Store, root_of
@@ -76,24 +75,42 @@ async def diagnose(
     url: str, tenants: list[str], *, whole: bool = False, advance: Advance = lambda n: None
 ) -> AsyncIterator[Finding]:
     """Looks at a store and at these routers. ``advance`` is told how many more entities were verified."""
+    store = Store.at(url)
     try:
-        async with administration(url) as client:
-            async for finding in _server(client):
-                yield finding
-            # no library is loaded here: that is for those who work with it
-            store = Store(Connection(Address.parse(url)))
-            try:
-                for tenant in tenants if await client.function_list("jr") else ():
+        async for finding in _servers(store):
+            yield finding
+        for tenant in tenants:
+            async with administration(await store.servers.address(root_of(tenant))) as client:
+                # no library is loaded here: that is for those who work with it
+                if await client.function_list("jr"):
                     async for finding in _router(client, store, url, tenant, whole, advance):
                         yield finding
-            finally:
-                await store.close()
     except (RedisError, Unavailable, OSError, TimeoutError) as error:
         yield Finding(
             "critical",
             "unreachable",
             f"The store cannot be reached: {str(error).rstrip('.')}.",
             "Start it, or correct --redis-url; look into its log.",
+        )
+    finally:
+        await store.close()
+
+
+async def _servers(store: Store) -> AsyncIterator[Finding]:
+    """Looks at every primary; where there are several, each finding says about which it is."""
+    primaries = list(await store.servers.primaries())
+    for address in primaries:
+        async with administration(address) as client:
+            async for finding in _server(client):
+                if len(primaries) > 1:
+                    finding.text = f"{address.shown}: {finding.text}"
+                yield finding
+    if missing := await store.servers.missing():
+        yield Finding(
+            "critical",
+            "missing_slots",
+            f"{missing} of {SLOTS} slots of the cluster have no primary: routers there stand still.",
+            "Look at 'redis-cli --cluster check'; start the servers that are down.",
         )
 
 

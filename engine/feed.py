@@ -267,7 +267,10 @@ class Feed:
         while self._members:
             before = self.position
             try:
-                async with reading(self._owner.url, NAME) as client:
+                async with (
+                    self._owner.store.servers.staying(self._root) as address,
+                    reading(address, NAME) as client,
+                ):
                     if failures and not await self._is_the_same_log():
                         self.end(BROKEN)
                         return
@@ -317,11 +320,10 @@ class Feed:
 
 
 class Feeds:
-    """The feeds of all routers in use, over one store at one address."""
+    """The feeds of all routers in use, over one store."""
 
-    def __init__(self, store: Store, url: str, *, room: int = ROOM, room_bytes: int = ROOM_BYTES) -> None:
+    def __init__(self, store: Store, *, room: int = ROOM, room_bytes: int = ROOM_BYTES) -> None:
         self.store = store
-        self.url = url
         self._room = room
         self._room_bytes = room_bytes
         self._closed = False

@@ -74,7 +74,7 @@ class Glance(msgspec.Struct):
 
 async def glance(store: Store, root: str) -> Glance:
     """Looks at a router, with a bounded number of short calls. Raises Unavailable, Refused and Failed."""
-    seconds, micros = await store.ask("TIME")
+    seconds, micros = await store.ask(root, "TIME")
     now_ms = int(seconds) * 1000 + int(micros) // 1000
     status = await store.run(root, RouterStatus())
     queues, more_queues = await _pages(store, root, QueueOverview, QUEUE_PAGES)

@@ -9,6 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from engine.address import Address
 from engine.clients import administration
 from engine.commands import RouterStatus
 from engine.errors import Failed, NewerLibrary, Refused, Unavailable
@@ -45,16 +46,17 @@ class Findings(msgspec.Struct):
 class Health:
     """Called, it looks at the store anew and gives (ready, report)."""
 
-    def __init__(self, store: Store, url: str, tenants: Iterable[str]) -> None:
+    def __init__(self, store: Store, tenants: Iterable[str]) -> None:
         self._store = store
         self._tenants = tuple(tenants)
-        self._client = administration(url, seconds=SECONDS)
+        self._clients: dict[Address, Redis] = {}
 
     async def __call__(self) -> tuple[bool, dict[str, Any]]:
         """Ready or not, and the report."""
         found = Findings()
         try:
-            await self._look_at_server(found)
+            for client in await self._servers():
+                await self._look_at_server(client, found)
             for tenant in self._tenants:
                 await self._look_at_tenant(tenant, found)
         except NewerLibrary as error:
@@ -65,19 +67,34 @@ class Health:
         return ready, {"status": "ready" if ready else "unavailable", **msgspec.to_builtins(found)}
 
     async def close(self) -> None:
-        """Closes its connection."""
-        await self._client.aclose()
+        """Closes its connections."""
+        for client in self._clients.values():
+            await client.aclose()
 
-    async def _look_at_server(self, found: Findings) -> None:
-        info: dict[str, Any] = await self._client.info("everything")
-        found.reasons += refusals_of(info)
-        if not int(info.get("aof_enabled", 0)) and not await _saves(self._client):
-            found.warnings.append("persistence is off: a restart of the store loses everything")
-        flags = await _setting(self._client, "notify-keyspace-events")
+    async def _servers(self) -> list[Redis]:
+        """Clients of the primaries that have the tenants' keys; those of others are closed."""
+        wanted = dict.fromkeys(
+            [await self._store.servers.address(root_of(tenant)) for tenant in self._tenants]
+        )
+        for gone in self._clients.keys() - wanted.keys():
+            await self._clients.pop(gone).aclose()
+        for address in wanted:
+            self._clients.setdefault(address, administration(address, seconds=SECONDS))
+        return [self._clients[address] for address in wanted]
+
+    async def _look_at_server(self, client: Redis, found: Findings) -> None:
+        info: dict[str, Any] = await client.info("everything")
+        warnings = []
+        if not int(info.get("aof_enabled", 0)) and not await _saves(client):
+            warnings.append("persistence is off: a restart of the store loses everything")
+        flags = await _setting(client, "notify-keyspace-events")
         if flags is None:
-            found.warnings.append("keyspace notifications are unknown: the store refuses CONFIG")
+            warnings.append("keyspace notifications are unknown: the store refuses CONFIG")
         elif missing_flags(flags):
-            found.warnings.append("keyspace notifications are off: what is due is done up to a second late")
+            warnings.append("keyspace notifications are off: what is due is done up to a second late")
+        # what is so on several servers is told once
+        found.reasons += [reason for reason in refusals_of(info) if reason not in found.reasons]
+        found.warnings += [warning for warning in warnings if warning not in found.warnings]
 
     async def _look_at_tenant(self, tenant: str, found: Findings) -> None:
         try:

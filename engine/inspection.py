@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from engine.address import Address
 from engine.clients import administration
 from engine.commands import Check
-from engine.connection import Connection
+from engine.errors import Unavailable
+from engine.servers import Servers
 from engine.store import Store, root_of
 
 SLICE = 50
@@ -38,14 +38,17 @@ ABOUT = {
 async def entities(url: str, tenants: list[str], *, whole: bool) -> int:
     """How many entities of these routers there are to be verified, about; 0 while that is not known."""
     total = 0
+    servers = Servers.of(url)
     try:
-        async with administration(url) as client:
-            for tenant in tenants:
+        for tenant in tenants:
+            async with administration(await servers.address(root_of(tenant))) as client:
                 for kind in ("jobs", "workers", "queues"):
                     number = int(await client.zcard(f"{root_of(tenant)}:{kind}"))
                     total += number if whole else min(number, SAMPLE)
-    except (RedisError, OSError, TimeoutError):
+    except (Unavailable, RedisError, OSError, TimeoutError):
         return 0
+    finally:
+        await servers.close()
     return total
 
 
@@ -57,9 +60,9 @@ async def problems(
     That nothing has ever written to the tenant is a problem, too: its name may be mistyped. ``most`` bounds
     the entities of each kind. The library is loaded if need be unless ``load`` is false.
     """
-    store = await Store.open(url) if load else Store(Connection(Address.parse(url)))
+    store = await Store.open(url) if load else Store.at(url)
     try:
-        async with administration(url) as client:
+        async with administration(await store.servers.address(root_of(tenant))) as client:
             if not await client.exists(root_of(tenant)):
                 yield 0, ["there is no such router"]
             async for ids in _slices(client, root_of(tenant), most):

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from engine.commands import Command
-from engine.connection import Connection
 from engine.errors import Refused, Unavailable
+from engine.servers import Servers
 from engine.store import Reply, Store
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class MeasuredStore(Store):
     ``spans`` is entered around each call, with its operation.
     """
 
-    def __init__(self, connection: Connection, metrics: Metrics, spans: Spans = _no_span) -> None:
-        super().__init__(connection)
+    def __init__(self, servers: Servers, metrics: Metrics, spans: Spans = _no_span) -> None:
+        super().__init__(servers)
         self._metrics = metrics
         self._spans = spans
 

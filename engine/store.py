@@ -6,11 +6,11 @@ from typing import Any
 
 import hiredis
 
-from engine.address import Address
 from engine.commands import Command
 from engine.connection import Connection
 from engine.errors import Failed, NewerLibrary, OutOfMemory, Unavailable, refusal_of
 from engine.library import library, replaces
+from engine.servers import Servers
 
 Reply = dict[str, Any]
 
@@ -24,8 +24,8 @@ _NOT_NOW = (
     "MISCONF",
     "NOREPLICAS",
     "MOVED",
+    "ASK",
 )
-_ELSEWHERE = ("READONLY", "MOVED")
 
 
 def root_of(tenant: str) -> str:
@@ -58,15 +58,20 @@ def _translated(what: str, message: str) -> Exception:
 
 
 class Store:
-    """Commands over one auto-pipelined connection."""
+    """Commands over auto-pipelined connections, each to the primary that has the keys of its tenant."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, servers: Servers) -> None:
+        self.servers = servers
+
+    @classmethod
+    def at(cls, url: str, *, timeout: float = 5.0) -> Store:
+        """A store at a URL, as it is. Raises ValueError."""
+        return cls(Servers.of(url, timeout=timeout))
 
     @classmethod
     async def open(cls, url: str, *, timeout: float = 5.0) -> Store:
-        """A store at a URL; the library is loaded if need be. Raises Unavailable."""
-        store = cls(Connection(Address.parse(url), timeout=timeout))
+        """A store at a URL; the library is loaded if need be. Raises Unavailable, ValueError."""
+        store = cls.at(url, timeout=timeout)
         try:
             await store.load()
         except BaseException:
@@ -91,53 +96,71 @@ class Store:
     async def _run(self, root: str, command: Command, now_ms: int) -> Reply:
         function = "FCALL" if command.write else "FCALL_RO"
         arguments = (function, command.function, "1", root, str(now_ms), *command.arguments())
-        try:
-            return command.completed(named(await self.connection.call(*arguments)))
-        except hiredis.ReplyError as error:
-            if "unction not found" not in str(error):
-                raise self._error(command.function, str(error)) from None
-        # flushed, or another server after a failover: it has not been executed
-        loaded = await self.load()
-        try:
-            return command.completed(named(await self.connection.call(*arguments)))
-        except hiredis.ReplyError as error:
-            if not loaded and "unction not found" in str(error):
+        asked = loads = loaded = False
+        while True:
+            connection = self.servers.known.get(root) or await self.servers.find(root)
+            try:
+                return command.completed(named(await connection.call(*arguments)))
+            except hiredis.ReplyError as error:
+                message = str(error)
+            # not executed, since the server has not got the keys, or not the library: tried once more
+            if not asked and message.startswith("MOVED") and self.servers.moved(connection, message):
+                await self.servers.look()
+                asked = True
+            elif not loads and "unction not found" in message:
+                loaded = await self._load(connection)
+                loads = True
+            elif loads and not loaded and "unction not found" in message:
                 raise NewerLibrary(
                     "the store has a newer library than this process, and that cannot do what is asked; "
                     "the call was not executed"
-                ) from None
-            raise self._error(command.function, str(error)) from None
+                )
+            else:
+                raise self._error(connection, command.function, message)
 
-    async def ask(self, *arguments: str) -> Any:
-        """The reply to a command of the server itself. Raises Unavailable, OutOfMemory and Failed."""
+    async def ask(self, root: str, *arguments: str) -> Any:
+        """The reply to a command of the server that has a tenant's keys.
+
+        Raises Unavailable, OutOfMemory and Failed.
+        """
+        connection = self.servers.known.get(root) or await self.servers.find(root)
         try:
-            return await self.connection.call(*arguments)
+            return await connection.call(*arguments)
         except hiredis.ReplyError as error:
-            raise self._error(arguments[0], str(error)) from None
+            raise self._error(connection, arguments[0], str(error)) from None
 
-    def _error(self, what: str, message: str) -> Exception:
-        if message.startswith(_ELSEWHERE):
-            self.connection.drop()
+    def _error(self, connection: Connection, what: str, message: str) -> Exception:
+        self.servers.moved(connection, message)
         return _translated(what, message)
 
     async def load(self) -> bool:
-        """Loads the library unless the server has it, or a newer one. True when it was loaded."""
+        """Loads the library into every primary that has not got it, or a newer one. True when one was loaded.
+
+        Raises Unavailable and Failed.
+        """
+        loaded = False
+        for connection in (await self.servers.primaries()).values():
+            loaded |= await self._load(connection)
+        return loaded
+
+    async def _load(self, connection: Connection) -> bool:
         ours = library()
         try:
-            reply = await self.connection.call("FUNCTION", "LIST", "LIBRARYNAME", "jr", "WITHCODE")
+            reply = await connection.call("FUNCTION", "LIST", "LIBRARYNAME", "jr", "WITHCODE")
             if reply and not replaces(_code_of(reply[0]), ours):
                 return False
-            await self.connection.call("FUNCTION", "LOAD", "REPLACE", ours.source)
+            await connection.call("FUNCTION", "LOAD", "REPLACE", ours.source)
         except hiredis.ReplyError as error:
             message = str(error)
             if message.startswith((*_NOT_NOW, "OOM")):
+                self.servers.moved(connection, message)
                 raise Unavailable(f"the store cannot answer now ({message})") from None
             raise Failed(f"the library cannot be loaded: {ours.explain(message)}") from None
         return True
 
     async def close(self) -> None:
-        """Closes the connection."""
-        await self.connection.close()
+        """Closes the connections."""
+        await self.servers.close()
 
 
 def _code_of(entry: list[Any]) -> str:

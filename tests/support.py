@@ -180,11 +180,11 @@ def served(
         )
         files = tls.development_files(folder, ())
         store = await Store.open(url)
-        health = Health(store, url, tenants)
+        health = Health(store, tenants)
         worker = worker_of(store, settings) if works else None
         working = loop.create_task(worker.run()) if worker else None
         sockets = [listen("127.0.0.1", 0) for _ in range(2)]
-        feeds = Feeds(store, url, room=room)
+        feeds = Feeds(store, room=room)
         async with (
             serving(create_app(store, settings, health, feeds), sockets, files),
             contextlib.aclosing(feeds),

@@ -11,7 +11,7 @@ from api.cli.progress import progress
 from api.cli.serve import run_until_told
 from api.options import Options
 from api.serving.access_keys import BadOption
-from api.serving.runtime import address_of, tenants_of
+from api.serving.runtime import deployment_of, tenants_of
 from engine.data_directory import usable
 from engine.inspection import entities, problems
 from engine.leftover import recorded_socket
@@ -40,7 +40,7 @@ def run(options: Options) -> int:
 
 async def check_router(store: Store, tenant: str) -> None:
     """Refuses a router that the store has not: its name may be mistyped. Raises BadOption."""
-    if not await store.ask("EXISTS", root_of(tenant)):
+    if not await store.ask(root_of(tenant), "EXISTS", root_of(tenant)):
         raise BadOption(f"There is no router '{tenant}' in the store (--tenants).")
 
 
@@ -50,7 +50,7 @@ def store_url(options: Options) -> str:
     Raises BadOption, and Unusable when the data directory cannot be read.
     """
     if options.redis_url:
-        address_of(options.redis_url)
+        deployment_of(options.redis_url)
         return options.redis_url
     directory = Path(options.data_dir).absolute()
     with usable(directory):

@@ -19,17 +19,18 @@ from api.serving import addresses, tls
 from api.serving.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
 from api.serving.listeners import listen, serving
 from api.wire.answers import queue_selectors, worker_selectors
-from engine.address import Address
-from engine.connection import Connection
 from engine.data_directory import DataDirectory, usable
+from engine.deployment import Deployment
 from engine.embedded import Embedded
 from engine.feed import Feeds
 from engine.health import Health
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
 from engine.server_program import find_program
+from engine.servers import Servers
 from engine.settings import Settings, Tenant
 from engine.store import Store
+from engine.topology import topology_of
 from engine.worker.preparation import prepare
 from engine.worker.questions import Reading
 from engine.worker.service import Outgoing, Worker
@@ -145,7 +146,6 @@ def worker_of(store: Store, settings: Settings, metrics: Metrics | None = None) 
     )
     return Worker(
         store,
-        settings.redis_url,
         settings.tenants,
         outgoing,
         notifications=settings.notifications,
@@ -248,26 +248,26 @@ def _required_url(options: Options) -> str:
     return options.redis_url
 
 
-def address_of(url: str) -> Address:
-    """The address that --redis-url gives. Raises BadOption."""
+def deployment_of(url: str) -> Deployment:
+    """The servers that --redis-url names. Raises BadOption."""
     try:
-        return Address.parse(url)
+        return Deployment.parse(url)
     except ValueError as error:
         raise BadOption(f"--redis-url cannot be used: {error}.") from None
 
 
 def _store(stack: contextlib.AsyncExitStack, router: Router) -> Store:
-    store = _store_of(router, Connection(address_of(router.settings.redis_url)))
+    store = _store_of(router, Servers(topology_of(deployment_of(router.settings.redis_url))))
     stack.push_async_callback(store.close)
     return store
 
 
-def _store_of(router: Router, connection: Connection) -> Store:
+def _store_of(router: Router, servers: Servers) -> Store:
     if router.metrics is None:
-        return Store(connection)
+        return Store(servers)
     if router.tracing is None:
-        return MeasuredStore(connection, router.metrics)
-    return MeasuredStore(connection, router.metrics, router.tracing.call)
+        return MeasuredStore(servers, router.metrics)
+    return MeasuredStore(servers, router.metrics, router.tracing.call)
 
 
 def _trace(stack: contextlib.AsyncExitStack, router: Router, options: Options) -> None:
@@ -322,10 +322,10 @@ async def _serve(
     stack: contextlib.AsyncExitStack, router: Router, store: Store, sockets: list[socket.socket]
 ) -> None:
     settings = router.settings
-    health = Health(store, settings.redis_url, settings.tenants)
+    health = Health(store, settings.tenants)
     stack.push_async_callback(health.close)
     router.port, router.tls_port = sockets[0].getsockname()[1], sockets[-1].getsockname()[1]
-    feeds = Feeds(store, settings.redis_url)
+    feeds = Feeds(store)
     app = create_app(store, settings, health, feeds, metrics=router.metrics, tracing=router.tracing)
     router.keep(await stack.enter_async_context(serving(app, sockets, router.tls)))
     # first of all, since requests under way may finish, and streams have no end of their own
@@ -337,7 +337,7 @@ async def _serve_metrics(
 ) -> None:
     settings, metrics = router.settings, router.metrics
     assert metrics
-    health = Health(store, settings.redis_url, settings.tenants)
+    health = Health(store, settings.tenants)
     stack.push_async_callback(health.close)
     router.metrics_port = sockets[0].getsockname()[1]
     app = create_metrics_app(settings, health, metrics)

@@ -35,7 +35,6 @@ class Deliveries:
     def __init__(
         self,
         store: Store,
-        url: str,
         tenant: str,
         sender: Sender,
         slots: Slots,
@@ -49,7 +48,7 @@ class Deliveries:
         self.holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._store = store
         self._tenant = tenant
-        self._tail = Tail(store, url, self.root, self._wake_all)
+        self._tail = Tail(store, self.root, self._wake_all)
         self._around = Surroundings(
             store,
             self.root,

@@ -34,9 +34,8 @@ _REPORTED_FAILURE = 3
 class Tail:
     """Follows the outbox while somebody listens; ``wake`` is called whenever there are new entries."""
 
-    def __init__(self, store: Store, url: str, root: str, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, root: str, wake: Callable[[], None]) -> None:
         self._store = store
-        self._url = url
         self._root = root
         self._wake = wake
         self._entries: list[Entry] = []
@@ -57,7 +56,10 @@ class Tail:
         try:
             while True:
                 try:
-                    async with reading(self._url, NAME) as client:
+                    async with (
+                        self._store.servers.staying(self._root) as address,
+                        reading(address, NAME) as client,
+                    ):
                         last = self._base = await newest(self._store, self._root)
                         self._wake()
                         while True:

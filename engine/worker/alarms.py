@@ -1,11 +1,11 @@
-"""Listens to the alarm keys of all tenants, and wakes who waits for them."""
+"""Listens to the alarm keys of all tenants, on all primaries, and wakes who waits for them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from redis.asyncio import Redis
@@ -14,6 +14,8 @@ from redis.exceptions import RedisError
 
 from engine.address import Address
 from engine.clients import administration
+from engine.errors import Unavailable
+from engine.servers import Servers
 
 log = logging.getLogger("jobrouter.worker")
 
@@ -30,6 +32,7 @@ _REPORTED_FAILURE = 3
 class Wakeful(Protocol):
     """Waits for an alarm key; what was missed is noticed by looking from time to time."""
 
+    root: str
     alarm: str
 
     def alarm_set(self) -> None:
@@ -40,28 +43,95 @@ class Wakeful(Protocol):
 
 
 class Alarms:
-    """One subscription, renewed when it is lost. ``listening`` is set while it stands."""
+    """A subscription at each primary, since notifications stay where they arise.
 
-    def __init__(self, url: str) -> None:
+    It is renewed when it is lost, and made anew where the keys are when primaries have changed. ``listening``
+    is set while all stand.
+    """
+
+    def __init__(self, servers: Servers) -> None:
         self.listening = asyncio.Event()
-        self._url = url
-        self._waiting: dict[str, Wakeful] = {}
+        self._servers = servers
+        self._waiting: tuple[Wakeful, ...] = ()
+        self._heard: dict[Address, _Subscription] = {}
 
     async def run(self, waiting: Iterable[Wakeful]) -> None:
         """Listens for ever."""
-        database = Address.parse(self._url).database
-        self._waiting = {f"__keyspace@{database}__:{one.alarm}": one for one in waiting}
+        self._waiting = tuple(waiting)
+        tasks: dict[Address, asyncio.Task[None]] = {}
+        try:
+            while True:
+                changed = self._servers.changed
+                places = await self._places()
+                await self._move(places, tasks)
+                # who is nowhere now is looked for again
+                whole = sum(map(len, places.values())) == len(self._waiting)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None if whole else _LONGEST_PAUSE_SECONDS):
+                        await changed.wait()
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+    async def _places(self) -> dict[Address, list[Wakeful]]:
+        """Who waits for alarms of which primary."""
+        places: dict[Address, list[Wakeful]] = {}
+        for one in self._waiting:
+            with contextlib.suppress(Unavailable):
+                places.setdefault(await self._servers.address(one.root), []).append(one)
+        return places
+
+    async def _move(
+        self, places: dict[Address, list[Wakeful]], tasks: dict[Address, asyncio.Task[None]]
+    ) -> None:
+        """Listens at these places, and nowhere else; what stays as it is goes on."""
+        gone = [address for address, heard in self._heard.items() if places.get(address) != heard.waiting]
+        for address in gone:
+            del self._heard[address]
+            tasks[address].cancel()
+        await asyncio.gather(*(tasks.pop(address) for address in gone), return_exceptions=True)
+        for address in places.keys() - self._heard.keys():
+            self._heard[address] = _Subscription(address, places[address], self._tell)
+            tasks[address] = asyncio.create_task(self._heard[address].run())
+        self._tell()
+
+    def _tell(self) -> None:
+        standing = [heard for heard in self._heard.values() if heard.stands]
+        if sum(len(heard.waiting) for heard in standing) == len(self._waiting):
+            self.listening.set()
+        else:
+            self.listening.clear()
+
+
+class _Subscription:
+    """The alarms of one server. ``changed`` is called when it stands, and when it is lost."""
+
+    def __init__(self, address: Address, waiting: list[Wakeful], changed: Callable[[], None]) -> None:
+        self.waiting = waiting
+        self.stands = False
+        self._address = address
+        self._changed = changed
+        prefix = f"__keyspace@{address.database}__"
+        self._channels = {f"{prefix}:{one.alarm}": one for one in waiting}
+
+    async def run(self) -> None:
+        """Listens for ever."""
         failures = 0
         while True:
             try:
                 await self._listen_until_cancelled()
             except (RedisError, OSError, TimeoutError) as error:
-                failures = 1 if self.listening.is_set() else failures + 1
-                self.listening.clear()
+                failures = 1 if self.stands else failures + 1
+                self._stand(False)
                 # a single loss is nothing special: a restart of the store, or our own end
                 if failures == _REPORTED_FAILURE:
-                    log.warning("cannot listen to alarms, trying on: %s", error)
+                    log.warning("cannot listen to alarms of %s, trying on: %s", self._address.shown, error)
             await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2 ** min(failures, 10)))
+
+    def _stand(self, stands: bool) -> None:
+        self.stands = stands
+        self._changed()
 
     async def _listen_until_cancelled(self) -> None:
         listening = asyncio.create_task(self._listen())
@@ -75,10 +145,10 @@ class Alarms:
                 await asyncio.wait({listening}, timeout=_PAUSE_SECONDS)
 
     async def _listen(self) -> None:
-        async with administration(self._url) as client:
+        async with administration(self._address) as client:
             await request_notifications(client)
             async with client.pubsub() as subscription:
-                await subscription.subscribe(*self._waiting)
+                await subscription.subscribe(*self._channels)
                 await self._follow(subscription)
 
     async def _follow(self, subscription: PubSub) -> None:
@@ -88,11 +158,11 @@ class Alarms:
             if message is None:
                 await subscription.ping()
                 continue
-            one = self._waiting.get(message["channel"])
+            one = self._channels.get(message["channel"])
             if message["type"] == "subscribe":
                 subscribed += 1
-                if subscribed == len(self._waiting):
-                    self.listening.set()
+                if subscribed == len(self._channels):
+                    self._stand(True)
             if one is None:
                 continue
             # what happened before the subscription stood was not heard: look as well

@@ -84,7 +84,7 @@ class Sweeper:
 
     async def _look(self) -> None:
         try:
-            alarm = await self._store.ask("GET", self.alarm)
+            alarm = await self._store.ask(self.root, "GET", self.alarm)
             await self._plan(int(alarm or 0))
         except Exception as error:
             self._failed(error)
@@ -94,7 +94,7 @@ class Sweeper:
         if due_ms == 0:
             return
         if _now() >= self._clock_until:
-            seconds, micros = await self._store.ask("TIME")
+            seconds, micros = await self._store.ask(self.root, "TIME")
             self._ahead_ms = int(seconds) * 1000 + int(micros) / 1000 - time.time() * 1000
             self._clock_until = _now() + CLOCK_SECONDS
         # one more millisecond: the server's clock is cut to whole ones

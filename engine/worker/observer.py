@@ -126,7 +126,7 @@ class Observer:
         end = "+" if to is None else f"{to}-0"
         key = f"{self.root}:events"
         count = str(PORTION)
-        found = await self._store.ask("XRANGE", key, f"({after}-0", end, "COUNT", count)
+        found = await self._store.ask(self.root, "XRANGE", key, f"({after}-0", end, "COUNT", count)
         return [of_texts(entry_id, fields) for entry_id, fields in found]
 
     def _tell(self, entries: list[Entry]) -> None:
@@ -155,7 +155,7 @@ class Observer:
             return
         self._load_at = _now() + LOAD_SECONDS
         status = await self._store.run(self.root, RouterStatus())
-        ids = await self._store.ask("ZREVRANGE", f"{self.root}:queues", "0", str(QUEUES - 1))
+        ids = await self._store.ask(self.root, "ZREVRANGE", f"{self.root}:queues", "0", str(QUEUES - 1))
         queues: dict[str, dict[str, list[int]]] = {}
         oldest: dict[str, float] = {}
         for queue in ids:

@@ -62,7 +62,7 @@ class _Part(Protocol):
 
 
 class Worker:
-    """Works for all tenants, woken by the alarms of the server unless ``notifications`` is false.
+    """Works for all tenants, woken by the alarms of the servers unless ``notifications`` is false.
 
     With ``metrics`` it also observes every router that no other worker observes, and tells how late it is.
     Raises ValueError when an entry of ``outgoing.allowed`` is neither an address, a network nor a host.
@@ -71,7 +71,6 @@ class Worker:
     def __init__(
         self,
         store: Store,
-        url: str,
         tenants: Iterable[str],
         outgoing: Outgoing,
         *,
@@ -81,9 +80,8 @@ class Worker:
         late = metrics.agenda_lag if metrics else None
         self.sweepers = {tenant: Sweeper(store, tenant, late) for tenant in tenants}
         self.metrics = metrics
-        self.alarms = Alarms(url) if notifications else None
+        self.alarms = Alarms(store.servers) if notifications else None
         self._store = store
-        self._url = url
         self._outgoing = outgoing
         self._allowed = Allowed.parse(outgoing.allowed)
 
@@ -94,8 +92,7 @@ class Worker:
             slots, scale = Slots(), self._outgoing.retry_scale
             late = self.metrics.delivery_lag if self.metrics else None
             deliveries = [
-                Deliveries(self._store, self._url, tenant, sender, slots, scale, late)
-                for tenant in self.sweepers
+                Deliveries(self._store, tenant, sender, slots, scale, late) for tenant in self.sweepers
             ]
             kinds: list[Sequence[_Part]] = [[*self.sweepers.values()], remote, deliveries, self._observers()]
             for parts in kinds:

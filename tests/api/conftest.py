@@ -172,7 +172,7 @@ def make_settings(**changes: Any) -> Settings:
 
 def make_app(store: Any, settings: Settings, health: Any, **more: Any) -> Any:
     """An application without live events."""
-    return create_app(store, settings, health, Feeds(store, "redis://nowhere"), **more)
+    return create_app(store, settings, health, Feeds(store), **more)
 
 
 async def healthy() -> tuple[bool, dict[str, Any]]:

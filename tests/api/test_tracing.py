@@ -22,12 +22,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 from api.serving.access_keys import BadOption
 from api.serving.request import CURRENT, RequestInfo
 from api.serving.tracing import Tracing, over_otlp
-from engine.address import Address
 from engine.commands import QueueRead, RouterStatus
-from engine.connection import Connection
 from engine.errors import Refused, Unavailable
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
+from engine.servers import Servers
 from tests import support
 from tests.api.conftest import NOW, Client, healthy, make_app, make_settings, sign
 from tests.runtime.processes import ROOT, serving
@@ -52,7 +51,7 @@ def traced(server: support.Server, tracing: Tracing) -> Client:
     """An application over a real store, whose client makes a loop of its own for each request."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        store = MeasuredStore(Connection(Address.parse(server.url)), Metrics(), tracing.call)
+        store = MeasuredStore(Servers.of(server.url), Metrics(), tracing.call)
         try:
             await make_app(store, make_settings(), healthy, clock=lambda: NOW, tracing=tracing)(
                 scope, receive, send
@@ -130,7 +129,7 @@ def test_calls_outside_of_requests_are_not_traced(
     server: support.Server, tracing: Tracing, exporter: InMemorySpanExporter, root: str
 ) -> None:
     async def work() -> None:
-        store = MeasuredStore(Connection(Address.parse(server.url)), Metrics(), tracing.call)
+        store = MeasuredStore(Servers.of(server.url), Metrics(), tracing.call)
         try:
             assert CURRENT.get() is None
             await store.run(root, RouterStatus())

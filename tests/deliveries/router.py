@@ -90,9 +90,7 @@ class Router:
         """One worker's deliveries, with the times of the retry schedule multiplied by ``scale``."""
         limits = Limits(seconds, per_endpoint=2_000, waiting=0)
         async with Client(LOOPBACK, limits) as client:
-            deliveries = Deliveries(
-                self.store, self.url, self.tenant, Sender(client, seconds), Slots(), scale
-            )
+            deliveries = Deliveries(self.store, self.tenant, Sender(client, seconds), Slots(), scale)
             task = asyncio.create_task(deliveries.run())
             try:
                 yield deliveries

@@ -180,7 +180,7 @@ def test_a_subscription_behind_the_oldest_entry_is_lagged_and_goes_on(with_route
             for name in ("a", "b", "c"):
                 await router.job(name)
             events = f"{root_of(router.tenant)}:events"
-            await router.store.connection.call("XTRIM", events, "MAXLEN", "1")
+            await router.store.ask(root_of(router.tenant), "XTRIM", events, "MAXLEN", "1")
             async with router.delivering():
                 await endpoint.until(lambda: len(endpoint.taken) == 2)
                 assert endpoint.kinds("c") == ["RouterJobReceived", "RouterJobQueued"]

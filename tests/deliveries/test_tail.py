@@ -24,7 +24,7 @@ Run = Callable[[Any], None]
 async def following(router: Router) -> AsyncIterator[tuple[Tail, asyncio.Event]]:
     """A tail that follows, and what is set whenever it has something new."""
     woken = asyncio.Event()
-    tail = Tail(router.store, router.url, root_of(router.tenant), woken.set)
+    tail = Tail(router.store, root_of(router.tenant), woken.set)
     task = asyncio.create_task(tail.run())
     try:
         await woken.wait()
@@ -65,7 +65,9 @@ def test_it_begins_where_nothing_is_kept_any_more(with_router: Run) -> None:
     async def test(router: Router) -> None:
         await router.job("a")
         last = await last_of(router)
-        await router.store.connection.call("XTRIM", f"{root_of(router.tenant)}:events", "MAXLEN", "0")
+        await router.store.ask(
+            root_of(router.tenant), "XTRIM", f"{root_of(router.tenant)}:events", "MAXLEN", "0"
+        )
         async with following(router) as (tail, _):
             assert tail.after(last, 10) == []
             assert tail.after(last - 1, 10) is None
@@ -102,7 +104,7 @@ def test_an_entry_that_is_missing_is_left_to_those_who_miss_it(with_router: Run)
                 f"{root_of(router.tenant)}:events",
                 ("at", "1", "call", "x", "previous", str(start + 1)),
             )
-            await router.store.connection.call("XADD", key, f"{start + 2}-0", *frame)
+            await router.store.ask(root_of(router.tenant), "XADD", key, f"{start + 2}-0", *frame)
             async with asyncio.timeout(15):
                 while tail.after(start, 10) is not None:
                     await woken.wait()
@@ -119,7 +121,9 @@ def test_both_ways_of_reading_an_entry_give_the_same(with_router: Run) -> None:
         )
         await router.run(c.WorkerUpsert(id="w", doc=1, capacity=1))
         rows = (await router.run(c.EventList()))["rows"]
-        stream = await router.store.connection.call("XRANGE", f"{root_of(router.tenant)}:events", "-", "+")
+        stream = await router.store.ask(
+            root_of(router.tenant), "XRANGE", f"{root_of(router.tenant)}:events", "-", "+"
+        )
         entries = [entry_of(of_row(row)) for row in rows]
         assert entries == [entry_of(of_texts(*entry)) for entry in stream]
         lanes = {event.lane for entry in entries for event in entry.events}

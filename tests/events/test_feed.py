@@ -10,15 +10,13 @@ from typing import Any
 import pytest
 
 from engine import following
-from engine.address import Address
 from engine.commands import WorkerUpsert
-from engine.connection import Connection
 from engine.errors import Unavailable
 from engine.event_filters import EventFilters
 from engine.feed import NAME, TAKEN_BYTES, Ended, Feeds, Listener
 from engine.model import strings_text
 from engine.outbox import Event
-from engine.store import Store
+from engine.store import Store, root_of
 from tests import support
 
 Opener = Callable[[], AbstractAsyncContextManager[Store]]
@@ -50,14 +48,14 @@ async def make(store: Store, root: str, *names: str, queues: str = "") -> None:
 
 
 async def readers(store: Store) -> int:
-    text = await store.connection.call("CLIENT", "LIST")
+    text = await store.ask(root_of("any"), "CLIENT", "LIST")
     return str(text).count(f"name={NAME} ")
 
 
 def test_who_wants_what(open_store: Opener, server: support.Server, root: str) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url)
+            feeds = Feeds(store)
             wishes = [
                 (EVERYTHING, ["a", "b", "c"]),
                 (EventFilters(workers=frozenset("a")), ["a"]),
@@ -95,7 +93,7 @@ def test_a_member_hears_nothing_before_it_listens(
 ) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url)
+            feeds = Feeds(store)
             member, other = await feeds.join(root), await feeds.join(root)
             other.listen(EVERYTHING)
             await make(store, root, "a")
@@ -114,7 +112,7 @@ def test_what_a_listener_has_had_does_not_come_again(
 ) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url)
+            feeds = Feeds(store)
             listener = await feeds.join(root)
             op = (await store.run(root, WorkerUpsert("a", capacity=1)))["op"]
             # it has read ahead of the feed
@@ -129,7 +127,7 @@ def test_what_a_listener_has_had_does_not_come_again(
 def test_the_read_lives_as_long_as_members_do(open_store: Opener, server: support.Server, root: str) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url)
+            feeds = Feeds(store)
             before = await readers(store)
             first, second = await feeds.join(root), await feeds.join(root)
             while await readers(store) != before + 1:
@@ -160,7 +158,7 @@ def test_the_read_lives_as_long_as_members_do(open_store: Opener, server: suppor
 def test_routers_do_not_hear_each_other(open_store: Opener, server: support.Server, root: str) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url)
+            feeds = Feeds(store)
             other_root = root.replace("{", "{x")
             one, other = await feeds.join(root), await feeds.join(other_root)
             one.listen(EVERYTHING)
@@ -180,7 +178,7 @@ def test_who_is_too_slow_is_let_go_alone(
 ) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url, **room)
+            feeds = Feeds(store, **room)
             slow, quick = await feeds.join(root), await feeds.join(root)
             slow.listen(EVERYTHING)
             quick.listen(EVERYTHING)
@@ -201,7 +199,7 @@ def test_room_is_what_waits_now(open_store: Opener, server: support.Server, root
     async def work() -> None:
         async with open_store() as store:
             # not even one event has room, which is taken all the same
-            feeds = Feeds(store, server.url, room_bytes=1)
+            feeds = Feeds(store, room_bytes=1)
             listener = await feeds.join(root)
             listener.listen(EVERYTHING)
             for name in "abc":
@@ -215,8 +213,8 @@ def test_room_is_what_waits_now(open_store: Opener, server: support.Server, root
 def test_a_store_that_is_away(server: support.Server, root: str) -> None:
     async def work() -> None:
         nowhere = f"{server.url}-nowhere"
-        store = Store(Connection(Address.parse(nowhere)))
-        feeds = Feeds(store, nowhere)
+        store = Store.at(nowhere)
+        feeds = Feeds(store)
         joins = await asyncio.gather(*(feeds.join(root) for _ in range(3)), return_exceptions=True)
         assert all(isinstance(outcome, Unavailable) for outcome in joins)
         await feeds.aclose()
@@ -237,7 +235,7 @@ def test_an_entry_that_cannot_be_read_lets_all_go(
 
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url)
+            feeds = Feeds(store)
             listener = await feeds.join(root)
             listener.listen(EVERYTHING)
             with monkeypatch.context() as patch:
@@ -258,7 +256,7 @@ def test_an_entry_that_cannot_be_read_lets_all_go(
 def test_closing_while_somebody_joins(open_store: Opener, server: support.Server, root: str) -> None:
     async def work() -> None:
         async with open_store() as store:
-            feeds = Feeds(store, server.url)
+            feeds = Feeds(store)
             joining = asyncio.create_task(feeds.join(root))
             await asyncio.sleep(0)
             await feeds.aclose()

@@ -339,7 +339,7 @@ def test_preparation_waits_for_the_store_and_writes_what_differs(
             return await super().load()
 
     async def work() -> None:
-        store = Late(Connection(Address.parse(server.url)))
+        store = Late.at(server.url)
         await prepare(store, settings, writes=False)
         assert failures < 0
         status = await store.run(root_of(tenant), RouterStatus())

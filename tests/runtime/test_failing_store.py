@@ -15,7 +15,8 @@ import pytest
 from engine import commands as c
 from engine.errors import Failed, Unavailable
 from engine.outgoing.errors import EndpointBusy
-from engine.store import Reply, Store
+from engine.servers import Servers
+from engine.store import Reply, Store, root_of
 from engine.worker import expiry, remote_rules
 from engine.worker.expiry import Sweeper
 from engine.worker.questions import Answers
@@ -43,7 +44,8 @@ class Scripted(Store):
     """A store that gives or raises one thing after another, the last stays; ``lost`` answers do not come."""
 
     def __init__(self, *outcomes: Reply | Exception, lost: int = 0) -> None:
-        self.connection = Connection()  # type: ignore[assignment]
+        self.servers = Servers.of("unix:///nowhere")
+        self.servers.known[root_of("t")] = Connection()  # type: ignore[assignment]
         self.outcomes = list(outcomes)
         self.lost = lost
         self.commands: list[c.Command] = []
@@ -133,7 +135,7 @@ def test_error_replies_of_the_server_are_told_in_one_line(caplog: pytest.LogCapt
 
     async def work() -> None:
         store = Scripted({**NOTHING_DUE, "next": 1})
-        store.connection = Loading()  # type: ignore[assignment]
+        store.servers.known[root_of("t")] = Loading()  # type: ignore[assignment]
         sweeper = Sweeper(store, "t")
         async with running(sweeper) as reached:
             await reached(lambda: "t: sweeping again" in told(caplog))

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from engine.address import Address
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, RouterStatus, WorkerUpsert
-from engine.connection import Connection
 from engine.errors import NewerLibrary
 from engine.health import Health
 from engine.store import Store, root_of
@@ -35,8 +33,8 @@ def client(own_server: support.Server) -> Iterator[redis.Redis]:
 
 def report(url: str) -> tuple[bool, dict[str, Any]]:
     async def look() -> tuple[bool, dict[str, Any]]:
-        store = Store(Connection(Address.parse(url)))
-        health = Health(store, url, ["main"])
+        store = Store.at(url)
+        health = Health(store, ["main"])
         try:
             return await health()
         finally:
@@ -77,7 +75,7 @@ def test_a_newer_library_without_our_functions(own_server: support.Server, clien
     )
 
     async def call() -> None:
-        store = Store(Connection(Address.parse(own_server.url)))
+        store = Store.at(own_server.url)
         try:
             await store.run(root_of("main"), RouterStatus())
         finally:

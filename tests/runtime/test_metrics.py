@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from engine import commands as c
-from engine.address import Address
-from engine.connection import Connection
 from engine.errors import Refused, Unavailable
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
+from engine.servers import Servers
 from engine.store import Store, root_of
 from engine.worker import observer
 from engine.worker.expiry import Sweeper
@@ -173,7 +172,7 @@ def test_events_that_are_gone_leave_a_gap(open_store: OpenStore, tenant: str, ro
             await one._look()
             await build(store, root)
             await life(store, root, "a")
-            await store.connection.call("XTRIM", f"{root}:events", "MAXLEN", "=", "1")
+            await store.ask(root, "XTRIM", f"{root}:events", "MAXLEN", "=", "1")
             await one._look()
             assert of(metrics, "jobrouter_outbox_gaps_total", tenant=tenant) == 1
             assert closed(metrics, tenant) == 1
@@ -212,7 +211,7 @@ def test_a_long_queue_is_shared_out(
 def test_calls_are_measured(server: support.Server, tenant: str, root: str) -> None:
     async def work() -> None:
         metrics = Metrics()
-        store = MeasuredStore(Connection(Address.parse(server.url)), metrics)
+        store = MeasuredStore(Servers.of(server.url), metrics)
         await store.run(root, c.RouterStatus())
         with pytest.raises(Refused):
             await store.run(root, c.JobRead("nobody"))
@@ -228,11 +227,11 @@ def test_calls_that_fail_or_are_given_up(server: support.Server, root: str) -> N
     async def work() -> None:
         metrics = Metrics()
         name = "jobrouter_store_call_duration_seconds_count"
-        nowhere = MeasuredStore(Connection(Address.parse("unix:///nowhere")), metrics)
+        nowhere = MeasuredStore(Servers.of("unix:///nowhere"), metrics)
         with pytest.raises(Unavailable):
             await nowhere.run(root, c.RouterStatus())
         assert of(metrics, name, operation="jr_router_status", outcome="unavailable") == 1
-        store = MeasuredStore(Connection(Address.parse(server.url)), metrics)
+        store = MeasuredStore(Servers.of(server.url), metrics)
         task = asyncio.create_task(store.run(root, c.RouterStatus()))
         await asyncio.sleep(0)
         task.cancel()
@@ -248,7 +247,7 @@ class _Failing:
     """A store that cannot be reached for a while."""
 
     def __init__(self, store: Store, failures: int) -> None:
-        self.connection = store.connection
+        self.servers = store.servers
         self.failures = failures
         self._store = store
 
@@ -288,7 +287,7 @@ def test_a_queue_that_goes_away_meanwhile(open_store: OpenStore, tenant: str, ro
         async with open_store() as store:
             await build(store, root)
             await store.run(root, c.JobCreate(id="a", channel="voice", queue="q"))
-            await store.connection.call("ZADD", f"{root}:queues", "999", "gone")
+            await store.ask(root, "ZADD", f"{root}:queues", "999", "gone")
             metrics = Metrics()
             await Observer(store, tenant, metrics)._look()
             place = {"tenant": tenant, "queue": "q", "channel": "voice"}
@@ -311,16 +310,16 @@ def test_lateness_of_the_agenda_is_measured(open_store: OpenStore, tenant: str, 
             due = sweeper._due_ms
             assert due > 0
             # a row that was due a minute ago, as if nobody had been there
-            await store.connection.call("ZADD", f"{root}:agenda", str(due - 120_000), "idle:w")
+            await store.ask(root, "ZADD", f"{root}:agenda", str(due - 120_000), "idle:w")
             sweeper._due_ms = due - 120_000
-            await store.connection.call("HSET", root, "state", await _early(store, root))
+            await store.ask(root, "HSET", root, "state", await _early(store, root))
             await sweeper._sweep()
             assert [told[0] for told in late] == [tenant]
             assert 50 < late[0][1] < 70
 
     async def _early(store: Store, root: str) -> str:
         """The state of a router whose alarm is due."""
-        state = str(await store.connection.call("HGET", root, "state"))
+        state = str(await store.ask(root, "HGET", root, "state"))
         words = [f"alarm={1}" if word.startswith("alarm=") else word for word in state.split(" ")]
         return " ".join(words)
 

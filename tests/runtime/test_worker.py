@@ -15,7 +15,6 @@ from api.serving.runtime import worker_of
 from engine.address import Address
 from engine.clients import administration
 from engine.commands import EventList, JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
-from engine.connection import Connection
 from engine.settings import Settings, Tenant
 from engine.store import Store, root_of
 from engine.worker import expiry
@@ -124,11 +123,11 @@ def test_earlier_alarm_plans_anew(server: support.Server, tenant: str, root: str
 
 
 @pytest.mark.usefixtures("never_by_time")
-def test_expired_alarm_sweeps_at_once(server: support.Server, tenant: str) -> None:
+def test_expired_alarm_sweeps_at_once(server: support.Server, tenant: str, root: str) -> None:
     async def work() -> None:
         async with working(server, tenant) as (store, sweeper, _):
             before = sweeper.sweeps
-            await store.connection.call("SET", sweeper.alarm, "9999999999999", "PX", "1")
+            await store.ask(root, "SET", sweeper.alarm, "9999999999999", "PX", "1")
             await reached(lambda: sweeper.sweeps > before)
 
     run(work())
@@ -166,7 +165,7 @@ def test_goes_on_after_a_restart_of_the_store(own_server: support.Server) -> Non
 def test_starts_before_the_store(server_program: Path, tmp_path: Path) -> None:
     async def work() -> None:
         own = support.Server(server_program, tmp_path)
-        store = Store(Connection(Address.parse(own.url)))
+        store = Store.at(own.url)
         worker = worker_of(store, Settings({"main": Tenant("main")}, own.url))
         task = asyncio.create_task(worker.run())
         try:
@@ -205,7 +204,7 @@ def test_missing_notifications(present: str, missing: str) -> None:
 
 def test_notifications_are_added_to_what_is_there(own_server: support.Server) -> None:
     async def work() -> None:
-        async with administration(own_server.url) as client:
+        async with administration(Address.parse(own_server.url)) as client:
             await client.config_set("notify-keyspace-events", "Eg")
             await request_notifications(client)
             flags = (await client.config_get("notify-keyspace-events"))["notify-keyspace-events"]
