@@ -41,6 +41,7 @@ class Call:
         "feeds",
         "headers",
         "link_base",
+        "op",
         "path",
         "query",
         "raw_query",
@@ -83,10 +84,14 @@ class Call:
         self.scheme = scheme
         self.receive = receive
         self.viewing = viewing
+        self.op = 0
 
     async def run(self, command: Command) -> Any:
-        """Runs a command."""
-        return await self.store.run(self.root, command)
+        """Runs a command; ``op`` is then the number of the last write of this request."""
+        reply = await self.store.run(self.root, command)
+        if command.write:
+            self.op = reply.get("op", 0)
+        return reply
 
     def now_ms(self) -> int:
         """The time, in epoch milliseconds."""

@@ -32,6 +32,7 @@ _ACS = b"/routing/"
 _SINGLE = (b"host", b"x-ms-date", b"authorization")
 _JSON: Header = (b"content-type", b"application/json; charset=utf-8")
 _SUPPORTED: Header = (b"api-supported-versions", ", ".join(queries.VERSIONS).encode())
+_OP = b"x-jobrouter-op"
 _PLAIN_QUERIES = {f"{queries.VERSION}={version}".encode(): version for version in queries.VERSIONS}
 _MAX_PARAMETERS = 100
 
@@ -143,6 +144,9 @@ class Surface:
         if isinstance(answer, Streaming):
             return answer.then(lane.leave)
         lane.leave()
+        if call.op:
+            status, content, extra = answer
+            return status, content, (*extra, (_OP, b"%d" % call.op))
         return answer
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

@@ -749,7 +749,10 @@ class ObserverLease(Command, frozen=True):
 
 
 class SettingsWrite(Command, frozen=True):
-    """Settings of one tenant; what is left out returns to its default. Times in ms, 0 outage_ms = off."""
+    """Settings of one tenant; what is left out returns to its default. Times in ms, 0 outage_ms = off.
+
+    recording: so many of the newest calls that may write are kept in a log (0 = none, and it is removed).
+    """
 
     function = "jr_settings_write"
 
@@ -765,6 +768,7 @@ class SettingsWrite(Command, frozen=True):
     keep_dead_letters_ms: int = 7 * 86_400_000
     keep_dead_letters_count: int = 10_000
     questions: int = 100
+    recording: int = 0
 
 
 class RouterStatus(Command, frozen=True):

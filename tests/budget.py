@@ -30,6 +30,7 @@ CALLS = {
     "job_create__scored_by_others": 23,
     "job_create__waiting": 15,
     "job_delete": 9,
+    "job_delete__recorded": 4,
     "job_explain": 15,
     "job_explain__queue": 95,
     "job_history": 4,

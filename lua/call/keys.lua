@@ -224,6 +224,11 @@ function keys.events()
   return prefix .. "events"
 end
 
+--- The log of calls, where they are recorded.
+function keys.oplog()
+  return prefix .. "oplog"
+end
+
 --- Who counts what the outbox tells, and how far.
 function keys.observer()
   return prefix .. "observer"

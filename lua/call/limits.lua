@@ -15,6 +15,7 @@ limits.SETTINGS = {
   { "keep_dead_letters_ms", 604800000 },
   { "keep_dead_letters_count", 10000 },
   { "questions", 100, 1, 1000 },
+  { "recording", 0, 0, 10000000 },
 }
 
 --- A worker idle for longer is deregistered (ms).

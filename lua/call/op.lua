@@ -67,7 +67,7 @@ local MOST_ARGUMENTS = 16
 local rest_memo = { size = 0, of = {} }
 
 local function parse_rest(text)
-  local values = { void = 0, filling = 0, selecting = 0, closed = 0 }
+  local values = { void = 0, filling = 0, selecting = 0, closed = 0, recording = 0 }
   for name, value in string.gmatch(text, " ([%l_]+)=(%d+)") do
     values[name] = tonumber(value)
   end
@@ -83,6 +83,7 @@ local function read_state(state)
   op.portion = math.ceil(op.batch / limits.ROWS_PER_OFFER)
   op.void, op.filling = values.void, values.filling
   op.selecting, op.closed = values.selecting, values.closed
+  recording.kept = values.recording
   if values.data > op.DATA_VERSION then
     refuse.version("the data of this router were written by a newer version")
   end
@@ -118,6 +119,7 @@ local function begin(KEYS, ARGV)
     op.round_robin, op.void, op.filling, op.selecting, op.closed = 0, 0, 0, 0, 0
     op.worker_offers, op.batch = limits.setting("worker_offers"), limits.setting("batch")
     op.portion = math.ceil(op.batch / limits.ROWS_PER_OFFER)
+    recording.kept = limits.setting("recording")
     op.rest = nil
   end
   op.swept = nil
@@ -187,7 +189,7 @@ end
 local function write_state()
   op.rest = op.rest
     or string.format(
-      " round_robin=%d worker_offers=%d batch=%d void=%d filling=%d selecting=%d closed=%d data=%d",
+      " round_robin=%d worker_offers=%d batch=%d void=%d filling=%d selecting=%d closed=%d data=%d%s",
       op.round_robin,
       op.worker_offers,
       op.batch,
@@ -195,7 +197,8 @@ local function write_state()
       op.filling,
       op.selecting,
       op.closed,
-      op.DATA_VERSION
+      op.DATA_VERSION,
+      recording.mark()
     )
   local state = "op=" .. op.text .. " event=" .. op.event .. " alarm=" .. op.alarm_text .. op.rest
   if state ~= op.state then
@@ -218,12 +221,19 @@ function op.write(name, specification, body, creates)
       takes = takes or prepare(specification)
       local given = arguments(ARGV[2], takes)
       if agenda.run_due() then
+        if recording.kept > 0 then
+          recording.due()
+        end
         op.begin_portion()
         write_state()
       end
-      local reply = body(given, unpack(ARGV, 3))
+      local act = recording.kept > 0 and recording.watched(name, ARGV, body) or body
+      local reply = act(given, unpack(ARGV, 3))
       if op.current then
         op.finish(name, given.request_id or "")
+      end
+      if recording.kept > 0 then
+        recording.done(name, ARGV, reply)
       end
       write_state()
       return reply

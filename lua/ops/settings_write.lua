@@ -1,7 +1,7 @@
 --- Write the settings of a tenant; what is left out returns to its default.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { keep_finished_ms, keep_finished_count, keep_events_ms, keep_events_count,
 ---   outage_ms (0 = off), unassign_limit, worker_offers, batch, parked_events, keep_dead_letters_ms, keep_dead_letters_count,
----   questions }
+---   questions, recording (entries that the log of calls keeps; 0 = off, and the log is removed) }
 --- Replies: op
 --- Refuses: BAD_CALL (a value out of range)
 --- Events: none
@@ -20,6 +20,10 @@ op.write("jr_settings_write", limits.defaults(), function(given)
   -- write
   op.number()
   op.worker_offers, op.batch = given.worker_offers, given.batch
+  if given.recording == 0 and recording.kept > 0 then
+    redis.call("UNLINK", keys.oplog())
+  end
+  recording.kept = given.recording
   op.change_rest()
   redis.call("HSET", keys.root, "settings", table.concat(values, " "))
   return { "op", op.number() }

@@ -11,7 +11,16 @@ import pytest
 import engine.commands
 from api.app import ROUTES
 from api.serving import body
-from engine.commands import JobCancel, JobCreate, JobRead, OfferAccept, QueueDelete, QueueRead
+from engine.commands import (
+    JobCancel,
+    JobCreate,
+    JobDelete,
+    JobRead,
+    OfferAccept,
+    QueueDelete,
+    QueueRead,
+    QueueStatistics,
+)
 from engine.errors import OutOfMemory, Refused, Unavailable
 from tests.api.conftest import VIEW_KEY
 
@@ -171,6 +180,26 @@ def test_common_headers(client: Any) -> None:
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", response.headers["trace-id"])
     assert "x-ms-client-request-id" not in response.headers
     assert "retry-after" not in response.headers
+
+
+def test_an_answer_to_a_write_tells_its_number(client: Any, store: Any) -> None:
+    store.on(JobCancel, {"op": 17})
+    assert client("POST", "/routing/jobs/x:cancel", {}).headers["x-jobrouter-op"] == "17"
+    store.on(JobDelete, {"op": 18, "outcome": "deleted"})
+    assert client("DELETE", "/routing/jobs/x").headers["x-jobrouter-op"] == "18"
+
+
+def test_other_answers_tell_no_number(client: Any, store: Any) -> None:
+    store.on(QueueStatistics, {"id": "q", "rev": 1, "modified_at": 1, "length": 0, "longest_ms": -1, "op": 7})
+    store.on(JobCancel, Refused("CONFLICT", "too late"))
+    for method, path in (
+        ("GET", "/routing/queues/q/statistics"),
+        ("GET", "/routing/jobs/x"),
+        ("POST", "/routing/jobs/x:cancel"),
+    ):
+        answer = client(method, path, {} if method == "POST" else None)
+        assert answer.status in (200, 404, 409)
+        assert "x-jobrouter-op" not in answer.headers
 
 
 def test_request_id_is_echoed_when_asked_for(client: Any) -> None:

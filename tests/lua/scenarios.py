@@ -795,6 +795,13 @@ def observer_lease(here: Site) -> c.Command:
 
 
 @scenario
+def job_delete__recorded(here: Site) -> c.Command:
+    """A job that is not there, while calls are recorded."""
+    here.run(c.SettingsWrite(recording=100))
+    return c.JobDelete("nobody")
+
+
+@scenario
 def settings_write(here: Site) -> c.Command:
     """All defaults."""
     return c.SettingsWrite()
