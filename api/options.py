@@ -147,6 +147,14 @@ def json_object(text: str) -> dict[str, Any]:
     return msgspec.json.decode(text, type=dict[str, Any])
 
 
+def server(text: str) -> Any:
+    """A kind of server and its version."""
+    # only what the command needs is imported
+    from engine.grants import Server
+
+    return Server.parse(text)
+
+
 ALLOWED: dict[Callable[[str], Any], str] = {
     duration_ms: "a number with its unit, as 90d, 12h, 30m, 45s or 500ms, or 0",
     outage_ms: "at least 2s, as a number with its unit, or 0",
@@ -162,6 +170,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     show_keys: "auto, yes or no",
     place: "the place of an event, as 17.2",
     json_object: "a JSON object",
+    server: "redis- or valkey- and a version, as redis-7.0 (the oldest), redis-8.2, valkey-8.0 or valkey-9.1",
     labels: """a JSON object of strings, numbers and booleans, as '{"Region":"NA"}'""",
 }
 """What a reader takes, for the text of an error."""
@@ -271,6 +280,11 @@ DELIVERIES = (
     Flag("delivery-timeout", "30s", timeout_ms, "how long the endpoint of a subscription has to answer"),
     Flag("retry-scale", "1", factor, "multiplies all times of the retry schedule of deliveries, for tests"),
 )
+GRANTING = (
+    Flag("server-version", "redis-7.0", server, "what the store is (redis-7.0, redis-8.2, valkey-9.1)"),
+    Flag("database", "0", count, "number of the store's database"),
+    Flag("passwords", "", str, "of the users: 'api=<password>;worker=<password>'; shown are hashes alone"),
+)
 FOREVER = (Flag("forever", "no", truth, "keep going until it is interrupted"),)
 PROPERTIES = (
     Flag(
@@ -327,6 +341,7 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         "look after the subscriptions of a live store",
         (*PROPERTIES, *PUBLIC, *DATA, *STORE, *KEYS, *TENANTS),
     ),
+    "acl": ("print the store's users and what each may do, as lines of a Redis ACL file", GRANTING),
     "demo": ("a small contact centre through the official SDK, on a server of its own", FOREVER),
     "expression": ("try a rule expression on labels, on a server of its own", LABELS),
 }
@@ -344,6 +359,9 @@ class Operand(NamedTuple):
 OPERANDS = {
     "expression": (
         Operand("expression", "the expression, as in a policy: 'If(job.Escalated = true, 10, 5)'"),
+    ),
+    "acl": (
+        Operand("users", "api,worker,reader (the default), and admin, replica, sentinel", optional=True),
     ),
     "why": (Operand("job", "id of the job"), Operand("worker", "id of the worker", optional=True)),
     "subscriptions": (
@@ -421,6 +439,10 @@ class Options(argparse.Namespace):
     url: str
     properties: dict[str, Any]
     before: str
+    server_version: Any
+    database: int
+    passwords: str
+    users: str
     job: str
     worker: str
     queue: str

@@ -15,6 +15,7 @@ VERSION = 1
 
 _HEADER = re.compile(r"^-- version (\d+) digest (\w+)$", re.MULTILINE)
 _LINE = re.compile(r"@?user_function:(\d+)")
+_CALL = re.compile(r'\bredis\.call\(\s*"([A-Z]+)"')
 
 
 class Library(msgspec.Struct, frozen=True):
@@ -24,6 +25,11 @@ class Library(msgspec.Struct, frozen=True):
     digest: str
     starts: tuple[int, ...]
     files: tuple[str, ...]
+
+    @property
+    def commands(self) -> frozenset[str]:
+        """The server's commands that its functions call, in small letters; each call names its own."""
+        return frozenset(name.lower() for name in _CALL.findall(self.source))
 
     def place(self, line: int) -> tuple[str, int]:
         """File and line of a line of the library."""

@@ -10,7 +10,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,11 +52,16 @@ def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE_
 
 @dataclass
 class Server:
-    """A private server on a unix socket, with the options of the embedded one but without persistence."""
+    """A private server on a unix socket, with the options of the embedded one but without persistence.
+
+    Clients, and who is given the URL, sign in as ``user``; nobody in particular when that is empty.
+    """
 
     program: Path
     folder: Path
     process: subprocess.Popen[bytes] | None = None
+    user: str = ""
+    password: str = ""
 
     @property
     def socket(self) -> Path:
@@ -64,7 +69,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"unix://{self.socket}"
+        return f"unix://{self.user}:{self.password}@{self.socket}" if self.user else f"unix://{self.socket}"
+
+    def signed_in(self, user: str, password: str) -> Server:
+        """The same server, for another user."""
+        return replace(self, user=user, password=password)
 
     def start(self, **more: str) -> None:
         options = {
@@ -90,6 +99,8 @@ class Server:
         """A client that repeats nothing."""
         return redis.Redis(
             unix_socket_path=str(self.socket),
+            username=self.user or None,
+            password=self.password or None,
             socket_timeout=30,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,

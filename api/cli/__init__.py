@@ -21,6 +21,7 @@ TOLD = (BadOption, DidNotStart, Failed, Held, NoProgram, Refused, StillRuns, Una
 
 
 _MODULES = {
+    "acl": "acl",
     "serve": "serve",
     "api": "serve",
     "worker": "serve",

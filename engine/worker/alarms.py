@@ -22,6 +22,9 @@ log = logging.getLogger("jobrouter.worker")
 FLAGS = "K$x"
 """What notify-keyspace-events must contain: key space, strings (``set``), expired."""
 
+CHANNELS = ("jr:{*}:alarm", "jr:{*}:bell", "jr:{*}:deliveries.bell")
+"""The keys that are listened to, of all tenants: a user of the store is granted the channels of these."""
+
 _SETTING = "notify-keyspace-events"
 _PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0

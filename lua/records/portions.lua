@@ -17,10 +17,17 @@ function portions.of(list, first)
   end
 end
 
---- Calls a command on a key with the items of a list, as often as it takes.
----@param list table an even number of items where they belong together in pairs
-function portions.call(command, key, list)
-  for from, to in portions.of(list) do
-    redis.call(command, key, unpack(list, from, to))
+--- Puts members into a sorted set, or moves them.
+---@param rows table score, member, score, member, …
+function portions.add(key, rows)
+  for from, to in portions.of(rows) do
+    redis.call("ZADD", key, unpack(rows, from, to))
+  end
+end
+
+--- Takes members out of a sorted set.
+function portions.remove(key, members)
+  for from, to in portions.of(members) do
+    redis.call("ZREM", key, unpack(members, from, to))
   end
 end

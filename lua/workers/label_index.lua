@@ -44,12 +44,12 @@ function label_index.enter(index, class)
     row[#row + 1] = 0
     row[#row + 1] = member
   end
-  portions.call("ZADD", index, row)
+  portions.add(index, row)
 end
 
 --- A class has lost its last member.
 function label_index.leave(index, class)
-  portions.call("ZREM", index, members_of(class))
+  portions.remove(index, members_of(class))
 end
 
 --- Does the index have all labels of a class?

@@ -48,7 +48,11 @@ end
 
 -- the set of a queue's classes has changed: its version is a hash of its whole history
 local function change_classes(queue, hash, sign)
-  redis.call(sign == "+" and "SADD" or "SREM", keys.queue_classes(queue), hash)
+  if sign == "+" then
+    redis.call("SADD", keys.queue_classes(queue), hash)
+  else
+    redis.call("SREM", keys.queue_classes(queue), hash)
+  end
   local version = redis.call("GET", keys.queue_version(queue)) or ""
   redis.call("SET", keys.queue_version(queue), redis.sha1hex(version .. sign .. hash))
 end
@@ -212,7 +216,7 @@ function supply.fill_turns(queue)
       for i, id in ipairs(redis.call("ZRANGE", keys.class_ready(lane.name), 0, -1)) do
         row[2 * i - 1], row[2 * i] = 0, id .. "\0" .. hash
       end
-      portions.call("ZADD", keys.queue_turn(queue), row)
+      portions.add(keys.queue_turn(queue), row)
     end
   end
 end
@@ -247,9 +251,9 @@ end
 function supply.correct()
   local list = supply.corrections
   if list then
-    portions.call("ZADD", keys.queue_supply(list.queue), list.raise)
-    portions.call("ZREM", keys.queue_supply(list.queue), list.drop)
-    portions.call("ZREM", keys.queue_turn(list.queue), list.idle)
+    portions.add(keys.queue_supply(list.queue), list.raise)
+    portions.remove(keys.queue_supply(list.queue), list.drop)
+    portions.remove(keys.queue_turn(list.queue), list.idle)
     supply.corrections = nil
   end
 end

@@ -1,0 +1,1 @@
+"""Tests of what operators deploy: users of the store, configurations, containers."""

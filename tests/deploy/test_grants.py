@@ -1,0 +1,239 @@
+"""Users of ``jobrouter acl`` on every kind of server: each may do what it has to, and no more."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from contextlib import closing
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import redis
+
+from api.cli import main
+from bench.client import Client
+from bench.entities import policy, queue
+from bench.site import Site
+from engine.deliveries.service import Deliveries
+from engine.grants import WRITES, Grant, Server, api, lines, worker
+from engine.library import library
+from engine.worker.alarms import CHANNELS
+from engine.worker.expiry import Sweeper
+from engine.worker.remote_rules import RemoteRules
+from tests import support
+from tests.deploy.guarded import PASSWORDS, as_user, denied, kind_of
+from tests.deploy.rare import RARE
+from tests.lua.scenarios import SCENARIOS
+
+ALL = {**SCENARIOS, **RARE}
+
+
+@pytest.fixture(scope="module")
+def used(server: support.Server) -> dict[str, str]:
+    """By command of the library a scenario that uses it; all were played, as user api."""
+    found: dict[str, str] = {}
+    with server.client() as client:
+        load(client)
+        client.acl_log_reset()
+        for name in sorted(ALL):
+            client.flushdb()
+            client.config_resetstat()
+            play(server, "api", name)
+            stats: Any = client.info("commandstats")
+            for key in stats:
+                found.setdefault(key.removeprefix("cmdstat_"), name)
+        assert denied(client) == []
+    return found
+
+
+def load(client: redis.Redis) -> None:
+    support.SyncStore(client).load()
+
+
+def play(server: support.Server, user: str, name: str) -> None:
+    """One scenario, with all that leads to it. Raises RuntimeError for what is refused."""
+    with closing(Client(server.socket)) as client:
+        client.call("AUTH", user, PASSWORDS["api"])
+        here = Site(client)
+        here.now = 1_000_000_000
+        here.build([policy(), queue("empty")])
+        here.run(ALL[name](here))
+
+
+def test_the_scenarios_use_every_command(used: dict[str, str]) -> None:
+    assert library().commands <= set(used)
+
+
+def test_a_missing_command_fails(server: support.Server, admin: redis.Redis, used: dict[str, str]) -> None:
+    """Whatever is taken from the list is missed, and the server tells of it."""
+    granted = api(kind_of(admin))
+    for command in sorted(library().commands):
+        admin.acl_log_reset()
+        grant(admin, "lacking", Grant(granted.commands - {command}, granted.keys))
+        assert re.search("permission|can't run this command", failure(server, admin, used[command])), command
+        assert f"lacking command {command}" in denied(admin)
+    admin.acl_deluser("lacking")
+
+
+def failure(server: support.Server, admin: redis.Redis, name: str) -> str:
+    """What a scenario fails with as user lacking; what the library remembers may at first do without."""
+    for _ in range(2):
+        admin.flushdb()
+        try:
+            play(server, "lacking", name)
+        except RuntimeError as error:
+            return str(error)
+        load(admin)
+    return ""
+
+
+def grant(admin: redis.Redis, user: str, given: Grant) -> None:
+    admin.execute_command("ACL", "SETUSER", user, *given.rules(), "on", f">{PASSWORDS['api']}")  # type: ignore[no-untyped-call]
+
+
+# ---- no more than that -------------------------------------------------------------------------------------
+
+ROOT = "jr:{main}"
+NOBODYS = (
+    ("ACL", "SETUSER", "api", "+@all"),
+    ("BGSAVE",),
+    ("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"),
+    ("EVAL", "return 1", "0"),
+    ("FLUSHALL",),
+    ("FUNCTION", "DELETE", "jr"),
+    ("FUNCTION", "FLUSH"),
+    ("GET", "another's"),
+    ("HGETALL", "jr:main"),
+    ("KEYS", "*"),
+    ("MONITOR",),
+    ("PUBLISH", f"__keyspace@0__:{ROOT}:alarm", "set"),
+    ("REPLICAOF", "localhost", "1"),
+    ("SHUTDOWN",),
+    ("SUBSCRIBE", "__keyspace@0__:another's"),
+    ("SUBSCRIBE", f"__keyspace@1__:{ROOT}:alarm"),
+    ("PSUBSCRIBE", "__keyspace@0__:*"),
+)
+OF_WRITERS = (
+    ("FCALL", "jr_agenda_due", "1", ROOT, "0", "{}"),
+    ("FUNCTION", "LOAD", "REPLACE", library().source),
+    ("HSET", ROOT, "a", "b"),
+    ("DEL", ROOT),
+)
+OF_WORKERS = tuple(("SUBSCRIBE", f"__keyspace@0__:{pattern.replace('*', 'main')}") for pattern in CHANNELS)
+
+
+def refuses(server: support.Server, user: str, words: tuple[str, ...]) -> bool:
+    """Is this refused to a user, for its rights?"""
+    with as_user(server, user).client() as client, client.pubsub() as subscriber:
+        try:
+            if "SUBSCRIBE" in words[0]:
+                subscriber.execute_command(*words)  # type: ignore[no-untyped-call]
+                subscriber.parse_response()
+            else:
+                client.execute_command(*words)  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoPermissionError:
+            return True
+        except redis.ResponseError:
+            return False
+    return False
+
+
+def test_what_each_user_may(server: support.Server, admin: redis.Redis) -> None:
+    load(admin)
+    wanted = {
+        "api": {*NOBODYS, *OF_WORKERS},
+        "worker": {*NOBODYS},
+        "reader": {*NOBODYS, *OF_WORKERS, *OF_WRITERS},
+    }
+    for user, words in wanted.items():
+        refused = {one for one in (*NOBODYS, *OF_WRITERS, *OF_WORKERS) if refuses(server, user, one)}
+        assert refused == words, user
+        assert not refuses(server, user, ("FCALL_RO", "jr_router_status", "1", ROOT, "0", "{}"))
+
+
+def test_nobody_gets_in_without_a_name(server: support.Server) -> None:
+    for user, password in (("", ""), ("default", "x"), ("api", "password-of-worker")):
+        stranger = server.signed_in(user, password)
+        with stranger.client() as client, pytest.raises(redis.AuthenticationError):
+            client.ping()
+
+
+def test_which_commands_write(admin: redis.Redis) -> None:
+    writing: Any = admin.acl_cat("write")
+    assert library().commands & {str(name) for name in writing} == WRITES
+
+
+def test_a_file_for_a_newer_server_is_refused(admin: redis.Redis) -> None:
+    """So the versions count: what a server does not know makes its whole file invalid."""
+    newest, ours = api(Server((99, 0))), api(kind_of(admin))
+    if newest == ours:
+        grant(admin, "probe", newest)
+        admin.acl_deluser("probe")
+    else:
+        assert newest.commands > ours.commands
+        with pytest.raises(redis.ResponseError, match="Unknown command"):
+            grant(admin, "probe", newest)
+
+
+def test_a_line_without_a_password_is_refused(admin: redis.Redis) -> None:
+    for line in lines(kind_of(admin), ["api"], {}):
+        _, name, *rules = line.split()
+        if name == "api":
+            with pytest.raises(redis.ResponseError):
+                admin.execute_command("ACL", "SETUSER", "probe", *rules)  # type: ignore[no-untyped-call]
+
+
+# ---- the command -------------------------------------------------------------------------------------------
+
+
+def test_the_channels_are_those_that_workers_listen_to() -> None:
+    unused: Any = Mock(total_seconds=1)
+    parts = (
+        Sweeper(unused, "main"),
+        RemoteRules(unused, "main", unused, unused),
+        Deliveries(unused, "main", unused, unused, 1),
+    )
+    assert {part.alarm for part in parts} == {pattern.replace("*", "main") for pattern in CHANNELS}
+    granted = worker(Server((7, 0)), database=3)
+    assert set(granted.channels) == {f"__keyspace@3__:{pattern}" for pattern in CHANNELS}
+
+
+def test_the_command_prints_a_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBROUTER_PASSWORDS", "api=first secret=;worker=second")
+    assert main(["acl"]) == 0
+    out, err = capsys.readouterr()
+    by_user = {line.split()[1]: line for line in out.splitlines()}
+    assert list(by_user) == ["api", "worker", "reader", "default"]
+    assert by_user["default"] == "user default off"
+    assert by_user["api"].endswith(f" on #{hashlib.sha256(b'first secret=').hexdigest()}")
+    assert "client|setinfo" not in out
+    assert "secret" not in out + err
+    assert "for reader (" in err
+    assert main(["acl", "worker,admin", "--server-version", "valkey-8.0", "--database", "7"]) == 0
+    out, _ = capsys.readouterr()
+    assert "client|setinfo" in out
+    assert "__keyspace@7__:" in out
+    assert [line.split()[1] for line in out.splitlines()] == ["worker", "admin", "default"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("api,somebody",), "There is no user 'somebody'"),
+        (("--server-version", "redis-6.2"), "it must be redis- or valkey-"),
+        (("--server-version", "valkey-7.2"), "it must be redis- or valkey-"),
+        (("--passwords", "api"), "must be '<user>=<password>"),
+        (("--passwords", "api="), "must be '<user>=<password>"),
+        (("--passwords", "api=hidden;api=hidden"), "must be '<user>=<password>"),
+        (("--passwords", "hidden=hidden"), "1 of the --passwords are of no user"),
+    ],
+)
+def test_what_is_wrong_is_told(words: tuple[str, ...], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["acl", *words]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert text in err
+    assert "hidden" not in err
