@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help setup run demo test coverage lint bench peers load soak chaos
+.PHONY: help setup run demo test coverage lint bench peers curves load soak chaos
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -57,6 +57,9 @@ bench: .venv/ready ## measure speed and memory (JSON=file also writes the figure
 
 peers: .venv/ready ## measure the router beside a minimal library, BullMQ and saq (needs node; 1 to 3 min)
 	$(BIN)/python -m bench.peers $(ARGS)
+
+curves: .venv/ready ## plot what a life cycle costs against the size of everything (about 8 min; ARGS='--help')
+	$(BIN)/python -m bench.curves $(ARGS)
 
 load: .venv/ready ## put a bounded load on replicas behind HAProxy (under 2 min; ARGS='--help' tells more)
 	$(BIN)/python -m bench.load $(ARGS)

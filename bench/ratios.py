@@ -67,11 +67,14 @@ class Ratio(NamedTuple):
 def _server_time(step: str, *pairs: tuple[str, str]) -> Ratio:
     """The server's time for a step of one row ÷ that of another; of several pairs the worst."""
     rows = tuple(row for pair in pairs for row in pair)
-    return Ratio(rows, lambda found: max(_paired(found[row], found[base], step) for row, base in pairs))
+    return Ratio(rows, lambda found: max(paired(found[row], found[base], step) for row, base in pairs))
 
 
-def _paired(row: Samples, base: Samples, step: str) -> float:
-    """The median of the ratios of one round each: what slows a whole round cancels out."""
+def paired(row: Samples, base: Samples, step: str) -> float:
+    """The server's time for a step of one row ÷ that of another: the median of the ratios of one round each.
+
+    What slows a whole round cancels out.
+    """
     pairs = zip(_times(row, step), _times(base, step), strict=True)
     return statistics.median(time / other for time, other in pairs)
 

@@ -60,8 +60,16 @@ class Samples:
         return {name: round(self.median(name), 4) for name in self.values}
 
 
-def measure(group: Sequence[Scenario], plan: Plan, say: Callable[[str], None]) -> dict[str, Samples]:
-    """The samples of all rows of a group; its servers live side by side and take turns."""
+def measure(
+    group: Sequence[Scenario],
+    plan: Plan,
+    say: Callable[[str], None],
+    also: Callable[[Row, Steps, Samples], None] = lambda row, steps, samples: None,
+) -> dict[str, Samples]:
+    """The samples of all rows of a group; its servers live side by side and take turns.
+
+    ``also`` measures what else is wanted of a row, at the end of each of its rounds.
+    """
     found = {row.name: Samples(row.name) for scenario in group for row in scenario.rows}
     with contextlib.ExitStack() as stack:
         living: list[tuple[Scenario, Steps]] = []
@@ -73,7 +81,9 @@ def measure(group: Sequence[Scenario], plan: Plan, say: Callable[[str], None]) -
             say("warming up" if number < 0 else f"round {number + 1}")
             for scenario, steps in living:
                 for row in scenario.rows:
-                    _round(row, steps, found[row.name] if number >= 0 else Samples(row.name), plan)
+                    samples = found[row.name] if number >= 0 else Samples(row.name)
+                    _round(row, steps, samples, plan)
+                    also(row, steps, samples)
     return found
 
 

@@ -84,7 +84,7 @@ def _open_tables(found: Found) -> list[Table]:
     tables = [
         Table("Offered load against achieved", f"{OPEN} {verdict(found)}", columns, _step_rows(found.steps))
     ]
-    if (best := _at_half(found)) is not None:
+    if (best := at_half(found)) is not None:
         names = (calls.CREATE, calls.TIME_TO_OFFER, calls.ACCEPT, calls.COMPLETE, calls.CLOSE, calls.LIFE)
         seconds = best.operations[calls.CREATE].count / best.offered
         rows = [row(name, best.operations[name], seconds) for name in names if name in best.operations]
@@ -105,7 +105,7 @@ def verdict(found: Found) -> str:
     return f"The ceiling is {least}{number(found.ceiling)} whole lives a second, of five requests each.{note}"
 
 
-def _at_half(found: Found) -> Step | None:
+def at_half(found: Found) -> Step | None:
     """The highest rate below half the ceiling, else the first that was sustained, else the first of all."""
     kept = [step for step in found.steps if step.sustained]
     fitting = [step for step in kept if step.offered <= found.ceiling / 2]
