@@ -65,6 +65,14 @@ class Processes:
             self.running[name] = process
         return process
 
+    def kill(self, name: str) -> None:
+        """Kills one without a word; another may be started under its name."""
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()
+
     def forget(self, name: str) -> None:
         """One has ended as it should."""
         del self.running[name]

@@ -10,8 +10,9 @@ import socket
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import redis
@@ -27,22 +28,42 @@ CLEAN_SECONDS = 10.0
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much is started; ``redis_url`` empty: a server of its own, ``direct``: without HAProxy."""
+    """How much is started; ``redis_url`` empty: a server of its own, ``direct``: without HAProxy.
+
+    ``more_tenants``: routers that the workers serve beside the one of the load.
+    """
 
     replicas: int = 2
     workers: int = 1
     redis_url: str = ""
     direct: bool = False
+    more_tenants: tuple[str, ...] = ()
+
+
+class Part(NamedTuple):
+    """How a replica or worker is started."""
+
+    command: Sequence[str]
+    variables: dict[str, str]
 
 
 class Stack(msgspec.Struct):
-    """What clients have to know: the key, the addresses they take turns over, and those of all replicas."""
+    """What clients have to know: the key, the addresses they take turns over, and those of all replicas.
+
+    ``parts`` are the replicas and workers, by name: ``api-1``, ``worker-1`` and so on.
+    """
 
     key: bytes
     targets: list[str]
     ports: list[int]
     processes: Processes
     redis_url: str
+    tenant: str
+    parts: dict[str, Part]
+
+    def start_again(self, name: str) -> None:
+        """Starts a part that was killed, where it was; the balancer finds it when it is ready."""
+        self.processes.start(name, *self.parts[name])
 
 
 @contextlib.contextmanager
@@ -58,16 +79,20 @@ def stack(size: Size, logs: Path) -> Iterator[Stack]:
         if size.redis_url:
             url = size.redis_url
             _look(url)
-            stack.callback(_clean, url, tenant)
+            for name in (tenant, *size.more_tenants):
+                stack.callback(_clean, url, name)
         else:
             with untorn():
                 url = f"unix://{stack.enter_context(server(persistent=True))}"
         processes = stack.enter_context(Processes(logs))
         program = (sys.executable, "-m", "api.cli")
-        for number in range(1, size.workers + 1):
-            # the address may hold a password: not for a command line
-            variables = {"JOBROUTER_REDIS_URL": url, "JOBROUTER_TENANTS": tenant}
-            processes.start(f"worker-{number}", (*program, "worker"), variables)
+        # the address may hold a password: not for a command line
+        variables = {"JOBROUTER_REDIS_URL": url, "JOBROUTER_TENANTS": ",".join((tenant, *size.more_tenants))}
+        parts = {
+            f"worker-{number}": Part((*program, "worker"), variables) for number in range(1, size.workers + 1)
+        }
+        for name, part in parts.items():
+            processes.start(name, *part)
         variables = {
             "JOBROUTER_REDIS_URL": url,
             "JOBROUTER_ACCESS_KEYS": f"{tenant}={b64encode(key).decode()}",
@@ -78,10 +103,11 @@ def stack(size: Size, logs: Path) -> Iterator[Stack]:
             for number in range(1, size.replicas + 1)
         ]
         ports = [_port(lines(process, START_SECONDS)) for process in started]
-        for port in ports:
+        for number, port in enumerate(ports, 1):
+            parts[f"api-{number}"] = Part((*program, "api", "--port", str(port)), variables)
             _until_ready(port, processes)
         at = ports if size.direct else [_balance(stack, processes, ports, logs)]
-        yield Stack(key, [f"http://127.0.0.1:{port}" for port in at], ports, processes, url)
+        yield Stack(key, [f"http://127.0.0.1:{port}" for port in at], ports, processes, url, tenant, parts)
 
 
 def _port(printed: Iterator[str]) -> int:

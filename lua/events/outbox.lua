@@ -128,6 +128,14 @@ function outbox.event(fields, k)
   return fields[before + 2 * k], tonumber(fields[2])
 end
 
+--- The request id of an entry; nil when it had none, or is not kept any more.
+---@param number string|number
+function outbox.request(number)
+  local id = string.format("%.0f-0", number)
+  local entry = redis.call("XRANGE", keys.events(), id, id)[1]
+  return entry and texts.pairs(entry[2]).request
+end
+
 --- The number of the last entry that is not kept any more, or of the last at all when none is.
 function outbox.before_oldest()
   local oldest = redis.call("XRANGE", keys.events(), "-", "+", "COUNT", 1)[1]

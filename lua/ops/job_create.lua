@@ -1,9 +1,9 @@
 --- Create a job (doc = 0), or give a closed or cancelled one a new life (doc = its counter).
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { id, doc, rev, channel, queue, classification, priority, reference, disposition,
 ---   mode, schedule_at, request_id }, 3 labels, 4 tags, 5 notes, 6 selectors
---- Replies: outcome (created, updated, exists), op, the record as it is before classification and enqueue; of a new job only what
----   the router has made: status, created_at, notes (where some were given); doc and rev are 1, created is op, modified_at is
----   created_at
+--- Replies: outcome (created, updated; exists, also of a finished job whose life this very request has begun or changed last),
+---   op, the record as it is before classification and enqueue; of a new job only what the router has made: status,
+---   created_at, notes (where some were given); doc and rev are 1, created is op, modified_at is created_at
 --- Refuses: CHANGED, INVALID (neither queue nor classification policy, or an unknown one), BAD_CALL
 --- Events: JobReceived, then JobClassified or JobClassificationFailed (with a policy), JobExceptionTriggered (each rule),
 ---   JobQueued; or JobWaitingForActivation of a schedule in the past
@@ -28,10 +28,18 @@ local FORMER = {
   "close_request",
   "cancel_request",
   "unassign_request",
+  "update_request",
   "reclassify_request",
   "unassigned_life",
   "declined",
 }
+
+-- is this the request that has begun the life which is over, or was the last to change it? Then it has lost its answer, and the
+-- job is not to begin anew. The beginning is known as long as the outbox keeps its entry.
+local function is_repeated(job, given)
+  local id = given.request_id
+  return id ~= "" and (job.update_request == id or outbox.request(job.created) == id)
+end
 
 local function forget_former_life(job)
   for _, field in ipairs(FORMER) do
@@ -53,6 +61,9 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   end
   if job and not jobs.FINISHED[job.status] then
     refuse.changed("it has changed since it was read")
+  end
+  if job and is_repeated(job, given) then
+    return upsert.reply("exists", job)
   end
   job_fields.check(given, labels, tags, note_lines, wanted)
   local decided = arrivals.decide(given, labels)

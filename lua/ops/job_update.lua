@@ -102,6 +102,7 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
     jobs.change_queue(job, after.queue)
   end
   job_fields.write(job, given, labels, tags, note_lines, after.selectors)
+  jobs.set(job, "update_request", given.request_id ~= "" and given.request_id or job.update_request)
   jobs.rewrite(job)
   jobs.revise(job)
   match.touch_job(job)

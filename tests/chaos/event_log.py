@@ -25,8 +25,9 @@ _FOLLOWS = {
 
 
 class Told(NamedTuple):
-    """One event: its place ``<op>.<k>``, its kind without the common prefix, its data and its time in ms."""
+    """One event: its id, its place ``<op>.<k>``, its kind without the prefix, its data, its time in ms."""
 
+    id: str
     place: str
     kind: str
     data: dict[str, Any]
@@ -48,8 +49,8 @@ class EventLog:
                     self.gaps.append(f"{entry.number} follows {last} but names {entry.previous}")
                 last = entry.number
                 for event in entry.events:
-                    data = json.loads(event.payload)["data"]
-                    self.events.append(Told(f"{entry.number}.{event.place}", event.kind, data, int(entry.at)))
+                    payload, place = json.loads(event.payload), f"{entry.number}.{event.place}"
+                    self.events.append(Told(payload["id"], place, event.kind, payload["data"], int(entry.at)))
             if len(reply["rows"]) < PAGE:
                 break
         if last != int(reply["last"]):

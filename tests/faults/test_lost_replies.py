@@ -92,6 +92,22 @@ def test_client_goes_away_before_the_answer(served: support.Served, name: str) -
             assert happened[kind] == 1, happened
 
 
+def test_a_create_that_comes_again_after_the_end(served: support.Served, name: str) -> None:
+    """It begins no new life: the job that it made is done. Another request does."""
+    job, body = f"/routing/jobs/{name}", {"channelId": "voice", "queueId": name}
+    with closing(Caller(served.url, served.key)) as call:
+        make_queue(call, name, 600)
+        make_worker(call, name, name)
+        assert call("PATCH", job, body, "one")[0] == 201
+        assert call("POST", f"{path_of_offer(call, name)}:accept")[0] == 200
+        for action in ("complete", "close"):
+            assert call("POST", f"{path_of_assignment(call, name)}:{action}")[0] == 200
+        status, again = call("PATCH", job, body, "one")
+        assert (status, again["status"], counts(call, name)["RouterJobReceived"]) == (200, "closed", 1)
+        status, anew = call("PATCH", job, body, "two")
+        assert (status, anew["status"], counts(call, name)["RouterJobReceived"]) == (200, "created", 2)
+
+
 def test_reply_of_the_store_is_lost(between: Proxy, behind: support.Served, name: str) -> None:
     """Unknown is answered as 503, never guessed; every action that is repeated then acts once."""
     with closing(Caller(behind.url, behind.key)) as call:

@@ -7,10 +7,10 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
+from tests.chaos.ledger import Ledger
 from tests.signed import Caller
 from tests.support import PATIENCE_SECONDS, eventually
 
@@ -23,28 +23,10 @@ class Stopped(Exception):
     """The traffic is told to end."""
 
 
-@dataclass
-class History:
-    """What was acknowledged: the last stage of each job, and the assignment that was accepted."""
-
-    stages: dict[str, str] = field(default_factory=dict)
-    assignments: dict[str, str] = field(default_factory=dict)
-    unexpected: list[Any] = field(default_factory=list)
-    interrupted: int = 0
-
-    def closed(self) -> int:
-        """How many life cycles are complete."""
-        return sum(stage == "closed" for stage in list(self.stages.values()))
-
-    def copy(self) -> History:
-        """What has been acknowledged until now."""
-        return History(dict(self.stages), dict(self.assignments))
-
-
 class Agent(threading.Thread):
     """A client with a worker of its own: makes a job, takes an offer, completes, closes; for ever."""
 
-    def __init__(self, name: str, caller: Caller, history: History, stop: threading.Event) -> None:
+    def __init__(self, name: str, caller: Caller, history: Ledger, stop: threading.Event) -> None:
         super().__init__(daemon=True)
         self.worker = name
         self._call = caller
@@ -64,19 +46,18 @@ class Agent(threading.Thread):
 
     def _cycle(self, created: str) -> None:
         self._ask("PATCH", f"/routing/jobs/{created}", {"channelId": "voice", "queueId": "busy"})
-        self._history.stages[created] = "created"
+        self._history.note(created, "created")
         offer = self._offer()
         path = f"/routing/workers/{self.worker}/offers/{offer['offerId']}:accept"
         accepted = self._ask("POST", path)
         if accepted is None:
             return
         job, assignment = accepted["jobId"], accepted["assignmentId"]
-        self._history.assignments[job] = assignment
-        self._history.stages[job] = "assigned"
+        self._history.note(job, "assigned", assignment)
         for action, stage in (("complete", "completed"), ("close", "closed")):
             if self._ask("POST", f"/routing/jobs/{job}/assignments/{assignment}:{action}") is None:
                 return
-            self._history.stages[job] = stage
+            self._history.note(job, stage, assignment)
 
     def _offer(self) -> Any:
         while True:
@@ -105,9 +86,9 @@ class Agent(threading.Thread):
 
 
 @contextmanager
-def traffic(url: str, key: str) -> Iterator[History]:
+def traffic(url: str, key: str) -> Iterator[Ledger]:
     """Agents at work; a few life cycles are complete when the block begins."""
-    history, stop = History(), threading.Event()
+    history, stop = Ledger(), threading.Event()
     call = Caller(url, key)
     make_queue(call, "busy", 600)
     agents = [Agent(f"agent-{i}", Caller(url, key), history, stop) for i in range(AGENTS)]
@@ -126,7 +107,7 @@ def traffic(url: str, key: str) -> Iterator[History]:
     assert not any(agent.is_alive() for agent in agents)
 
 
-def goes_on(history: History, cycles: int = 3 * AGENTS) -> None:
+def goes_on(history: Ledger, cycles: int = 3 * AGENTS) -> None:
     """Waits until so many more life cycles are complete."""
     aim = history.closed() + cycles
     eventually(lambda: history.closed() >= aim, f"{cycles} life cycles; {history.unexpected[:3]}")

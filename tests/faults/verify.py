@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from typing import Any
 
-from tests.faults.traffic import LAZY, History
+from tests.chaos.ledger import RANKS, Ledger
+from tests.faults.traffic import LAZY
 from tests.runtime.processes import jobrouter
 from tests.signed import Caller
 from tests.support import eventually
 
 OUTAGE_SECONDS = 5.0
-_RANKS = {"created": 0, "queued": 0, "assigned": 1, "completed": 2, "closed": 3}
 _ONCE = {
     "RouterJobReceived": "created",
     "RouterWorkerOfferAccepted": "assigned",
@@ -23,13 +23,13 @@ _ENDS = ("Accepted", "Declined", "Expired", "Revoked")
 _OFFER = "RouterWorkerOffer"
 
 
-def kept(call: Caller, history: History) -> None:
+def kept(call: Caller, history: Ledger) -> None:
     """Every acknowledged write is there."""
     assert history.closed() > 0
     for name, stage in history.stages.items():
         status, job = call("GET", f"/routing/jobs/{name}")
         assert status == 200, (name, stage, job)
-        assert _RANKS[job["status"]] >= _RANKS[stage], (name, stage, job)
+        assert RANKS[job["status"]] >= RANKS[stage], (name, stage, job)
         if name in history.assignments:
             assert list(job["assignments"]) == [history.assignments[name]], (name, job)
 
@@ -55,14 +55,14 @@ def kind_of(event: dict[str, Any]) -> str:
     return str(event["eventType"].rpartition(".")[2])
 
 
-def once(events: list[dict[str, Any]], history: History) -> None:
+def once(events: list[dict[str, Any]], history: Ledger) -> None:
     """What was acknowledged has happened once, whatever was repeated; nothing has happened twice."""
     counts = Counter((kind_of(event), event["data"].get("jobId")) for event in events)
     for kind, stage in _ONCE.items():
         for name, reached in history.stages.items():
             count = counts[kind, name]
             assert count <= 1, (kind, name, count)
-            assert count == 1 or _RANKS[reached] < _RANKS[stage], (kind, name, reached)
+            assert count == 1 or RANKS[reached] < RANKS[stage], (kind, name, reached)
 
 
 def seconds(text: str) -> float:

@@ -371,6 +371,48 @@ def test_job_create_revives(router: Router, end: str) -> None:
     assert members(job.labels) == {"a": 1}
 
 
+@pytest.mark.parametrize("begins", ["new", "revived"])
+def test_a_repeated_create_does_not_revive(router: Router, begins: str) -> None:
+    """Its answer was lost; by the time it comes again the job is done."""
+    router.worker("w1")
+    if begins == "revived":
+        router.job("j1")
+        router.serve("w1", "j1")
+    router.job("j1", request_id="r1")
+    router.serve("w1", "j1")
+    router.told()
+    reply = router.job("j1", request_id="r1")
+    assert (reply["outcome"], reply["status"]) == ("exists", "closed")
+    assert router.told() == []
+    assert router.job("j1", request_id="r2")["outcome"] == "updated"
+    assert "JobReceived j1" in router.told()
+
+
+def test_a_repeated_update_does_not_revive(router: Router) -> None:
+    router.worker("w1")
+    router.job("j1", mode="suspend", request_id="r1")
+    router.job("j1", mode="queueAndMatch", request_id="r2")
+    router.serve("w1", "j1")
+    router.told()
+    assert router.job("j1", request_id="r2")["outcome"] == "exists"
+    assert router.told() == []
+    # the next life knows nothing of the requests of this one
+    assert router.job("j1", request_id="r3")["outcome"] == "updated"
+    router.serve("w1", "j1")
+    assert router.job("j1", request_id="r2")["outcome"] == "updated"
+
+
+def test_a_create_whose_entry_is_gone_revives(router: Router) -> None:
+    """A request id is known as long as the events are kept."""
+    router.worker("w1")
+    router.job("j1", request_id="r1")
+    router.serve("w1", "j1")
+    router.settings(keep_events_count=1)
+    router.at(1_000)
+    router.sweep()
+    assert router.job("j1", request_id="r1")["outcome"] == "updated"
+
+
 def test_job_create_revives_without_bars(router: Router) -> None:
     router.worker("w1")
     router.job("j1")

@@ -144,6 +144,8 @@ def create(r: Router, a: c.JobCreate) -> Reply:
         return {"outcome": "exists", "op": r.op, **old.record()}
     if old and not old.finished:
         raise Refused("CHANGED", "")
+    if old and a.request_id and a.request_id in (old.requests.get("update"), begun_by(r, old)):
+        return {"outcome": "exists", "op": r.op, **old.record()}
     job = Job(a.id)
     check_given(r, a)
     decided = None
@@ -176,6 +178,11 @@ def create(r: Router, a: c.JobCreate) -> Reply:
     elif job.status == "pendingSchedule":
         schedules.start(r, job)
     return reply
+
+
+def begun_by(r: Router, job: Job) -> str:
+    """The request id with which the present life of a job began, while its entry is kept."""
+    return next((entry.request for entry in r.entries if entry.op == job.created), "")
 
 
 def update(r: Router, a: c.JobUpdate) -> Reply:
@@ -234,6 +241,7 @@ def update(r: Router, a: c.JobUpdate) -> Reply:
         job.attached, job.unclassified = "", False
     for name, value in given.items():
         setattr(job, name, value)
+    remember(r, job, "update", a.request_id)
     job.doc += 1
     revise(r, job)
     if decided:

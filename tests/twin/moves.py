@@ -710,6 +710,7 @@ class Maker:
             "tags": self.labels(0.1),
             "notes": self.notes(),
             "selectors": self.selectors(),
+            "request_id": self.request(),
         }
 
     def create(self) -> Step:
