@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Literal
 
 import hiredis
 
 from engine.commands import Command
 from engine.connection import Connection
 from engine.errors import Failed, NewerLibrary, OutOfMemory, Unavailable, refusal_of
-from engine.library import library, replaces
+from engine.library import VERSION, library, replaces, version_of
 from engine.servers import Servers
 
 Reply = dict[str, Any]
+_Has = Literal["loaded", "present", "newer"]
 
 _NOT_NOW = (
     "LOADING",
@@ -26,6 +28,9 @@ _NOT_NOW = (
     "MOVED",
     "ASK",
 )
+
+LOADS = 3
+"""How often the library is loaded for one call, when it is gone again each time."""
 
 
 def root_of(tenant: str) -> str:
@@ -62,6 +67,7 @@ class Store:
 
     def __init__(self, servers: Servers) -> None:
         self.servers = servers
+        self._loading: dict[Connection, asyncio.Task[_Has]] = {}
 
     @classmethod
     def at(cls, url: str, *, timeout: float = 5.0) -> Store:
@@ -96,25 +102,29 @@ class Store:
     async def _run(self, root: str, command: Command, now_ms: int) -> Reply:
         function = "FCALL" if command.write else "FCALL_RO"
         arguments = (function, command.function, "1", root, str(now_ms), *command.arguments())
-        asked = loads = loaded = False
+        asked, loads, newer = False, 0, False
         while True:
             connection = self.servers.known.get(root) or await self.servers.find(root)
             try:
                 return command.completed(named(await connection.call(*arguments)))
             except hiredis.ReplyError as error:
                 message = str(error)
-            # not executed, since the server has not got the keys, or not the library: tried once more
-            if not asked and message.startswith("MOVED") and self.servers.moved(connection, message):
+            # not executed, since the server has not got the keys, or not the library: tried again
+            if "unction not found" in message:
+                if newer:
+                    raise NewerLibrary(
+                        "the store has a newer library than this process, and that cannot do what is asked; "
+                        "the call was not executed"
+                    )
+                if loads == LOADS:
+                    raise Unavailable(
+                        "the store loses the library again and again; the call was not executed"
+                    )
+                newer = await self._load(connection) == "newer"
+                loads += 1
+            elif not asked and message.startswith("MOVED") and self.servers.moved(connection, message):
                 await self.servers.look()
                 asked = True
-            elif not loads and "unction not found" in message:
-                loaded = await self._load(connection)
-                loads = True
-            elif loads and not loaded and "unction not found" in message:
-                raise NewerLibrary(
-                    "the store has a newer library than this process, and that cannot do what is asked; "
-                    "the call was not executed"
-                )
             else:
                 raise self._error(connection, command.function, message)
 
@@ -140,27 +150,49 @@ class Store:
         """
         loaded = False
         for connection in (await self.servers.primaries()).values():
-            loaded |= await self._load(connection)
+            loaded |= await self._load(connection) == "loaded"
         return loaded
 
-    async def _load(self, connection: Connection) -> bool:
-        ours = library()
+    async def _load(self, connection: Connection) -> _Has:
+        """What the server has of our library now. Calls that miss it at the same time share one look."""
+        loading = self._loading.get(connection)
+        if loading is None:
+            loading = self._loading[connection] = asyncio.create_task(_loaded(connection))
+            loading.add_done_callback(lambda done: self._load_has_ended(connection, done))
         try:
-            reply = await connection.call("FUNCTION", "LIST", "LIBRARYNAME", "jr", "WITHCODE")
-            if reply and not replaces(_code_of(reply[0]), ours):
-                return False
-            await connection.call("FUNCTION", "LOAD", "REPLACE", ours.source)
+            return await asyncio.shield(loading)
         except hiredis.ReplyError as error:
             message = str(error)
-            if message.startswith((*_NOT_NOW, "OOM")):
-                self.servers.moved(connection, message)
-                raise Unavailable(f"the store cannot answer now ({message})") from None
-            raise Failed(f"the library cannot be loaded: {ours.explain(message)}") from None
-        return True
+        if message.startswith((*_NOT_NOW, "OOM")):
+            self.servers.moved(connection, message)
+            raise Unavailable(f"the store cannot answer now ({message})")
+        raise Failed(f"the library cannot be loaded: {library().explain(message)}")
+
+    def _load_has_ended(self, connection: Connection, done: asyncio.Task[_Has]) -> None:
+        del self._loading[connection]
+        if not done.cancelled():
+            # retrieved, also when all who wanted it have gone away
+            done.exception()
 
     async def close(self) -> None:
         """Closes the connections."""
         await self.servers.close()
+
+
+async def _loaded(connection: Connection) -> _Has:
+    """Looks, and loads it if need be. A load takes the server tens of milliseconds, in which it does nothing
+    else: so not in place of one that another process has loaded since the look."""
+    ours = library()
+    reply = await connection.call("FUNCTION", "LIST", "LIBRARYNAME", "jr", "WITHCODE")
+    if reply and not replaces(code := _code_of(reply[0]), ours):
+        return "newer" if version_of(code)[0] > VERSION else "present"
+    try:
+        await connection.call("FUNCTION", "LOAD", *(("REPLACE",) if reply else ()), ours.source)
+    except hiredis.ReplyError as error:
+        if "already exists" not in str(error):
+            raise
+        return "present"
+    return "loaded"
 
 
 def _code_of(entry: list[Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -34,9 +35,8 @@ def kept(call: Caller, history: Ledger) -> None:
             assert list(job["assignments"]) == [history.assignments[name]], (name, job)
 
 
-def all_events(call: Caller) -> list[dict[str, Any]]:
+def each_event(call: Caller) -> Iterator[dict[str, Any]]:
     """All events in their order; no entry is missing."""
-    events: list[dict[str, Any]] = []
     after, last = "", None
     while True:
         status, page = call("GET", f"/ext/v1/events?limit=500{after}")
@@ -44,10 +44,15 @@ def all_events(call: Caller) -> list[dict[str, Any]]:
         for entry in page["value"]:
             assert last is None or entry["previous"] == last, entry
             last = entry["id"]
-            events += entry["events"]
+            yield from entry["events"]
         if len(page["value"]) < 500:
-            return events
+            return
         after = f"&after={page['next']}"
+
+
+def all_events(call: Caller) -> list[dict[str, Any]]:
+    """The same, at once."""
+    return list(each_event(call))
 
 
 def kind_of(event: dict[str, Any]) -> str:

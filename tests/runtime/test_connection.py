@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -18,8 +19,9 @@ from engine.channel import WRITE_LIMIT
 from engine.commands import JobCancel, RouterStatus
 from engine.connection import Connection
 from engine.errors import Failed, Unavailable
+from engine.library import library
 from engine.settings import Settings, Tenant
-from engine.store import Store, root_of
+from engine.store import LOADS, Store, root_of
 from engine.worker import preparation
 from engine.worker.preparation import prepare
 from tests import support
@@ -295,21 +297,96 @@ def test_a_store_that_cannot_be_opened_is_closed(path: Path) -> None:
     run(work)
 
 
-def test_a_library_that_goes_away_between_two_calls(path: Path) -> None:
-    """It is loaded once more, and the call repeated once: what that gives counts."""
+def losing_library(times: int) -> Answer:
+    """A server that loses the library so many times, each time just before a call."""
+    calls = itertools.count()
 
     def answer(command: list[str]) -> bytes:
-        return b"*0\r\n" if command[0] == "FUNCTION" else b"-ERR Function not found\r\n"
+        if command[0] == "FUNCTION":
+            return b"*0\r\n"
+        return b"-ERR Function not found\r\n" if next(calls) < times else b"*2\r\n$2\r\nop\r\n$1\r\n5\r\n"
+
+    return answer
+
+
+def test_a_library_that_goes_away_between_two_calls(path: Path) -> None:
+    """It is loaded as often as it goes, within reason: nothing has been executed meanwhile."""
 
     async def work() -> None:
-        async with scripted(path, answer) as server:
+        async with scripted(path, losing_library(LOADS)) as server:
             store = await Store.open(f"unix://{path}")
-            with pytest.raises(Failed, match="Function not found"):
-                await store.run("jr:{t}", JobCancel("j"))
-            assert [command[0] for command in server.commands].count("FCALL") == 2
+            assert await store.run("jr:{t}", JobCancel("j")) == {"op": "5"}
+            server.answer = losing_library(LOADS + 1)
+            await refused(store.run("jr:{t}", JobCancel("j")), "again and again; the call was not executed")
             await store.close()
 
     run(work)
+
+
+def test_a_library_that_others_load_meanwhile(path: Path) -> None:
+    """It is not taken for a newer one when it goes away at once."""
+    found = named_library(library().source)
+
+    def answer(command: list[str]) -> bytes:
+        return found if command[:2] == ["FUNCTION", "LIST"] else b"-ERR Function not found\r\n"
+
+    async def work() -> None:
+        async with scripted(path, answer):
+            store = await Store.open(f"unix://{path}")
+            await refused(store.run("jr:{t}", JobCancel("j")), "again and again; the call was not executed")
+            await store.close()
+
+    run(work)
+
+
+def test_calls_that_miss_the_library_together_load_it_once(path: Path) -> None:
+    """Every load takes the store tens of milliseconds, in which it answers nobody."""
+    done: list[list[str]] = []
+
+    def answer(command: list[str]) -> bytes:
+        if command[0] == "FUNCTION":
+            done.append(command[1:])
+            return b"*0\r\n"
+        has_it = any(words[0] == "LOAD" for words in done)
+        return b"*2\r\n$2\r\nop\r\n$1\r\n5\r\n" if has_it else b"-ERR Function not found\r\n"
+
+    async def work() -> None:
+        async with scripted(path, answer):
+            store = Store.at(f"unix://{path}")
+            calls = (store.run("jr:{t}", JobCancel("j")) for _ in range(50))
+            assert await asyncio.gather(*calls) == [{"op": "5"}] * 50
+            # not in place of what another process has loaded meanwhile: that would cost as much again
+            assert done == [["LIST", "LIBRARYNAME", "jr", "WITHCODE"], ["LOAD", library().source]]
+            await store.close()
+
+    run(work)
+
+
+def test_a_library_that_another_loads_first(path: Path) -> None:
+    loaded = False
+
+    def answer(command: list[str]) -> bytes:
+        nonlocal loaded
+        if command[:2] == ["FUNCTION", "LOAD"]:
+            loaded = True
+            return b"-ERR Library 'jr' already exists\r\n"
+        if command[0] == "FUNCTION":
+            return b"*0\r\n"
+        return b"*2\r\n$2\r\nop\r\n$1\r\n5\r\n" if loaded else b"-ERR Function not found\r\n"
+
+    async def work() -> None:
+        async with scripted(path, answer):
+            store = Store.at(f"unix://{path}")
+            assert await store.run("jr:{t}", JobCancel("j")) == {"op": "5"}
+            await store.close()
+
+    run(work)
+
+
+def named_library(source: str) -> bytes:
+    """What FUNCTION LIST tells of one library."""
+    text = source.encode()
+    return b"*1\r\n*2\r\n$12\r\nlibrary_code\r\n$%d\r\n%s\r\n" % (len(text), text)
 
 
 def test_tcp() -> None:
