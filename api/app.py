@@ -114,7 +114,9 @@ def create_app(
     if metrics is not None:
         routes.append(metrics_route(metrics, settings, authenticator.viewing))
     pages = create_pages(health, authenticator.viewing, settings.tenants.values(), routes)
-    app = Surface(pages, ROUTES, store, feeds, settings, authenticator, doors(settings, metrics), clock)
+    app = Surface(
+        pages, ROUTES, store, feeds, settings, authenticator, doors(store, settings, metrics), clock
+    )
     return Observed(app, paths(pages), request_log(settings), metrics, tracing)
 
 

@@ -103,6 +103,13 @@ class TooLarge(ApiError):
     code = "RequestEntityTooLarge"
 
 
+class TooManyRequests(ApiError):
+    """The router is asked more than its limit allows; the answer tells when to come again."""
+
+    status = 429
+    code = "TooManyRequests"
+
+
 class HeadTooLarge(ApiError):
     """The request line and the headers are larger than the server takes."""
 

@@ -207,6 +207,13 @@ STORE = (
     ),
 )
 ADMITTING = (
+    Flag(
+        "rate-limit",
+        "",
+        str,
+        "requests in a time of each router, in all processes together, as 1000/10s; more get 429; "
+        "of some: '1000/10s;main=5000/10s;other=none'",
+    ),
     Flag("max-requests", "1000", positive, "requests that a process works on at once; more get 503"),
     Flag(
         "max-waiting", "10000", positive, "clients of a process that wait for offers or events; more get 503"
@@ -399,6 +406,7 @@ class Options(argparse.Namespace):
     public_base_url: str
     trusted_proxies: str
     hosts: str
+    rate_limit: str
     max_requests: int
     max_waiting: int
     data_dir: str

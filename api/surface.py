@@ -107,6 +107,10 @@ class Surface:
         door = self._doors[tenant.name]
         if scope["method"] != "GET":
             door.look()
+        allowance = door.allowance
+        # whoever looks at a router does so when it is over its limit, too
+        if allowance is not None and headers.get(b"authorization", b"").startswith(b"HMAC"):
+            door.check(allowance)
         body = await self._body(headers, receive)
         raw_query: bytes = scope["query_string"]
         target = path + b"?" + raw_query if raw_query else path
@@ -137,6 +141,8 @@ class Surface:
         )
         lane = door.enter(found.route)
         try:
+            if allowance is not None and not viewing:
+                await door.take(allowance)
             answer = await found.handler(call, *ids)
         except BaseException:
             lane.leave()

@@ -748,6 +748,16 @@ class ObserverLease(Command, frozen=True):
     seen: int = 0
 
 
+class AllowanceLease(Command, frozen=True):
+    """Take up to ``wanted`` requests from a router's bucket of ``limit``, which fills in ``window_ms``."""
+
+    function = "jr_allowance_lease"
+
+    wanted: int
+    limit: int
+    window_ms: int
+
+
 class SettingsWrite(Command, frozen=True):
     """Settings of one tenant; what is left out returns to its default. Times in ms, 0 outage_ms = off.
 

@@ -212,7 +212,7 @@ class Metrics:
         observe(seconds)
 
     def refused(self, tenant: str, reason: str) -> None:
-        """A request was refused at the door. reason: requests or waiting."""
+        """A request was refused at the door. reason: requests, waiting or rate."""
         self._refused.labels(tenant, reason).inc()
 
     def under_way(self, tenant: str, kind: str, number: Callable[[], float]) -> None:

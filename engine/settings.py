@@ -7,14 +7,25 @@ import msgspec
 DAY_MS = 86_400_000
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """So many requests in a time; all of them may come at once, after a pause that is as long."""
+
+    limit: int
+    window_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.limit} requests in {self.window_ms / 1000:g} s"
+
+
 class Tenant(msgspec.Struct, frozen=True):
-    """One router: its name, its decoded access keys, the hosts it answers to besides ``<name>.…``, and the
-    keys of those who may only read."""
+    """One router: its name, its decoded access keys, the hosts it answers to besides ``<name>.…``, the keys
+    of those who may only read, and what it may be asked in a time."""
 
     name: str
     keys: tuple[bytes, ...] = ()
     hosts: tuple[str, ...] = ()
     view_keys: tuple[str, ...] = ()
+    rate: Rate | None = None
 
 
 class Settings(msgspec.Struct, frozen=True):

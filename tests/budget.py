@@ -8,6 +8,7 @@ CALLS = {
     "agenda_due": 10,
     "agenda_due__close": 29,
     "agenda_due__exception": 29,
+    "allowance_lease": 3,
     "assignment_close": 14,
     "assignment_close__next": 24,
     "assignment_complete": 5,

@@ -28,7 +28,7 @@ from engine.embedded import OPTIONS
 from engine.feed import ROOM, Feeds
 from engine.health import Health
 from engine.library import library
-from engine.settings import Settings, Tenant
+from engine.settings import Rate, Settings, Tenant
 from engine.store import Store, named, translated
 from engine.worker.service import Worker
 
@@ -169,11 +169,18 @@ class Served:
 
 @contextlib.contextmanager
 def served(
-    url: str, *, works: bool = True, tenants: tuple[str, ...] = ("main",), room: int = ROOM, **more: Any
+    url: str,
+    *,
+    works: bool = True,
+    tenants: tuple[str, ...] = ("main",),
+    room: int = ROOM,
+    rate: Rate | None = None,
+    **more: Any,
 ) -> Iterator[Served]:
     """Serves the application over a store, with a worker unless told otherwise; the key is KEY.
 
-    ``room`` is how many events may wait for one listener; ``more`` are settings.
+    ``room`` is how many events may wait for one listener, ``rate`` the limit of each tenant; ``more`` are
+    settings.
     """
     ready: list[Served] = []
     failed: list[BaseException] = []
@@ -183,7 +190,7 @@ def served(
 
     async def main(folder: Path) -> None:
         settings = Settings(
-            tenants={name: Tenant(name, (KEY,)) for name in tenants},
+            tenants={name: Tenant(name, (KEY,), rate=rate) for name in tenants},
             redis_url=url,
             allow_outgoing=LOOPBACK,
             rule_timeout_ms=1_000,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from api.admission.allowance import Allowance
 from api.admission.gates import Gate, Lane
 from api.admission.refusals import Refusals
-from api.errors import Overloaded
+from api.errors import Overloaded, TooManyRequests
 
 if TYPE_CHECKING:
+    from api.call import Runner
     from engine.metrics import Metrics
     from engine.settings import Settings
 
@@ -23,9 +25,12 @@ CROWDED = "more clients wait for offers and events than this process takes"
 class Door:
     """The door of one router."""
 
-    __slots__ = ("_refusals", "_requests", "_tenant", "_waiting")
+    __slots__ = ("_refusals", "_requests", "_tenant", "_waiting", "allowance")
 
-    def __init__(self, tenant: str, requests: Lane, waiting: Lane, refusals: Refusals) -> None:
+    def __init__(
+        self, tenant: str, requests: Lane, waiting: Lane, refusals: Refusals, allowance: Allowance | None
+    ) -> None:
+        self.allowance = allowance
         self._tenant = tenant
         self._requests = requests
         self._waiting = waiting
@@ -50,6 +55,25 @@ class Door:
         lane.enter()
         return lane
 
+    async def take(self, allowance: Allowance) -> None:
+        """Takes one request off what the router may be asked. Raises TooManyRequests."""
+        try:
+            await allowance.take()
+        except TooManyRequests:
+            self._over(allowance)
+            raise
+
+    def check(self, allowance: Allowance) -> None:
+        """Refuses what would be refused anyway, without looking closer. Raises TooManyRequests."""
+        try:
+            allowance.check()
+        except TooManyRequests:
+            self._over(allowance)
+            raise
+
+    def _over(self, allowance: Allowance) -> None:
+        self._refusals.note(self._tenant, "rate", f"they are more than the limit of {allowance.rate}")
+
     def _full(self) -> Overloaded:
         self._refusals.note(self._tenant, "requests", FULL)
         return Overloaded(f"The request was refused: {FULL}. Nothing was done; repeat it in a moment.")
@@ -59,7 +83,7 @@ def _number(lane: Lane) -> Callable[[], float]:
     return lambda: lane.under_way
 
 
-def doors(settings: Settings, metrics: Metrics | None) -> dict[str, Door]:
+def doors(store: Runner, settings: Settings, metrics: Metrics | None) -> dict[str, Door]:
     """The doors of all routers of a process, by name."""
     refusals = Refusals(metrics)
     requests = Gate(settings.max_requests, settings.tenants)
@@ -69,6 +93,12 @@ def doors(settings: Settings, metrics: Metrics | None) -> dict[str, Door]:
             for tenant, lane in gate.lanes.items():
                 metrics.under_way(tenant, kind, _number(lane))
     return {
-        tenant: Door(tenant, requests.lanes[tenant], waiting.lanes[tenant], refusals)
-        for tenant in settings.tenants
+        name: Door(
+            name,
+            requests.lanes[name],
+            waiting.lanes[name],
+            refusals,
+            Allowance(store, name, tenant.rate) if tenant.rate else None,
+        )
+        for name, tenant in settings.tenants.items()
     }

@@ -18,6 +18,7 @@ from api.options import Options
 from api.serving import addresses, tls
 from api.serving.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
 from api.serving.listeners import listen, serving
+from api.serving.rate_limits import with_rates
 from api.wire.answers import queue_selectors, worker_selectors
 from engine.data_directory import DataDirectory, usable
 from engine.deployment import Deployment
@@ -166,7 +167,7 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         if not keys:
             key_file = directory.path / "access-key"
             keys = f"main={kept_key(key_file)}"
-        tenants = parse_tenants(keys, options.hosts, view_keys)
+        tenants = with_rates(parse_tenants(keys, options.hosts, view_keys), options.rate_limit)
         embedded = None if options.redis_url else Embedded(directory, find_program())
         settings = settings_of(options, tenants, embedded.url if embedded else options.redis_url)
         router = Router(options, settings)
@@ -200,6 +201,7 @@ async def api_alone(options: Options) -> AsyncIterator[Router]:
         raise BadOption("The access keys are missing: give --access-keys or JOBROUTER_ACCESS_KEYS.")
     async with contextlib.AsyncExitStack() as stack:
         tenants = parse_tenants(options.access_keys, options.hosts, options.view_keys)
+        tenants = with_rates(tenants, options.rate_limit)
         router = Router(options, settings_of(options, tenants, _required_url(options)))
         router.metrics = Metrics()
         _trace(stack, router, options)

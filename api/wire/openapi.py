@@ -208,10 +208,16 @@ def _responses(operation: Operation, shapes: Shapes) -> dict[str, Any]:
             answer = {**answer, "headers": version}
             responses["201"] = {**answer, "description": "It was created."}
         responses["200"] = answer
+    later = {"x-ms-error-code": {"schema": _TEXT}, "Retry-After": {"schema": _WHOLE}}
+    responses["429"] = {
+        **_error(shapes),
+        "description": "The router's limit of requests is reached: repeat it when told.",
+        "headers": later,
+    }
     responses["503"] = {
         **_error(shapes),
         "description": "Too much is under way, or the store does not answer: repeat it after a while.",
-        "headers": {"x-ms-error-code": {"schema": _TEXT}, "Retry-After": {"schema": _WHOLE}},
+        "headers": later,
     }
     responses["default"] = _error(shapes)
     return responses

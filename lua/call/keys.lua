@@ -233,3 +233,8 @@ end
 function keys.observer()
   return prefix .. "observer"
 end
+
+--- When the bucket of requests is full again.
+function keys.allowance()
+  return prefix .. "allowance"
+end

@@ -4,25 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from engine.commands import Command
+import msgspec
+
+from engine.commands import AllowanceLease, Command
+from engine.settings import Rate
 from tests.api.conftest import GA, NOW, healthy, make_app, make_settings, sign
+from tests.support import PATIENCE_SECONDS
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs a test; it fails when it takes too long."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await work()
+
+    asyncio.run(bounded())
+
 
 KEYS = {"localhost": None, "router.example.com": b"other-key"}
 """Hosts of the routers 'main' and 'other', with the keys that are not the usual one."""
 
 
 class Stalled:
-    """A store that answers nobody, until it is told to; ``fails``: what it raises at once instead."""
+    """A store that answers nobody, until it is told to; ``fails``: what it raises at once instead.
+
+    ``bucket``: how many requests may still come.
+    """
 
     def __init__(self) -> None:
         self.asked = 0
         self.fails: Exception | None = None
+        self.bucket = 0
         self.goes_on = asyncio.Event()
 
     async def run(self, root: str, command: Command) -> Any:
+        if isinstance(command, AllowanceLease):
+            granted = min(command.wanted, self.bucket)
+            self.bucket -= granted
+            return {"granted": granted, "wait_ms": 30_000}
         self.asked += 1
         if self.fails:
             raise self.fails
@@ -41,11 +65,14 @@ class Answer:
 
 
 class Site:
-    """An application over a stalled store."""
+    """An application over a stalled store; ``rate`` is that of the router 'main'."""
 
-    def __init__(self, metrics: Any = None, **settings: Any) -> None:
+    def __init__(self, metrics: Any = None, rate: Rate | None = None, **settings: Any) -> None:
         self.store = Stalled()
         self.settings = make_settings(**settings)
+        if rate is not None:
+            main = msgspec.structs.replace(self.settings.tenants["main"], rate=rate)
+            self.settings.tenants["main"] = main
         self._app = make_app(self.store, self.settings, healthy, clock=lambda: NOW, metrics=metrics)
         self._tasks: list[asyncio.Task[Answer]] = []
 

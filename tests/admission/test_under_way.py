@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from contextlib import closing
-from typing import Any
 
 import pytest
 from prometheus_client.exposition import generate_latest
@@ -14,20 +12,12 @@ from prometheus_client.exposition import generate_latest
 from engine.errors import Refused
 from engine.metrics import Metrics
 from tests import support
-from tests.admission.asgi import Site
+from tests.admission.asgi import Site, run
 from tests.api.conftest import VIEW_KEY
 from tests.events.sse import Stream
 from tests.runtime.scraping import parsed
 from tests.signed import Caller
-from tests.support import PATIENCE_SECONDS, eventually
-
-
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await work()
-
-    asyncio.run(bounded())
+from tests.support import eventually
 
 
 @pytest.mark.parametrize(("method", "read"), [("GET", True), ("PATCH", False)])

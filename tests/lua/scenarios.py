@@ -787,6 +787,14 @@ def dead_letter_replay(here: Site) -> c.Command:
 
 
 @scenario
+def allowance_lease(here: Site) -> c.Command:
+    """The next part of a bucket."""
+    command = c.AllowanceLease(10, 1_000, 10_000)
+    here.run(command)
+    return command
+
+
+@scenario
 def observer_lease(here: Site) -> c.Command:
     """The one that has it goes on."""
     command = c.ObserverLease("one", 1_000, here.op())

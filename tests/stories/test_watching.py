@@ -120,5 +120,32 @@ def test_no_observer_is_ahead_of_the_outbox(router: Router) -> None:
     assert router.pair.store.run(c.ObserverLease("a", 1_000), START)["seen"] == last_entry(router)
 
 
+# ---- how much may be asked ---------------------------------------------------------------------------------
+
+
+def granted(router: Router, wanted: int, limit: int = 10, window_ms: int = 1_000) -> tuple[int, int]:
+    reply: Any = router.run(c.AllowanceLease(wanted, limit, window_ms))
+    return reply["granted"], reply["wait_ms"]
+
+
+def test_a_bucket_is_full_at_first_and_fills_again(router: Router) -> None:
+    assert granted(router, 7) == (7, 0)
+    assert granted(router, 7) == (3, 100)
+    router.at(99)
+    assert granted(router, 1) == (0, 1)
+    router.at(100)
+    assert granted(router, 5) == (1, 100)
+    router.at(10_000)
+    assert granted(router, 10) == (10, 100)
+
+
+def test_a_bucket_that_is_smaller_now_is_not_emptier_than_empty(router: Router) -> None:
+    assert granted(router, 10, 10, 60_000)[0] == 10
+    router.at(1)
+    assert granted(router, 1, 10, 1_000) == (0, 100)
+    router.at(101)
+    assert granted(router, 1, 10, 1_000)[0] == 1
+
+
 def last_entry(router: Router) -> int:
     return int(router.run(c.EventList(limit=1))["last"])

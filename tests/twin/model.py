@@ -351,6 +351,8 @@ class Router:
     """What is done outside, and when a worker is to take it."""
     observer: tuple[str, int, int] | None = None
     """Who counts the outbox, until when, and the last entry counted."""
+    full_at: int = 0
+    """When the bucket of requests is full again, in microseconds."""
     closed: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Queues of which too many jobs wait for others: the place from which on nothing is done."""
     entries: list[Entry] = field(default_factory=list)

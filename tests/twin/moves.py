@@ -429,6 +429,7 @@ class Maker:
             "settings": 0.3,
             "read": 5,
             "observe": 0.5,
+            "ask_leave": 0.5,
             "wait": 4,
         }
         for name in (
@@ -783,6 +784,12 @@ class Maker:
         if task == "malformed":
             made = [d.choice(MALFORMED)]
         return Step(c.TaskAnswer(task, 0, 0, "\n".join(made)), pick=d.randrange(1000))
+
+    def ask_leave(self) -> Step:
+        d = self.dice
+        return Step(
+            c.AllowanceLease(d.choice([1, 2, 5, 7]), d.choice([6, 7, 7]), d.choice([1, 10_000, 3_000]))
+        )
 
     def observe(self) -> Step:
         d = self.dice

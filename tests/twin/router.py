@@ -42,6 +42,7 @@ WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.TaskLease: tasks.lease,
     c.TaskAnswer: tasks.answer,
     c.ObserverLease: watching.lease,
+    c.AllowanceLease: watching.allowance,
 }
 
 READS: dict[type[c.Command], Callable[[Router, Any], Reply]] = {

@@ -1,4 +1,4 @@
-"""What those who measure ask: who counts the outbox, and how loaded a queue is."""
+"""What those who measure and count ask: who counts the outbox, how loaded a queue is, what may be asked."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def lease(r: Router, a: c.ObserverLease) -> Reply:
         seen = max(seen, min(a.seen, last))
     r.observer = (a.holder, r.now + a.lease_ms, seen)
     return {"held": 1, "fresh": int(holder != a.holder), "seen": seen, "last": last}
+
+
+def allowance(r: Router, a: c.AllowanceLease) -> Reply:
+    """A bucket, told by when it is full again, in microseconds."""
+    if not (1 <= a.limit <= 1_000_000 and 1 <= a.window_ms <= 3_600_000 and 1 <= a.wanted <= a.limit):
+        raise Refused("BAD_CALL", "")
+    now, window = r.now * 1000, a.window_ms * 1000
+    full_at = max(now, min(r.full_at, now + window))
+    granted = min(a.wanted, (now + window - full_at) * a.limit // window)
+    r.full_at = full_at + -(-granted * window // a.limit)
+    wait = r.full_at + -(-window // a.limit) - now - window
+    return {"granted": granted, "wait_ms": max(0, -(-wait // 1000))}
 
 
 def load(r: Router, a: c.QueueLoad) -> Reply:
