@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help setup run demo test coverage lint bench peers curves load soak chaos
+.PHONY: help setup run demo test coverage lint bench peers curves load soak histories chaos
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -69,3 +69,6 @@ soak: .venv/ready ## compare any number of random operations with the twin (N=10
 
 chaos: .venv/ready ## break things on purpose and count what was promised (ARGS='cut_log --seed 2', ARGS=--help)
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+histories: .venv/ready ## check the histories of concurrent clients against the twin (N=1000000)
+	$(BIN)/python -m tests.histories $(if $(N),--operations $(N)) $(ARGS)

@@ -92,10 +92,11 @@ end
 function recording.watched(name, ARGV, body)
   return function(...)
     local done, reply = pcall(body, ...)
-    if not done then
-      add_call(name, ARGV, "refused", type(reply) == "table" and reply.err or tostring(reply))
-      error(reply, 0)
+    if done then
+      return reply
     end
-    return reply
+    -- the server's pcall gives the text alone
+    add_call(name, ARGV, "refused", reply)
+    error(string.find(reply, "^[A-Z_]+ ") and { err = reply } or reply, 0)
   end
 end

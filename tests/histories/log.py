@@ -61,6 +61,12 @@ class Entry:
         )
 
     @property
+    def tag(self) -> str:
+        """What its caller has sent behind the documents to know it again, or nothing."""
+        beyond = self.documents[len(COMMANDS[self.call].documents) :] if self.call != DUE else []
+        return beyond[0] if beyond else ""
+
+    @property
     def command(self) -> Command:
         """The command that was called; only for one of a kind that is known."""
         kind = COMMANDS[self.call]

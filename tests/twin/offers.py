@@ -200,7 +200,7 @@ def in_outage(r: Router, time: int) -> bool:
 
 def assigned_job(r: Router, job_id: str, assignment_id: str) -> Job:
     job = jobs.find(r, job_id)
-    if job.assignment != assignment_id:
+    if not assignment_id or job.assignment != assignment_id:
         raise Refused("NOT_FOUND", f"Assignment not found. AssignmentId: {assignment_id}, JobId: {job_id}")
     return job
 

@@ -78,8 +78,19 @@ class Twin:
             return READS[type(command)](r, command)
         if isinstance(command, c.EventList):
             return event_list(r, command)
+        self.due(now)
+        return self.act(command)
+
+    def due(self, now: int) -> None:
+        """Does a batch of what is due, as every call does before its own work."""
+        r = self.state
+        r.now = now
         r.issued = r.revoked = 0
         run_due(r)
+
+    def act(self, command: c.Command) -> Reply:
+        """A command's own work at the present time; raises Refused."""
+        r = self.state
         r.issued = r.revoked = 0
         if isinstance(command, c.AgendaDue):
             return agenda_due(r)
