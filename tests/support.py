@@ -9,8 +9,8 @@ import tempfile
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +54,8 @@ def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE_
 class Server:
     """A private server on a unix socket, with the options of the embedded one but without persistence.
 
-    Clients, and who is given the URL, sign in as ``user``; nobody in particular when that is empty.
+    Clients, and who is given the URL, sign in as ``user``; nobody in particular when that is empty. Its
+    environment has ``variables``.
     """
 
     program: Path
@@ -62,6 +63,7 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     user: str = ""
     password: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def socket(self) -> Path:
@@ -83,8 +85,9 @@ class Server:
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         command = [str(self.program), "--unixsocket", str(self.socket), "--dir", str(self.folder), *words]
+        environment = {"LC_ALL": "C", **self.variables}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={"LC_ALL": "C"})
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         with self.client() as client:
             eventually(lambda: self._answers(client), f"start of {self.program}")
 
@@ -115,10 +118,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(program: Path, **options: str) -> Iterator[Server]:
+def server(program: Path, variables: Mapping[str, str] | None = None, **options: str) -> Iterator[Server]:
     """A running private server."""
     with tempfile.TemporaryDirectory(prefix="jr") as folder:
-        it = Server(program, Path(folder))
+        it = Server(program, Path(folder), variables=variables or {})
         try:
             it.start(**options)
             yield it

@@ -258,7 +258,8 @@ local function in_outage(time)
     return false
   end
   local swept_at, from, to = op.sweeps()
-  return (from < time and time <= to) or (clock.now - swept_at > outage and time > swept_at)
+  -- one that ends later than now is of a clock that was set back
+  return (from < time and time <= to and to <= clock.now) or (clock.now - swept_at > outage and time > swept_at)
 end
 
 --- A due row: an offer has run out. Its worker is deregistered, unless the router itself was away.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -54,7 +55,8 @@ class Agent(threading.Thread):
             with self._client:
                 self._sign_on()
                 for number in itertools.count():
-                    self._cycle(f"{self.worker}-job-{number}")
+                    with contextlib.suppress(Refused):
+                        self._cycle(f"{self.worker}-job-{number}")
         except Stopped:
             pass
         except BaseException as error:
@@ -104,6 +106,9 @@ class Agent(threading.Thread):
         try:
             return self._ask(operation, *arguments)
         except Refused as refused:
+            if self._team.may_lose:
+                self._team.forgotten += 1
+                raise
             self._team.ledger.unexpected.append(f"{operation.__name__}{arguments[:2]}: {refused}")
             raise Stopped from None
 
@@ -138,9 +143,13 @@ class Team:
     """Some agents, what they were told is done, and which offers they were refused.
 
     ``repeated_by_sdk`` counts answers upon which the SDK has tried again by itself.
+    ``may_lose``: the store may forget what it has acknowledged, so work on it may be refused: ``forgotten``
+    counts that, and such a job is given up.
     """
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, *, may_lose: bool = False) -> None:
+        self.may_lose = may_lose
+        self.forgotten = 0
         self.url = url
         self.key = key
         self.ledger = Ledger()
@@ -169,9 +178,11 @@ class Team:
 
 
 @contextmanager
-def at_work(url: str, key: str, chance: random.Random, size: int) -> Iterator[Team]:
+def at_work(
+    url: str, key: str, chance: random.Random, size: int, *, may_lose: bool = False
+) -> Iterator[Team]:
     """A team at work; a few life cycles are complete when the block begins, and it rests after it."""
-    team = Team(url, key)
+    team = Team(url, key, may_lose=may_lose)
     team.set_up(chance, size)
     try:
         team.goes_on(size)

@@ -62,10 +62,11 @@ class EventLog:
 
     def repeated(self) -> list[str]:
         """What has happened twice though it can happen once: a job's beginning, an offer's and its end,
-        an assignment's end."""
+        an assignment's end; and ids that two events have."""
         counts: Counter[tuple[str, ...]] = Counter()
         for event in self.events:
             data = event.data
+            counts["the id", event.id] += 1
             if event.kind in (f"{JOB}Received", f"{JOB}Completed", f"{JOB}Closed", f"{JOB}Cancelled"):
                 counts[event.kind, data["jobId"], data.get("assignmentId") or ""] += 1
             elif event.kind == f"{OFFER}Issued":

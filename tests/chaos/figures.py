@@ -31,6 +31,10 @@ class Figures:
         """The promises that do not hold."""
         return [row for row in self.rows if not row.holds]
 
+    def part(self, title: str) -> None:
+        """A heading over the figures that follow."""
+        self.rows.append(Figure(f"-- {title}", ""))
+
     def tell(self, name: str, value: object) -> None:
         """A figure that promises nothing."""
         self.rows.append(Figure(name, _shown(value)))

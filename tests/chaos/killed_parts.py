@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.load import percentiles
+from bench.load import balancer, percentiles
 from bench.load.stack import Size, Stack, stack
 from engine.store import root_of
 from tests import support
@@ -25,7 +25,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.follower import Follower
 from tests.chaos.kept import judge
 from tests.chaos.planner import Blow, blows
-from tests.chaos.proofs import Options
+from tests.chaos.proofs import Missing, Options
 from tests.chaos.soundness import unsound
 from tests.chaos.timers import lateness, set_timers, unended
 from tests.support import SyncStore, eventually
@@ -39,6 +39,8 @@ WORKERS = ["worker-1", "worker-2"]
 
 
 def prove(options: Options) -> Figures:
+    if balancer.program() is None:
+        raise Missing(balancer.MISSING.partition(" Or ")[0])
     figures = Figures()
     each = dict.fromkeys([*REPLICAS, *WORKERS], options.times(10, 1))
     plan = blows(options.chance("plan"), each, 0.3, 1.0 if options.quick else 2.5)

@@ -4,7 +4,7 @@
 
 runs the proof and gives its figures. It ends within minutes, and within seconds when ``options.quick``; all
 chance comes from ``options.chance``; times are promised in full runs alone, since the machine of a quick one
-is busy with other tests. It raises RuntimeError when something that it needs is missing. The first line of
+is busy with other tests. It raises Missing for want of a program. The first line of
 the module's docstring is its title.
 """
 
@@ -23,6 +23,10 @@ import msgspec
 import tests.chaos
 from engine.server_program import find_program
 from tests.chaos.figures import Figures
+
+
+class Missing(RuntimeError):
+    """A proof needs something that is not installed; the text says what."""
 
 
 class Options(msgspec.Struct, frozen=True):

@@ -17,18 +17,22 @@ CHANNEL = "voice"
 def set_timers(store: SyncStore, root: str, chance: random.Random, count: int, seconds: float) -> None:
     """Makes so many offers that end within the time, each of a queue, a worker and a job of its own."""
     for number in range(count):
-        name, expires_ms = f"timer-{number}", round(chance.uniform(1, seconds) * 1000)
-        policy = PolicyUpsert("distribution", name, mode="longestIdle", expires_ms=expires_ms, document="{}")
-        worker = WorkerUpsert(
-            name,
-            capacity=1,
-            available=True,
-            queues=strings_text([name]),
-            channels=channels_text([Channel(CHANNEL, 1)]),
-        )
-        job = JobCreate(name, channel=CHANNEL, queue=name)
-        for command in (policy, QueueUpsert(name, distribution=name), worker, job):
-            store.run(root, command)
+        set_timer(store, root, f"timer-{number}", round(chance.uniform(1, seconds) * 1000))
+
+
+def set_timer(store: SyncStore, root: str, name: str, expires_ms: int) -> None:
+    """Makes an offer that ends after so many milliseconds."""
+    policy = PolicyUpsert("distribution", name, mode="longestIdle", expires_ms=expires_ms, document="{}")
+    worker = WorkerUpsert(
+        name,
+        capacity=1,
+        available=True,
+        queues=strings_text([name]),
+        channels=channels_text([Channel(CHANNEL, 1)]),
+    )
+    job = JobCreate(name, channel=CHANNEL, queue=name)
+    for command in (policy, QueueUpsert(name, distribution=name), worker, job):
+        store.run(root, command)
 
 
 def unended(log: EventLog) -> list[str]:

@@ -323,6 +323,20 @@ def test_a_short_pause_is_no_outage(router: Router) -> None:
     assert router.state("w1") == "inactive"
 
 
+def test_an_outage_of_a_clock_that_was_set_back_is_none(router: Router) -> None:
+    """It had leapt an hour ahead, which a sweep took for an outage: offers of that hour still run out."""
+    router.at(1_000)
+    router.outage(3_600_000)
+    router.sweep()
+    router.outage(2_000)
+    router.worker("w1")
+    router.job("j1")
+    router.told()
+    router.at(70_000)
+    assert router.told() == ["OfferExpired w1 j1", "WorkerDeregistered w1"]
+    assert router.state("w1") == "inactive"
+
+
 def test_outages_can_be_switched_off(router: Router) -> None:
     router.settings(outage_ms=0)
     router.worker("w1")

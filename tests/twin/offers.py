@@ -192,7 +192,8 @@ def in_outage(r: Router, time: int) -> bool:
     if allowed == 0:
         return False
     begun, ended = r.gap
-    return begun < time <= ended or (r.now - r.swept_at > allowed and time > r.swept_at)
+    # one that ends later than now is of a clock that was set back
+    return begun < time <= ended <= r.now or (r.now - r.swept_at > allowed and time > r.swept_at)
 
 
 # ---- assignments ---------------------------------------------------------------------------------
