@@ -130,6 +130,12 @@ def _queues(size: int) -> Scenario:
     return _scenario(size, of.workers(1_000, queues=size), {"": spread(size)})
 
 
+def _in_region(number: int) -> JobCreate:
+    return job(number, equal({"region": f"region-{number % 10}"}))
+
+
+ONE_OR_NO_SELECTOR: dict[str, Callable[[int], JobCreate]] = {"no selector": job, "one selector": _in_region}
+
 AXES = {
     axis.name: axis
     for axis in (
@@ -171,7 +177,7 @@ AXES = {
             "tenants",
             "Routers on one server with 20 free workers each; every eight jobs go to the next router.",
             (1, 10, 100, 1_000),
-            lambda size: _scenario(size, tenants(size), jobs=TENANT_SIZE),
+            lambda size: _scenario(size, tenants(size), ONE_OR_NO_SELECTOR, jobs=TENANT_SIZE),
             limit=lambda size: FLAT,
         ),
     )

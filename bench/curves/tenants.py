@@ -31,9 +31,10 @@ def tenants(count: int) -> Population:
 
     def build(site: Site, scale: Scale) -> Steps:
         sites = [Site(site.client, f"jr:{{tenant-{number}}}", site.url) for number in range(scale(count))]
-        for one in sites:
+        for first, one in zip(itertools.count(0, WORKERS), sites, strict=False):
             one.build([policy(), queue()])
-            one.build(worker(number, region_and_skill(number)) for number in range(WORKERS))
+            # neighbours have queues of the same name, but workers in other label classes
+            one.build(worker(number, region_and_skill(first + number)) for number in range(WORKERS))
         return _TakingTurns(sites)
 
     return build

@@ -45,10 +45,10 @@ end
 -- rankings: each counts as many as it has classes
 local memo = { size = 0, of = {}, most = 16384 }
 
--- the classes of a queue that fit, in groups of equal score, best first
+-- the classes of a queue that fit, in groups of equal score, best first; kept for each tenant
 local function ranked_classes(wanted, scorer, descending)
   local version = redis.call("GET", keys.queue_version(wanted.queue)) or ""
-  local key = wanted.name .. "\0" .. scorer.key .. "\0" .. tostring(descending)
+  local key = keys.root .. wanted.name .. "\0" .. scorer.key .. "\0" .. tostring(descending)
   local known = memo.of[key]
   if known and known.version == version then
     return known.groups

@@ -41,11 +41,12 @@ end
 local memo = { size = 0, of = {} }
 
 -- the lanes of a queue that fit a demand class, or nil where they are too many to look at each;
--- kept under the version of the queue's set of classes, which names its whole history.
+-- kept for each tenant under the version of the queue's set of classes, which names its whole history.
 -- In a queue with many classes instead where the label index has those that may fit.
 local function fitting_lanes(wanted)
   local version = redis.call("GET", keys.queue_version(wanted.queue)) or ""
-  local known = memo.of[wanted.name]
+  local name = keys.root .. wanted.name
+  local known = memo.of[name]
   if known and known.version == version then
     return known.lanes
   end
@@ -62,7 +63,7 @@ local function fitting_lanes(wanted)
   end
   -- that there are too many to look at each is all there is to remember of them
   lanes = #lanes <= limits.DIRECT_LANES and lanes or nil
-  memos.put(memo, wanted.name, { version = version, lanes = lanes })
+  memos.put(memo, name, { version = version, lanes = lanes })
   return lanes
 end
 
