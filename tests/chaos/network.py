@@ -24,17 +24,43 @@ _SECONDS = 10.0
 class Link:
     """One place in front of another. ``loss`` may be changed at any time; the network changes the others."""
 
-    def __init__(self, target: Place, chance: random.Random) -> None:
+    def __init__(self, place: Place, target: Place, chance: random.Random) -> None:
+        self.place = place
         self.target = target
         self.loss = 0.0
         """The share of the pieces of replies that are swallowed, each with its connection."""
         self.delay = 0.0
         """Seconds for which each piece of a reply is kept."""
         self.lost = 0
-        self.port = 0
+        """How many pieces were swallowed."""
         self.held = False
         self.ends: set[_End] = set()
         self._chance = chance
+        self._doomed = b""
+
+    @property
+    def url(self) -> str:
+        """Where a store is found behind it, or an API."""
+        if isinstance(self.place, Path):
+            return f"unix://{self.place}"
+        return f"http://127.0.0.1:{self.place}"
+
+    @property
+    def port(self) -> int:
+        """The port at which it listens."""
+        assert isinstance(self.place, int)
+        return self.place
+
+    def cut(self, call: str) -> None:
+        """The next call that has this text is executed, and its reply is lost."""
+        self._doomed = call.encode()
+
+    def dooms(self, request: bytes) -> bool:
+        """Is this the request whose reply is to be lost? One is."""
+        if not self._doomed or self._doomed not in request:
+            return False
+        self._doomed = b""
+        return True
 
     def loses(self) -> bool:
         """Is this piece one of those that get lost?"""
@@ -51,6 +77,7 @@ class _End(asyncio.Protocol):
         self.other = other
         self.transport: asyncio.Transport | None = None
         self.early: list[bytes] = []
+        self.is_doomed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -118,6 +145,7 @@ class _Near(_End):
             far.close()
 
     def data_received(self, data: bytes) -> None:
+        self.is_doomed = self.is_doomed or self.link.dooms(data)
         if self.other is None:
             self.early.append(data)
         else:
@@ -133,7 +161,10 @@ class _Far(_End):
 
     def data_received(self, data: bytes) -> None:
         assert self.other is not None
-        if self.link.loses():
+        if self.other.is_doomed:
+            self.link.lost += 1
+            self.cut()
+        elif self.link.loses():
             self.cut()
         elif self.link.delay:
             self._late.append(data)
@@ -171,7 +202,7 @@ class Network:
 
     def before(self, target: Place, place: Place = 0) -> Link:
         """A link that listens at a place (0: a port that the system gives) in front of another."""
-        link = Link(target, random.Random(self._chance.random()))
+        link = Link(place, target, random.Random(self._chance.random()))
 
         async def listen() -> asyncio.Server:
             loop = asyncio.get_running_loop()
@@ -181,7 +212,7 @@ class Network:
 
         server = self._run(listen())
         if not isinstance(place, Path):
-            link.port = server.sockets[0].getsockname()[1]
+            link.place = server.sockets[0].getsockname()[1]
         self._listening.append(server)
         self.links.append(link)
         return link

@@ -39,7 +39,7 @@ COPIES = 4
 AT_ONCE = 24
 LOST_BY_STORE, LOST_BY_API = 0.01, 0.02
 LATE = 0.1
-"""The share of POSTs that come once more when the life has gone on."""
+"""The share of steps after which an earlier one comes once more."""
 
 COPY_SECONDS = 60.0
 
@@ -96,7 +96,7 @@ class Sender:
         """The same once more, late: it is known, or forgotten; it never acts. Raises Wrong."""
         answer = await self._copy(chance, sent.method, sent.path, sent.body, sent.request_id)
         self.late[answer.status] += 1
-        if answer.status not in (200, 404) or (answer.status == 200 and answer.body != sent.answer.body):
+        if not is_known(sent, answer) and not (sent.method == "POST" and answer.status == 404):
             raise Wrong(f"late {sent.method} {sent.path}: {answer}; before: {sent.answer}")
 
     async def read(self, chance: random.Random, path: str) -> Any:
@@ -144,6 +144,16 @@ def agree(method: str, answers: Sequence[Answer]) -> bool:
     return lasts and acted <= 1 and (len(counts) == 1 or (len(counts) == 2 and 1 in counts.values()))
 
 
+def is_known(sent: Sent, answer: Answer) -> bool:
+    """Is this the late answer to a request that had been answered before? A create shows the job as it is."""
+    if answer.status != 200:
+        return False
+    if sent.method == "POST":
+        return answer.body == sent.answer.body
+    shown = answer.json()
+    return all(shown[name] == value for name, value in sent.body.items())
+
+
 def lasting(answer: Answer) -> dict[str, Any]:
     """What is shown of an entity, without what the router itself goes on with after the request."""
     return {name: value for name, value in answer.json().items() if name not in MOVING}
@@ -170,18 +180,23 @@ class Life:
         await self.send("DELETE", worker)
         await self.send("DELETE", queue)
 
-    async def send(self, method: str, path: str, body: Any = None) -> Any:
-        """One step; now and then an earlier one comes again afterwards."""
+    async def send(self, method: str, path: str, body: Any = None, *, comes_again: bool = False) -> Any:
+        """One step; now and then an action or a creation that was before comes again afterwards."""
+        if method == "DELETE":
+            # it would create anew what is gone
+            self._done = [sent for sent in self._done if sent.method != "PATCH"]
         sent = await self._sender.send(self._chance, method, f"/routing/{path}", body)
-        before, self._done = self._done, [*self._done, sent] if method == "POST" else self._done
-        if before and self._chance.random() < self._late:
-            await self._sender.again(self._chance, self._chance.choice(before))
+        if self._done and self._chance.random() < self._late:
+            await self._sender.again(self._chance, self._chance.choice(self._done))
+        if method == "POST" or comes_again:
+            self._done.append(sent)
         return sent.answer.json()
 
-    async def create(self, **more: Any) -> str:
-        """A job; its path."""
+    async def create(self, *, changes: bool = False, **more: Any) -> str:
+        """A job; its path. One whose labels change must not be created again: that would change them back."""
         job = f"jobs/{self.name}"
-        await self.send("PATCH", job, {"channelId": "voice", "queueId": self.name, **more})
+        body = {"channelId": "voice", "queueId": self.name, **more}
+        await self.send("PATCH", job, body, comes_again=not changes)
         return job
 
     async def offer(self) -> str:
@@ -227,7 +242,7 @@ async def taken_away(life: Life) -> None:
 
 async def classified(life: Life) -> None:
     """Changed, reclassified, accepted."""
-    job = await life.create(classificationPolicyId="sorted", labels={"a": 1})
+    job = await life.create(changes=True, classificationPolicyId="sorted", labels={"a": 1})
     await life.send("PATCH", job, {"tags": {"t": 1}})
     await life.send("PATCH", job, {"labels": {"a": 2}})
     await life.send("POST", f"{job}:reclassify")
@@ -273,9 +288,8 @@ def prove(options: Options) -> Figures:
         server = stack.enter_context(support.server(options.program))
         links = stack.enter_context(network(options.chance("losses")))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jr")))
-        sockets = [folder / f"s{number}" for number in range(REPLICAS)]
-        stores = [links.before(server.socket, socket) for socket in sockets]
-        here = stack.enter_context(site([f"unix://{socket}" for socket in sockets], [server.url]))
+        stores = [links.before(server.socket, folder / f"s{number}") for number in range(REPLICAS)]
+        here = stack.enter_context(site([link.url for link in stores], [server.url]))
         fronts = [links.before(port) for port in here.ports]
         call = stack.enter_context(contextlib.closing(Caller(f"http://127.0.0.1:{here.ports[0]}", KEY)))
         make_policies(call)

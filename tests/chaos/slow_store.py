@@ -151,7 +151,7 @@ def prove(options: Options) -> Figures:
         net = stack.enter_context(network(options.chance("network")))
         socket = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jr")), "s")
         link = net.before(server.socket, socket)
-        here = stack.enter_context(site([f"unix://{socket}"], [f"unix://{socket}"]))
+        here = stack.enter_context(site([link.url], [link.url]))
         call = stack.enter_context(contextlib.closing(Caller(f"http://127.0.0.1:{here.ports[0]}", KEY)))
         make_queue(call, "q", 3600)
         make_worker(call, "w", "q")

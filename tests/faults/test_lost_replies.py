@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 import uuid
 from collections import Counter
@@ -15,8 +16,8 @@ from azure.communication.jobrouter import JobRouterClient
 from azure.core.credentials import AzureKeyCredential
 
 from tests import support
+from tests.chaos.network import Link, network
 from tests.faults import verify
-from tests.faults.proxy import Proxy, proxy
 from tests.faults.traffic import make_queue, make_worker
 from tests.signed import Caller
 from tests.support import eventually
@@ -29,15 +30,15 @@ def name() -> str:
 
 
 @pytest.fixture
-def between(server: support.Server) -> Iterator[Proxy]:
-    """A proxy in front of the store."""
-    with tempfile.TemporaryDirectory(prefix="jr") as folder, proxy(Path(folder, "s"), server.socket) as it:
-        yield it
+def between(server: support.Server) -> Iterator[Link]:
+    """A link in front of the store."""
+    with tempfile.TemporaryDirectory(prefix="jr") as folder, network(random.Random(0)) as net:
+        yield net.before(server.socket, Path(folder, "s"))
 
 
 @pytest.fixture
-def behind(between: Proxy) -> Iterator[support.Served]:
-    """The application over that proxy."""
+def behind(between: Link) -> Iterator[support.Served]:
+    """The application over that link."""
     with support.served(between.url, works=False) as it:
         yield it
 
@@ -108,7 +109,7 @@ def test_a_create_that_comes_again_after_the_end(served: support.Served, name: s
         assert (status, anew["status"], counts(call, name)["RouterJobReceived"]) == (200, "created", 2)
 
 
-def test_reply_of_the_store_is_lost(between: Proxy, behind: support.Served, name: str) -> None:
+def test_reply_of_the_store_is_lost(between: Link, behind: support.Served, name: str) -> None:
     """Unknown is answered as 503, never guessed; every action that is repeated then acts once."""
     with closing(Caller(behind.url, behind.key)) as call:
 
@@ -118,9 +119,9 @@ def test_reply_of_the_store_is_lost(between: Proxy, behind: support.Served, name
 
         def twice(operation: str, method: str, path: str, body: Any = None) -> Any:
             between.cut(operation)
-            before = between.cuts
+            before = between.lost
             status, answer = call(method, path, body, operation)
-            assert (status, between.cuts) == (503, before + 1), (operation, answer)
+            assert (status, between.lost) == (503, before + 1), (operation, answer)
             assert "unknown" in answer["error"]["message"]
             # until the API has found the store again
             repeated = eventually(lambda: answered(method, path, body, operation))
@@ -154,13 +155,13 @@ def test_reply_of_the_store_is_lost(between: Proxy, behind: support.Served, name
         assert (more["RouterJobReceived"], more["RouterJobCancelled"]) == (1, 1)
 
 
-def test_official_client_repeats_by_itself(between: Proxy, behind: support.Served, name: str) -> None:
+def test_official_client_repeats_by_itself(between: Link, behind: support.Served, name: str) -> None:
     """A program on the official SDK notices nothing but a second of patience."""
     with closing(Caller(behind.url, behind.key)) as call:
         offer_id = offer(call, name).rpartition("/")[2]
         with JobRouterClient(behind.url, AzureKeyCredential(behind.key)) as client:
             between.cut("jr_offer_accept")
             accepted = client.accept_job_offer(name, offer_id)
-            assert between.cuts == 1
+            assert between.lost == 1
             assert list(client.get_job(name).assignments or ()) == [accepted.assignment_id]
         assert counts(call, name)["RouterWorkerOfferAccepted"] == 1
