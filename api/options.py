@@ -64,6 +64,14 @@ def timeout_ms(text: str) -> int:
     return timeout
 
 
+def wait_ms(text: str) -> int:
+    """A duration above 0 that is shorter than the time the store has for an answer. In ms."""
+    wait = timeout_ms(text)
+    if wait > 4_000:
+        raise ValueError
+    return wait
+
+
 def count(text: str) -> int:
     """A whole number, 0 included."""
     number = int(text)
@@ -159,6 +167,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     duration_ms: "a number with its unit, as 90d, 12h, 30m, 45s or 500ms, or 0",
     outage_ms: "at least 2s, as a number with its unit, or 0",
     timeout_ms: "a number above 0 with its unit, as 5s or 500ms",
+    wait_ms: "above 0 and at most 4s, with its unit, as 500ms",
     positive: "a whole number of at least 1",
     count: "a whole number",
     factor: "a number above 0",
@@ -205,6 +214,10 @@ STORE = (
         "the store: redis://, rediss:// or unix://, redis+cluster://host:port,host:port, or "
         "redis+sentinel://host:port,host:port/service (rediss+… for TLS)",
     ),
+)
+DURABLE = (
+    Flag("wait-replicas", "0", count, "replicas of the store that must have a write before it is answered"),
+    Flag("wait-timeout", "1s", wait_ms, "how long that may take (at most 4s) before the answer is 503"),
 )
 ADMITTING = (
     Flag(
@@ -312,14 +325,26 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
     "serve": (
         "everything in one process, with an embedded server unless --redis-url is given",
         (
-            *(*LISTENING, *ADMITTING, *CERTIFIED, *DATA, *STORE, *KEYS, *VIEWING, *SHOWING, *WORKING, *RULES),
+            *(
+                *LISTENING,
+                *ADMITTING,
+                *CERTIFIED,
+                *DATA,
+                *STORE,
+                *DURABLE,
+                *KEYS,
+                *VIEWING,
+                *SHOWING,
+                *WORKING,
+                *RULES,
+            ),
             *(*DELIVERIES, *MEASURING, *LOGGING, *REQUESTS_LOG, *TRACING),
         ),
     ),
     "api": (
         "the HTTP interface alone, beside a store and workers",
         (
-            *(*LISTENING, *ADMITTING, *CERTIFIED_OR_HTTP, *STORE, *KEYS, *VIEWING, *SHOWING),
+            *(*LISTENING, *ADMITTING, *CERTIFIED_OR_HTTP, *STORE, *DURABLE, *KEYS, *VIEWING, *SHOWING),
             *(*LOGGING, *REQUESTS_LOG, *TRACING),
         ),
     ),
@@ -409,6 +434,8 @@ class Options(argparse.Namespace):
     rate_limit: str
     max_requests: int
     max_waiting: int
+    wait_replicas: int
+    wait_timeout: int
     data_dir: str
     redis_url: str
     access_keys: str

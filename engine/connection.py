@@ -26,6 +26,9 @@ def _overloaded() -> Unavailable:
     return Unavailable("the store is overloaded; the call was not sent")
 
 
+MakeChannel = Callable[[Callable[[Channel], None], float], Channel]
+"""Makes a channel from what is called when it is lost, and how long (s) the server may take to answer."""
+
 _pack = cast(Callable[[tuple[bytes | str, ...]], bytes], hiredis.pack_command)
 
 
@@ -39,8 +42,10 @@ class Connection:
         timeout: float = 5.0,
         connect_timeout: float = 2.0,
         on_lost: Callable[[], None] = lambda: None,
+        channel: MakeChannel = Channel,
     ) -> None:
         self._address = address
+        self._make_channel = channel
         self._on_lost = on_lost
         self._timeout = timeout
         self._connect_timeout = connect_timeout
@@ -93,7 +98,14 @@ class Connection:
             if loop.time() < self._retry_at:
                 raise Unavailable("the store cannot be reached; the call was not sent")
             self._opening = loop.create_task(self._connect())
-        return await asyncio.shield(self._opening)
+        opening = self._opening
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not opening.cancelled() or (task is not None and task.cancelling()):
+                raise
+            raise Unavailable("the store is not talked to any more; the call was not sent") from None
 
     async def _connect(self) -> Channel:
         channel = None
@@ -119,7 +131,7 @@ class Connection:
         loop, address = asyncio.get_running_loop(), self._address
 
         def made() -> Channel:
-            return Channel(self._forget, self._timeout)
+            return self._make_channel(self._forget, self._timeout)
 
         if address.path:
             _, channel = await loop.create_unix_connection(made, address.path)

@@ -13,10 +13,12 @@ import logging
 from collections.abc import AsyncIterator
 
 from engine.address import Address
-from engine.connection import Connection
+from engine.channel import Channel
+from engine.connection import Connection, MakeChannel
 from engine.deployment import Deployment
 from engine.errors import Unavailable
 from engine.layout import Layout
+from engine.replicated import Durability
 from engine.topology import OneServer, Topology, topology_of
 
 log = logging.getLogger("jobrouter.store")
@@ -36,10 +38,13 @@ class Servers:
     call, in seconds.
     """
 
-    def __init__(self, topology: Topology, *, timeout: float = 5.0) -> None:
+    def __init__(
+        self, topology: Topology, *, timeout: float = 5.0, durability: Durability | None = None
+    ) -> None:
         self.known: dict[str, Connection] = {}
         self._topology = topology
         self._timeout = timeout
+        self._channel: MakeChannel = durability.channel if durability else Channel
         self._layout = topology.layout if isinstance(topology, OneServer) else Layout(())
         self._connections: dict[Address, Connection] = {}
         self._stays: set[_Stay] = set()
@@ -51,9 +56,9 @@ class Servers:
         self._closed = False
 
     @classmethod
-    def of(cls, url: str, *, timeout: float = 5.0) -> Servers:
+    def of(cls, url: str, *, timeout: float = 5.0, durability: Durability | None = None) -> Servers:
         """The servers that a URL names. Raises ValueError."""
-        return cls(topology_of(Deployment.parse(url)), timeout=timeout)
+        return cls(topology_of(Deployment.parse(url)), timeout=timeout, durability=durability)
 
     # ---- where things are ----------------------------------------------------------------------------------
 
@@ -162,7 +167,9 @@ class Servers:
         if connection is None:
             if self._closed:
                 raise Unavailable("the store is closed")
-            connection = Connection(address, timeout=self._timeout, on_lost=self._wanted.set)
+            connection = Connection(
+                address, timeout=self._timeout, on_lost=self._wanted.set, channel=self._channel
+            )
             self._connections[address] = connection
         return connection
 

@@ -13,7 +13,7 @@ import pytest
 
 from engine.server_program import find_program
 from engine.store import Store, root_of
-from tests import support
+from tests import on_cluster, support
 from tests.lua import coverage
 
 coverage.enable()
@@ -28,9 +28,35 @@ def server_program() -> Path:
     return Path(given) if given else find_program()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--cluster``: the servers of the tests are clusters, see tests.on_cluster."""
+    parser.addoption("--cluster", action="store_true", help="run on a Redis Cluster of three primaries")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the mark of tests that need what a cluster has not."""
+    config.addinivalue_line("markers", "one_server(why): needs what no server of a cluster has or does")
+    support.Server.clustered = config.getoption("--cluster")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What cannot run on a cluster is left out there, with its reason."""
+    for item in items if config.getoption("--cluster") else ():
+        for mark in item.iter_markers("one_server"):
+            item.add_marker(pytest.mark.skip(reason=f"not on a cluster: {mark.args[0]}"))
+
+
 @pytest.fixture(scope="session")
-def server(server_program: Path) -> Iterator[support.Server]:
+def server(request: pytest.FixtureRequest, server_program: Path) -> Iterator[support.Server]:
     """A server with the library, for all tests of the process."""
+    if request.config.getoption("--cluster"):
+        with on_cluster.server(server_program) as whole:
+            for client in whole.primaries():
+                support.SyncStore(client).load()
+            yield whole  # type: ignore[misc]
+            for client in whole.primaries():
+                coverage.collect(client.execute_command)
+        return
     with support.server(server_program) as it:
         with it.client() as client:
             support.SyncStore(client).load()
@@ -39,10 +65,21 @@ def server(server_program: Path) -> Iterator[support.Server]:
             coverage.collect(client.execute_command)
 
 
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest) -> None:
+    """On a cluster each test has another primary."""
+    if request.config.getoption("--cluster") and "server" in request.fixturenames:
+        request.getfixturevalue("server").turn()
+
+
 @pytest.fixture
 def tenant(request: pytest.FixtureRequest) -> str:
     """The name of a tenant that no other test has."""
-    return f"t{os.getpid()}-{next(_numbers)}"
+    names = (f"t{os.getpid()}-{number}" for number in _numbers)
+    if request.config.getoption("--cluster") and "server" in request.fixturenames:
+        server = request.getfixturevalue("server")
+        return next(name for name in names if server.is_own(root_of(name)))
+    return next(names)
 
 
 @pytest.fixture

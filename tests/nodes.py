@@ -50,8 +50,8 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
 
-    def start(self, *arguments: str) -> None:
-        """Starts it; ``arguments`` stand before its options."""
+    def start(self) -> None:
+        """Starts it."""
         options = {
             **OPTIONS,
             "appendonly": "no",
@@ -60,19 +60,19 @@ class Node:
             **{name.replace("_", "-"): text for name, text in self.options.items()},
             "port": str(self.port),
         }
-        self._launch([word for name, value in options.items() for word in (f"--{name}", value)], *arguments)
+        self._launch([word for name, value in options.items() for word in (f"--{name}", value)])
 
     def start_sentinel(self, configuration: str) -> None:
         """Starts it as a Sentinel with this configuration, to which Sentinels add what they learn."""
         file = self._folder / "sentinel.conf"
         if not file.exists():
             file.write_text(f"port {self.port}\nbind 127.0.0.1\n{configuration}")
-        self._launch(["--sentinel"], str(file))
+        self._launch([str(file), "--sentinel"])
 
-    def _launch(self, words: list[str], *arguments: str) -> None:
+    def _launch(self, words: list[str]) -> None:
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, *arguments, *words],
+                [self._program, *words],
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
@@ -87,6 +87,11 @@ class Node:
         with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
             return bool(client.ping())
         return False
+
+    def set_node_timeout(self) -> None:
+        """From now on it notices soon that another is silent."""
+        if "cluster_enabled" in self.options:
+            self.do("CONFIG", "SET", "cluster-node-timeout", NODE_TIMEOUT_MS)
 
     def do(self, *words: str | int, seconds: float = 0.5) -> Any:
         """The raw reply to one command, in this time."""
@@ -122,6 +127,7 @@ class Node:
         """Lets it go on, or starts it again."""
         if self._process is None:
             self.start()
+            self.set_node_timeout()
         else:
             self._process.send_signal(signal.SIGCONT)
 
@@ -149,7 +155,9 @@ class Cluster:
                 node.do("CLUSTER", "MEET", "127.0.0.1", other.port, other.options["cluster_port"])
         for node, primary in zip(self.nodes[PRIMARIES:], ids, strict=False):
             support.eventually(functools.partial(_replicates, node, primary), "a replica")
-        support.eventually(self.is_whole, "a whole cluster")
+        support.eventually(self.is_whole, "a whole cluster", 60)
+        for node in self.nodes:
+            node.set_node_timeout()
 
     def is_whole(self) -> bool:
         """Does every node know of three primaries, each with a replica that follows it?"""
@@ -234,7 +242,8 @@ def cluster(program: Path, **options: str) -> Iterator[Cluster]:
                 ports[2 * number],
                 cluster_enabled="yes",
                 cluster_port=str(ports[2 * number + 1]),
-                cluster_node_timeout=str(NODE_TIMEOUT_MS),
+                # while they get to know each other, a busy machine may be slow
+                cluster_node_timeout="15000",
                 **options,
             )
             for number in range(2 * PRIMARIES)
@@ -244,6 +253,74 @@ def cluster(program: Path, **options: str) -> Iterator[Cluster]:
             for node in nodes:
                 node.start()
             it.form()
+            yield it
+        finally:
+            it.kill()
+
+
+class Watched:
+    """A primary with a replica that three Sentinels look after."""
+
+    NAME = "routers"
+
+    def __init__(self, servers: list[Node], sentinels: list[Node]) -> None:
+        self.servers = servers
+        self.sentinels = sentinels
+
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://{','.join(f'127.0.0.1:{one.port}' for one in self.sentinels)}/{self.NAME}"
+
+    def primary(self) -> Node:
+        """Who is primary, as the first Sentinel says."""
+        _, port = self.sentinels[0].do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.NAME)
+        return next(one for one in self.servers if one.port == int(port))
+
+    def is_whole(self) -> bool:
+        """Do all Sentinels know of each other and of one replica that follows its primary?"""
+        try:
+            for sentinel in self.sentinels:
+                words = sentinel.do("SENTINEL", "MASTER", self.NAME)
+                told = dict(zip(words[::2], words[1::2], strict=True))
+                if (told["num-other-sentinels"], told["num-slaves"], told["flags"]) != ("2", "1", "master"):
+                    return False
+                ((*words,),) = sentinel.do("SENTINEL", "REPLICAS", self.NAME)
+                told = dict(zip(words[::2], words[1::2], strict=True))
+                if (told["flags"], told["master-link-status"]) != ("slave", "ok"):
+                    return False
+        except redis.RedisError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        for node in (*self.sentinels, *self.servers):
+            node.kill()
+
+
+@contextlib.contextmanager
+def watched(program: Path, **options: str) -> Iterator[Watched]:
+    """A running primary with its replica, and Sentinels that agree on it."""
+    with tempfile.TemporaryDirectory(prefix="jr") as folder:
+        ports = free_ports(5)
+        nodes = [
+            Node(program, Path(folder, str(number)), port, **options) for number, port in enumerate(ports)
+        ]
+        it = Watched(nodes[:2], nodes[2:])
+        configuration = "\n".join(
+            (
+                f"sentinel monitor {it.NAME} 127.0.0.1 {ports[0]} 2",
+                f"sentinel down-after-milliseconds {it.NAME} {NODE_TIMEOUT_MS}",
+                f"sentinel failover-timeout {it.NAME} {2 * NODE_TIMEOUT_MS}",
+            )
+        )
+        try:
+            primary, replica = it.servers
+            primary.start()
+            replica.start()
+            replica.do("REPLICAOF", "127.0.0.1", primary.port)
+            for sentinel in it.sentinels:
+                sentinel.start_sentinel(configuration)
+            support.eventually(it.is_whole, "Sentinels that know each other", 60)
             yield it
         finally:
             it.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import tempfile
 import threading
@@ -12,7 +13,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import redis
 import uvloop
@@ -28,6 +29,8 @@ from engine.embedded import OPTIONS
 from engine.feed import ROOM, Feeds
 from engine.health import Health
 from engine.library import library
+from engine.replicated import Durability
+from engine.servers import Servers
 from engine.settings import Rate, Settings, Tenant
 from engine.store import Store, named, translated
 from engine.worker.service import Worker
@@ -50,6 +53,13 @@ def eventually(look: Callable[[], T], what: str = "", seconds: float = PATIENCE_
         time.sleep(0.005)
 
 
+def free_port() -> int:
+    """A port that nobody listens at, as the system gives it."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
 @dataclass
 class Server:
     """A private server on a unix socket, with the options of the embedded one but without persistence.
@@ -64,6 +74,8 @@ class Server:
     user: str = ""
     password: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    clustered: ClassVar[bool] = False
+    """Is each a cluster of one?"""
 
     @property
     def socket(self) -> Path:
@@ -81,6 +93,7 @@ class Server:
         options = {
             **OPTIONS,
             "appendonly": "no",
+            **({"cluster-enabled": "yes", "cluster-port": str(free_port())} if self.clustered else {}),
             **{name.replace("_", "-"): text for name, text in more.items()},
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
@@ -90,6 +103,18 @@ class Server:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         with self.client() as client:
             eventually(lambda: self._answers(client), f"start of {self.program}")
+            if self.clustered:
+                self._take_all_slots(client)
+
+    def _take_all_slots(self, client: redis.Redis) -> None:
+        client.response_callbacks.clear()
+        if not client.execute_command("CLUSTER", "SLOTS"):  # type: ignore[no-untyped-call]
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)  # type: ignore[no-untyped-call]
+
+        def is_ready() -> bool:
+            return "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO"))  # type: ignore[no-untyped-call]
+
+        eventually(is_ready, "a cluster of one")
 
     def _answers(self, client: redis.Redis) -> bool:
         assert self.process is not None
@@ -200,7 +225,8 @@ def served(
             **more,
         )
         files = tls.development_files(folder, ())
-        store = await Store.open(url)
+        store = Store(Servers.of(url, durability=Durability.of(settings)))
+        await store.load()
         health = Health(store, tenants)
         worker = worker_of(store, settings) if works else None
         working = loop.create_task(worker.run()) if worker else None
@@ -210,7 +236,7 @@ def served(
             serving(create_app(store, settings, health, feeds), sockets, files),
             contextlib.aclosing(feeds),
         ):
-            port, tls_port = (socket.getsockname()[1] for socket in sockets)
+            port, tls_port = (one.getsockname()[1] for one in sockets)
             key = b64encode(KEY).decode()
             addresses = f"http://127.0.0.1:{port}", f"https://127.0.0.1:{tls_port}"
             ready.append(Served(*addresses, key, str(files.ca), store, worker, loop))
@@ -221,8 +247,8 @@ def served(
             await asyncio.gather(working, return_exceptions=True)
         await health.close()
         await store.close()
-        for socket in sockets:
-            socket.close()
+        for one in sockets:
+            one.close()
 
     def run(folder: Path) -> None:
         try:

@@ -27,6 +27,7 @@ from engine.feed import Feeds
 from engine.health import Health
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
+from engine.replicated import Durability
 from engine.server_program import find_program
 from engine.servers import Servers
 from engine.settings import Settings, Tenant
@@ -54,6 +55,7 @@ _RENAMED = {
     "delivery_timeout": "delivery_timeout_ms",
     "keep_dead_letters": "keep_dead_letters_ms",
     "slow_request": "slow_request_ms",
+    "wait_timeout": "wait_timeout_ms",
 }
 
 
@@ -168,6 +170,8 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
             key_file = directory.path / "access-key"
             keys = f"main={kept_key(key_file)}"
         tenants = with_rates(parse_tenants(keys, options.hosts, view_keys), options.rate_limit)
+        if options.wait_replicas and not options.redis_url:
+            raise BadOption("The embedded server has no replicas: --wait-replicas needs --redis-url.")
         embedded = None if options.redis_url else Embedded(directory, find_program())
         settings = settings_of(options, tenants, embedded.url if embedded else options.redis_url)
         router = Router(options, settings)
@@ -259,7 +263,8 @@ def deployment_of(url: str) -> Deployment:
 
 
 def _store(stack: contextlib.AsyncExitStack, router: Router) -> Store:
-    store = _store_of(router, Servers(topology_of(deployment_of(router.settings.redis_url))))
+    topology = topology_of(deployment_of(router.settings.redis_url))
+    store = _store_of(router, Servers(topology, durability=Durability.of(router.settings)))
     stack.push_async_callback(store.close)
     return store
 

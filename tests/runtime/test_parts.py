@@ -54,6 +54,8 @@ def test_api_and_worker_alone(server: support.Server, store: support.SyncStore, 
         (("worker", "--redis-url", "http://x"), "cannot be used"),
         (("check", "--data-dir", "/nowhere"), "No embedded server runs"),
         (("serve", "--tls-cert", "x"), "belong together"),
+        (("serve", "--wait-replicas", "1"), "The embedded server has no replicas"),
+        (("worker", "--redis-url", "redis+sentinel://x"), "the name of the service is missing"),
         (
             ("api", "--redis-url", "unix:///nowhere", "--access-keys", f"main={KEY}", "--tls-port", "0"),
             "--tls-port (or JOBROUTER_TLS_PORT) needs a certificate: give --tls-cert and --tls-key.",

@@ -111,7 +111,11 @@ class Router:
     def digest(self) -> str:
         """A digest of all keys of the tenant and their values."""
         digest = hashlib.sha256()
-        raw = redis.Redis(unix_socket_path=self.redis.connection_pool.connection_kwargs["path"])
+        pool = self.redis.connection_pool
+        options = {**pool.connection_kwargs, "decode_responses": False}
+        raw = redis.Redis(
+            connection_pool=redis.ConnectionPool(connection_class=pool.connection_class, **options)
+        )
         for key in sorted(raw.scan_iter(match=f"{self.root.replace('[', '?')}*", count=10_000)):
             digest.update(key + b"\0" + (raw.dump(key) or b""))
         raw.close()

@@ -1,0 +1,77 @@
+"""Writes that are answered only when replicas have them: ``WAIT`` behind the writes of each tick.
+
+One WAIT speaks for all writes that were sent before it on its connection, so those of one tick share it.
+While the server waits it reads nothing more from the connection. It is the only blocking command on a
+connection that others use, and ends in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from engine.channel import Channel
+from engine.errors import Unavailable
+from engine.settings import Settings
+
+_WRITE = b"$5\r\nFCALL\r\n"
+_HEAD = 24
+"""Bytes at the beginning of a packed command with its number of words and the first of them."""
+
+
+class Durability(msgspec.Struct, frozen=True):
+    """How many replicas must have a write before it is answered, and how long (ms) that may take."""
+
+    replicas: int
+    timeout_ms: int = 1_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> Durability | None:
+        """What settings ask for; None when a write is answered as soon as the primary has it."""
+        return cls(settings.wait_replicas, settings.wait_timeout_ms) if settings.wait_replicas else None
+
+    def channel(self, on_lost: Callable[[Channel], None], timeout: float) -> Channel:
+        """A channel that sees to it."""
+        return _ReplicatedChannel(on_lost, timeout, self)
+
+
+class _ReplicatedChannel(Channel):
+    def __init__(self, on_lost: Callable[[Channel], None], timeout: float, durability: Durability) -> None:
+        super().__init__(on_lost, timeout)
+        self._durability = durability
+        words = ("WAIT", str(durability.replicas), str(durability.timeout_ms))
+        self._wait = b"*3\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)
+        self._batch: asyncio.Future[int] | None = None
+
+    def send(self, command: bytes) -> asyncio.Future[Any]:
+        """Sends one packed command; a write fails with Unavailable when too few replicas have it in time."""
+        reply = super().send(command)
+        if command.find(_WRITE, 0, _HEAD) < 0:
+            return reply
+        if self._batch is None:
+            self._batch = self._loop.create_future()
+        return self._loop.create_task(self._kept(reply, self._batch))
+
+    def _flush(self) -> None:
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            super().send(self._wait).add_done_callback(lambda count: _hand_on(count, batch))
+        super()._flush()
+
+    async def _kept(self, reply: asyncio.Future[Any], batch: asyncio.Future[int]) -> Any:
+        answer = await reply
+        if await batch < self._durability.replicas:
+            raise Unavailable(
+                f"fewer than {self._durability.replicas} replicas had the write in time; it was executed, "
+                "whether it outlives the primary is unknown"
+            )
+        return answer
+
+
+def _hand_on(count: asyncio.Future[Any], batch: asyncio.Future[int]) -> None:
+    """The number of replicas; none when there was no answer, or an error."""
+    failed = count.cancelled() or count.exception() is not None
+    batch.set_result(0 if failed else int(count.result()))
