@@ -67,8 +67,10 @@ def of_samples(axis: Axis, scenarios: Mapping[int, Scenario], found: Mapping[str
             for panel, figure in figures.items():
                 result.panels.setdefault(panel, {}).setdefault(line, []).append((size, round(figure, 3)))
             if axis.limit and row is not base:
-                ratio = round(paired(samples, found[base.name], "lifecycle"), 3)
-                result.verdicts.append(Verdict(line or axis.name, size, ratio, axis.limit(size)))
+                ratio, yardstick = (
+                    round(paired(samples, found[base.name], step), 3) for step in ("lifecycle", "a20")
+                )
+                result.verdicts.append(Verdict(line or axis.name, size, ratio, axis.limit(size), yardstick))
     return result
 
 

@@ -11,12 +11,17 @@ Points = list[tuple[int, float]]
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """How a figure at one size compares with that at the smallest; ``limit`` is what it may be."""
+    """How a figure at one size compares with that at the smallest; ``limit`` is what it may be.
+
+    ``yardstick`` is how that of a function compares which has nothing to do with the size: what it takes
+    longer is due to the processor's caches and the allocator.
+    """
 
     line: str
     size: int
     ratio: float
     limit: float
+    yardstick: float
 
     @property
     def flat(self) -> bool:
@@ -25,7 +30,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         word = "flat" if self.flat else "BENDS"
-        return f"{self.line} at {self.size:,}: {self.ratio:.2f} (≤ {self.limit:g}) {word}"
+        limit = f"≤ {self.limit:g}; the yardstick {self.yardstick:.2f}"
+        return f"{self.line} at {self.size:,}: {self.ratio:.2f} ({limit}) {word}"
 
 
 class Curve(msgspec.Struct):

@@ -53,7 +53,8 @@ def _label_classes(times: dict[int, float]) -> Curve:
     for size, time in times.items():
         for row, cpu in zip(scenarios[size].rows, (time, 100.0), strict=True):
             found[row.name] = Samples(row.name)
-            for value, figure in (("lifecycle_per_s", 1.0), ("lifecycle_cpu_us", cpu), (latency.P99, 1.0)):
+            figures = {"lifecycle_per_s": 1.0, "lifecycle_cpu_us": cpu, "a20_cpu_us": 1.1, latency.P99: 1.0}
+            for value, figure in figures.items():
                 found[row.name].add(value, figure)
     return axes.of_samples(AXES["label classes"], scenarios, found)
 
@@ -61,14 +62,14 @@ def _label_classes(times: dict[int, float]) -> Curve:
 def test_a_curve_that_bends_is_told() -> None:
     curve = _label_classes({1: 100, 1_000: 131, 10_000: 190})
     assert [str(verdict) for verdict in curve.verdicts if not verdict.flat] == [
-        "no selector at 1,000: 1.31 (≤ 1.3) BENDS"
+        "no selector at 1,000: 1.31 (≤ 1.3; the yardstick 1.00) BENDS"
     ]
     assert curve.summary().startswith("BENDS")
 
 
 def test_a_flat_curve_is_told_by_its_worst_point() -> None:
     curve = _label_classes({1: 100, 1_000: 129, 10_000: 199})
-    assert curve.summary().endswith("no selector at 10,000: 1.99 (≤ 2) flat.")
+    assert curve.summary().endswith("no selector at 10,000: 1.99 (≤ 2; the yardstick 1.00) flat.")
 
 
 def test_the_report_of_a_run(server_program: Path, tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_the_report_of_a_run(server_program: Path, tmp_path: Path) -> None:
 
 
 def test_one_that_bends_ends_in_another_status() -> None:
-    bent = Curve("one", "", {}, [Verdict("one", 10, 1.4, 1.3)])
-    flat = Curve("two", "", {}, [Verdict("two", 10, 1.2, 1.3)])
+    bent = Curve("one", "", {}, [Verdict("one", 10, 1.4, 1.3, 1.0)])
+    flat = Curve("two", "", {}, [Verdict("two", 10, 1.2, 1.3, 1.0)])
     assert not report.Found({}, 1, [0.0], [bent, flat]).flat
     assert report.Found({}, 1, [0.0], [flat]).flat
