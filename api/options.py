@@ -228,6 +228,7 @@ ADMITTING = (
         "of some: '1000/10s;main=5000/10s;other=none'",
     ),
     Flag("max-requests", "1000", positive, "requests that a process works on at once; more get 503"),
+    Flag("max-connections", "12000", positive, "connections that clients may have to a process"),
     Flag(
         "max-waiting", "10000", positive, "clients of a process that wait for offers or events; more get 503"
     ),
@@ -436,6 +437,7 @@ class Options(argparse.Namespace):
     max_waiting: int
     wait_replicas: int
     wait_timeout: int
+    max_connections: int
     data_dir: str
     redis_url: str
     access_keys: str

@@ -135,6 +135,15 @@ class Metrics:
             ("tenant", "kind"),
             registry=self.registry,
         )
+        self._connections = Gauge(
+            "jobrouter_connections", "Open connections of clients.", registry=self.registry
+        )
+        self._cut = Counter(
+            "jobrouter_connections_cut",
+            "Connections that were closed to make room, or to which there was none.",
+            ("reason",),
+            registry=self.registry,
+        )
         self._calls = Histogram(
             "jobrouter_store_call_duration_seconds",
             "Calls of the library in the store, with the way there and back.",
@@ -218,6 +227,14 @@ class Metrics:
     def under_way(self, tenant: str, kind: str, number: Callable[[], float]) -> None:
         """Where to read how many are under way. kind: requests or waiting."""
         self._under_way.labels(tenant, kind).set_function(number)
+
+    def connections(self, number: Callable[[], float]) -> None:
+        """Where to read how many connections are open."""
+        self._connections.set_function(number)
+
+    def cut(self, reason: str) -> None:
+        """A connection was closed. reason: idle, unread, or refused because none was idle."""
+        self._cut.labels(reason).inc()
 
     def agenda_lag(self, tenant: str, seconds: float) -> None:
         """A sweep did what had been due for so long."""

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True):
     max_waiting: int = 10_000
     wait_replicas: int = 0
     wait_timeout_ms: int = 1_000
+    max_connections: int = 12_000
     keep_finished_ms: int = 90 * DAY_MS
     keep_finished_count: int = 1_000_000
     keep_events_ms: int = 7 * DAY_MS

@@ -12,7 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.serving.access_keys import BadOption
-from api.serving.protocol import Protocol
+from api.serving.connections import Connections
+from api.serving.protocol import Configuration, Protocol
 from api.serving.tls import Files
 
 DRAIN_SECONDS = 4
@@ -20,6 +21,9 @@ DRAIN_SECONDS = 4
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the clients' pools keep idle connections: they, not we, close first."""
+
+MOST_CONNECTIONS = 12_000
+"""Where nothing else is said."""
 
 _BACKLOG = 2048
 _LOOK_SECONDS = 0.005
@@ -51,27 +55,34 @@ def listen(host: str, port: int) -> socket.socket:
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, sockets: list[socket.socket], tls: Files | None = None
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    tls: Files | None = None,
+    connections: Connections | None = None,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Serves http on the first socket, https on the second; at the end of the block requests may finish.
 
-    Yields the task of the servers, which ends early only when they fail.
+    ``connections`` bounds those of both together. Yields the task of the servers, which ends early only when
+    they fail.
     """
-    servers = [server_of(app, kind) for kind, _ in zip((None, tls), sockets, strict=False)]
+    connections = connections or Connections(MOST_CONNECTIONS)
+    servers = [server_of(app, kind, connections) for kind, _ in zip((None, tls), sockets, strict=False)]
     task = asyncio.create_task(_run(servers, sockets))
     try:
         while not task.done() and not all(server.started for server in servers):
             await asyncio.sleep(_LOOK_SECONDS)
-        yield task
+        async with connections.watched():
+            yield task
     finally:
         for server in servers:
             server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
 
 
-def server_of(app: ASGIApp, tls: Files | None = None) -> Server:
+def server_of(app: ASGIApp, tls: Files | None = None, connections: Connections | None = None) -> Server:
     """The server of an application; with a certificate it speaks https. Raises BadOption."""
-    config = uvicorn.Config(
+    config = Configuration(
+        connections or Connections(MOST_CONNECTIONS),
         app,
         loop="none",
         http=Protocol,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.errors import ApiError, BadRequest, HeadTooLarge, TooSlow, body
+from api.errors import ApiError, BadRequest, HeadTooLarge, Overloaded, TooSlow, body
+from api.serving.connections import Connections
 from api.streaming import ABORT
 
 MAX_HEAD = 64 * 1024
@@ -16,9 +19,18 @@ HEAD_SECONDS = 30.0
 """How long a head may take to arrive, from the connection or from its first byte on."""
 
 
+class Configuration(Config):
+    """What all connections have in common; ``open`` are these connections."""
+
+    def __init__(self, open: Connections, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.open = open
+
+
 class Protocol(HttpToolsProtocol):
     """One connection. The parser takes heads without end: they are counted here, while they come in."""
 
+    config: Configuration
     _in_head = False
     _waited = 0
     _patience: asyncio.TimerHandle | None = None
@@ -26,10 +38,14 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Waits for the first head, but not for ever."""
         super().connection_made(transport)
-        self._wait_for_head()
+        if self.config.open.opened(self):
+            self._wait_for_head()
+        else:
+            self._refuse(Overloaded("Too many connections are open; try again in a moment."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Waits no more."""
+        self.config.open.closed(self)
         self._head_is_here()
         super().connection_lost(exc)
 
@@ -63,6 +79,16 @@ class Protocol(HttpToolsProtocol):
         """Answers what is no http."""
         self._refuse(BadRequest(msg))
 
+    @property
+    def asked(self) -> bool:
+        """Whether there has been a request at all."""
+        return self.cycle is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is none under way."""
+        return self._is_idle()
+
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
@@ -91,6 +117,7 @@ class Protocol(HttpToolsProtocol):
             STATUS_LINE[error.status],
             b"content-type: application/json\r\n",
             b"content-length: %d\r\n" % len(content),
+            *(b"%b: %b\r\n" % header for header in error.headers if header[0] != b"connection"),
             b"connection: close\r\n\r\n",
         )
         self.transport.write(b"".join((*head, content)))

@@ -17,6 +17,7 @@ from api.app import create_app, create_metrics_app
 from api.options import Options
 from api.serving import addresses, tls
 from api.serving.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
+from api.serving.connections import Connections, as_many_as_allowed
 from api.serving.listeners import listen, serving
 from api.serving.rate_limits import with_rates
 from api.wire.answers import queue_selectors, worker_selectors
@@ -333,8 +334,9 @@ async def _serve(
     stack.push_async_callback(health.close)
     router.port, router.tls_port = sockets[0].getsockname()[1], sockets[-1].getsockname()[1]
     feeds = Feeds(store)
+    connections = Connections(as_many_as_allowed(settings.max_connections), router.metrics)
     app = create_app(store, settings, health, feeds, metrics=router.metrics, tracing=router.tracing)
-    router.keep(await stack.enter_async_context(serving(app, sockets, router.tls)))
+    router.keep(await stack.enter_async_context(serving(app, sockets, router.tls, connections)))
     # first of all, since requests under way may finish, and streams have no end of their own
     stack.push_async_callback(feeds.aclose)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from engine import open_files
 from engine.deliveries.sender import Sender
 from engine.deliveries.service import Deliveries
 from engine.deliveries.slots import EXTRA, Slots
@@ -20,7 +21,6 @@ from engine.outgoing.client import Client, Limits
 from engine.outgoing.guard import Allowed
 from engine.outgoing.rules import rule_caller
 from engine.store import Store
-from engine.worker import open_files
 from engine.worker.alarms import Alarms
 from engine.worker.expiry import Sweeper
 from engine.worker.questions import Questions, Reading

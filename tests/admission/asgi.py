@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,20 +77,27 @@ class Site:
         self._tasks: list[asyncio.Task[Answer]] = []
 
     async def ask(
-        self, method: str = "GET", path: str = "/routing/queues/x", host: str = "localhost", **more: str
+        self,
+        method: str = "GET",
+        path: str = "/routing/queues/x",
+        host: str = "localhost",
+        chunks: Sequence[bytes] = (),
+        **more: str,
     ) -> Answer:
-        """One request, signed unless ``more`` has headers of its own."""
-        body = b"{}" if method == "PATCH" else b""
+        """One request, signed unless ``more`` has headers of its own; its body comes in chunks."""
+        chunks = chunks or [b"{}" if method == "PATCH" else b""]
+        body = b"".join(chunks)
         target = f"{path}?api-version={GA}"
         key = KEYS[host]
         headers = more or sign(method, target, body, host=host, **({"key": key} if key else {}))
         sent: list[Any] = []
-        incoming = [{"type": "http.request", "body": body, "more_body": False}]
+        incoming = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+        incoming[-1]["more_body"] = False
 
         async def receive() -> Any:
             if not incoming:
                 await asyncio.Event().wait()
-            return incoming.pop()
+            return incoming.pop(0)
 
         async def send(message: Any) -> None:
             sent.append(message)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.worker.open_files import allow
+from engine.open_files import allow
 
 LOW = 512
 
