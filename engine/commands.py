@@ -786,6 +786,15 @@ class RouterStatus(Command, frozen=True):
     write = False
 
 
+class RouterRights(Command, frozen=True):
+    """Which of these commands of the server, as a library calls them, the caller may not use."""
+
+    function = "jr_router_rights"
+    write = False
+
+    commands: list[str] = []
+
+
 class Check(Command, frozen=True):
     """Verify entities (``job:…``, ``worker:…``, ``queue:…``, ``subscription:…``) and all they link to."""
 

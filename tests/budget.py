@@ -58,6 +58,7 @@ CALLS = {
     "queue_statistics": 7,
     "queue_update": 7,
     "queue_upsert": 10,
+    "router_rights": 2,
     "router_status": 4,
     "settings_write": 3,
     "subscription_claim": 24,

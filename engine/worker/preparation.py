@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
-from engine.commands import RouterStatus, SettingsWrite
-from engine.errors import NewerLibrary, Unavailable
+from engine.commands import RouterRights, RouterStatus, SettingsWrite
+from engine.errors import Failed, NewerLibrary, Refused, Unavailable
+from engine.library import library
 from engine.settings import Settings
 from engine.store import Store, root_of
 
@@ -28,12 +30,13 @@ _OURS = (
 async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:
     """Loads the library and, if asked, writes the settings that differ; waits for an unreachable store.
 
-    Raises Failed when the library cannot be loaded, NewerLibrary when that of the store is newer and lacks
-    what is needed, Refused when the data are newer than the library.
+    Raises Failed when the library cannot be loaded or our user may not use all that it calls, NewerLibrary
+    when that of the store is newer and lacks what is needed, Refused when the data are newer than it.
     """
     pause = _PAUSE_SECONDS
     while True:
         try:
+            await _verify_rights(store, settings.tenants)
             await store.load()
             for tenant in settings.tenants if writes else ():
                 await _write(store, root_of(tenant), settings)
@@ -45,6 +48,27 @@ async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:
                 log.warning("waiting for the store: %s", error)
         await asyncio.sleep(pause)
         pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
+
+
+async def _verify_rights(store: Store, tenants: Iterable[str]) -> None:
+    # a function that is refused a command in its midst leaves half of its writes: so the library of the
+    # store, if it has one, is asked before ours takes its place and others call it
+    looked_at = set()
+    for root in map(root_of, tenants):
+        address = await store.servers.address(root)
+        if address in looked_at:
+            continue
+        looked_at.add(address)
+        try:
+            reply = await store.run(root, RouterRights(sorted(map(str.upper, library().commands))))
+        except (NewerLibrary, Refused):
+            # newer than we are: what that one calls is for others to know
+            continue
+        if denied := ", ".join(reply["denied"]):
+            raise Failed(
+                f"our user of the store may not use {denied}, which the library calls: "
+                "print the users anew with 'jobrouter acl' and load them"
+            )
 
 
 async def _write(store: Store, root: str, settings: Settings) -> None:

@@ -15,8 +15,9 @@ from api.cli import main
 from bench.client import Client
 from bench.entities import policy, queue
 from bench.site import Site
+from engine.commands import RouterRights
 from engine.deliveries.service import Deliveries
-from engine.grants import WRITES, Grant, Server, api, lines, worker
+from engine.grants import ROUTER, WRITES, Grant, Server, api, lines, worker
 from engine.library import library
 from engine.worker.alarms import CHANNELS
 from engine.worker.expiry import Sweeper
@@ -74,6 +75,26 @@ def test_a_missing_command_fails(server: support.Server, admin: redis.Redis, use
         assert re.search("permission|can't run this command", failure(server, admin, used[command])), command
         assert f"lacking command {command}" in denied(admin)
     admin.acl_deluser("lacking")
+
+
+def test_what_is_missing_is_told_before(server: support.Server, admin: redis.Redis) -> None:
+    """And what the server does not have; of who may only read, all writes."""
+    load(admin)
+    granted = api(kind_of(admin))
+    grant(admin, "lacking", Grant(granted.commands - {"zadd", "unlink"}, granted.keys))
+    asked = RouterRights([*map(str.upper, sorted(library().commands)), "NO_COMMAND"])
+    told = {}
+    for user, password in (("lacking", PASSWORDS["api"]), *PASSWORDS.items()):
+        if user in ("lacking", *ROUTER):
+            with server.signed_in(user, password).client() as client:
+                told[user] = support.SyncStore(client).run(ROOT, asked)["denied"]
+    admin.acl_deluser("lacking")
+    assert told == {
+        "lacking": ["UNLINK", "ZADD", "NO_COMMAND"],
+        "api": ["NO_COMMAND"],
+        "worker": ["NO_COMMAND"],
+        "reader": [*sorted(map(str.upper, WRITES)), "NO_COMMAND"],
+    }
 
 
 def failure(server: support.Server, admin: redis.Redis, name: str) -> str:

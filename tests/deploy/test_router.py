@@ -15,6 +15,7 @@ from azure.core.credentials import AzureKeyCredential
 
 from api.cli import main
 from engine.commands import RouterStatus
+from engine.library import library
 from engine.store import root_of
 from tests import support
 from tests.deploy.guarded import PASSWORDS, denied, guarded, kind_of_program
@@ -179,3 +180,24 @@ def test_ways_beyond_acs(site: Site, call: Caller, monkeypatch: pytest.MonkeyPat
     port = int(site.worker.wait_for(r"http://[\w.]+:(\d+)/metrics")[1])
     eventually(lambda: any(name.startswith("jobrouter_events_total") for name in samples(port)))
     assert site.denied() == []
+
+
+# ---- users of another release ------------------------------------------------------------------------------
+
+
+def test_who_lacks_a_command_does_not_begin(server_program: Path) -> None:
+    """Its functions would fail in their midst: neither part starts, and the library stays as it was."""
+    with guarded(server_program, kind_of_program(server_program)) as server, server.client() as client:
+        before = library().source.replace(library().digest, "0" * 16)
+        client.function_load(before)
+        for user in ("api", "worker"):
+            client.execute_command("ACL", "SETUSER", user, "-zrem", "-xadd")  # type: ignore[no-untyped-call]
+            url = server.signed_in(user, PASSWORDS[user]).url
+            keys = {"JOBROUTER_ACCESS_KEYS": f"main={KEY}"}
+            with jobrouter(
+                user, "--redis-url", url, *(("--port", "0") if user == "api" else ()), **keys
+            ) as it:
+                assert it.process.wait(30) == 1
+                assert "our user of the store may not use XADD, ZREM, which the library calls" in it.rest()
+        assert client.function_list("jr", withcode=True)[0][-1] == before
+        assert client.dbsize() == 0

@@ -30,6 +30,12 @@ function redis.register_function(definition) end
 ---@return string
 function redis.sha1hex(text) end
 
+--- May the caller run this command on these keys?
+---@param command string
+---@param ... string
+---@return boolean
+function redis.acl_check_cmd(command, ...) end
+
 ---@param level number redis.LOG_DEBUG, LOG_VERBOSE, LOG_NOTICE or LOG_WARNING
 ---@param text string
 function redis.log(level, text) end

@@ -816,6 +816,12 @@ def settings_write(here: Site) -> c.Command:
 
 
 @scenario
+def router_rights(here: Site) -> c.Command:
+    """Of one command."""
+    return c.RouterRights(["ZADD"])
+
+
+@scenario
 def router_status(here: Site) -> c.Command:
     """A small router."""
     return c.RouterStatus()
