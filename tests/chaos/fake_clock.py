@@ -1,4 +1,7 @@
-"""A server's clock that can be set while it runs, by libfaketime (Debian's package faketime)."""
+"""A server's clock that can be set while it runs, by libfaketime (Debian's package faketime).
+
+The embedded server starts under it; servers that are built with jemalloc do not.
+"""
 
 from __future__ import annotations
 
