@@ -22,6 +22,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.proofs import Options
 from tests.chaos.site import KEY, site
 from tests.chaos.soundness import unsound
+from tests.chaos.standstill import standstill
 from tests.faults import verify
 from tests.faults.traffic import VOICE
 from tests.signed import Caller
@@ -35,6 +36,7 @@ CUT_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 NOTIFIED_MS, UNNOTIFIED_MS = 50.0, 1_100.0
 
+ISSUED = "RouterWorkerOfferIssued"
 EXPIRED, ACTIVATED, CLOSED = "RouterWorkerOfferExpired", "RouterJobWaitingForActivation", "RouterJobClosed"
 
 
@@ -42,8 +44,10 @@ class Timers:
     """Sets timers and reads from the log when each was done."""
 
     def __init__(self, call: Caller, chance: random.Random) -> None:
+        self.wanted: set[tuple[str, str]] = set()
+        """Kind and job of each."""
         self.due: dict[tuple[str, str], float] = {}
-        """When each is due, in seconds of the epoch, by kind and job."""
+        """When each is due, in seconds of the epoch; of offers the log tells it."""
         self.done: dict[tuple[str, str], list[float]] = {}
         """When it was done: once, it is to be hoped."""
         self._call = call
@@ -67,8 +71,8 @@ class Timers:
 
     def wait(self) -> None:
         """Until all are done, or patience is at its end."""
-        deadline = max(self.due.values()) + PATIENCE_SECONDS
-        while len(self.done) < len(self.due) and time.time() < deadline:
+        deadline = time.monotonic() + LONGEST + PATIENCE_SECONDS
+        while len(self.done) < len(self.wanted) and time.monotonic() < deadline:
             time.sleep(0.05)
             self._read()
 
@@ -78,7 +82,7 @@ class Timers:
 
     def wrong(self) -> list[str]:
         """Timers that were not done once, or too early."""
-        missing = [f"{kind} of {job} is missing" for kind, job in self.due.keys() - self.done.keys()]
+        missing = [f"{kind} of {job} is missing" for kind, job in self.wanted - self.done.keys()]
         twice = [f"{what}: {len(times)} times" for what, times in self.done.items() if len(times) > 1]
         early = [f"{what}: early" for what, times in self.done.items() if times[0] < self.due[what]]
         return missing + twice + early
@@ -89,30 +93,35 @@ class Timers:
             {"offerExpiresAfterSeconds": round(seconds, 3), "mode": {"kind": "longestIdle"}},
         )
         self._made(f"queues/{name}", {"distributionPolicyId": name})
-        offer = self._offer(name, name)
-        self.due[EXPIRED, name] = verify.seconds(offer["expiresAt"])
+        self.wanted.add((EXPIRED, name))
+        self._offer(name)
 
     def _closing(self, name: str) -> None:
         self._made(f"queues/{name}", {"distributionPolicyId": "p"})
-        offer = self._offer(name, name)
+        self._offer(name)
+        (offer,) = self._done("GET", f"workers/{name}")["offers"]
         accepted = self._done("POST", f"workers/{name}/offers/{offer['offerId']}:accept")
         assignment = f"jobs/{name}/assignments/{accepted['assignmentId']}"
         self._done("POST", f"{assignment}:complete")
         due = self._soon()
         self._done("POST", f"{assignment}:close", {"closeAt": due})
-        self.due[CLOSED, name] = verify.seconds(due)
+        self._plan(CLOSED, name, due)
 
     def _scheduled(self, name: str) -> None:
         due = self._soon()
         mode = {"kind": "scheduleAndSuspend", "scheduleAt": due}
         self._made(f"jobs/{name}", {"channelId": "voice", "queueId": "q", "matchingMode": mode})
-        self.due[ACTIVATED, name] = verify.seconds(due)
+        self._plan(ACTIVATED, name, due)
 
-    def _offer(self, name: str, queue: str) -> Any:
-        worker = {"capacity": 1, "queues": [queue], "channels": VOICE, "availableForOffers": True}
+    def _offer(self, name: str) -> None:
+        """A worker and a job that is offered to it; the queue is there."""
+        worker = {"capacity": 1, "queues": [name], "channels": VOICE, "availableForOffers": True}
         self._made(f"workers/{name}", worker)
-        self._made(f"jobs/{name}", {"channelId": "voice", "queueId": queue})
-        return self._done("GET", f"workers/{name}")["offers"][0]
+        self._made(f"jobs/{name}", {"channelId": "voice", "queueId": name})
+
+    def _plan(self, kind: str, job: str, due: str) -> None:
+        self.wanted.add((kind, job))
+        self.due[kind, job] = verify.seconds(due)
 
     def _soon(self) -> str:
         due = time.time() + self._chance.uniform(SHORTEST, LONGEST)
@@ -134,8 +143,11 @@ class Timers:
                 raise RuntimeError(f"events: {status} {page}")
             for entry in page["value"]:
                 for event in entry["events"]:
-                    what = verify.kind_of(event), event["data"].get("jobId", "")
-                    if what in self.due:
+                    kind, job = verify.kind_of(event), event["data"].get("jobId", "")
+                    what = kind, job
+                    if kind == ISSUED and (EXPIRED, job) in self.wanted:
+                        self._plan(EXPIRED, job, event["data"]["expiresOn"])
+                    if what in self.wanted:
                         self.done.setdefault(what, []).append(verify.seconds(event["eventTime"]))
                 self._after = f"&after={entry['id']}"
             if len(page["value"]) < 500:
@@ -145,10 +157,12 @@ class Timers:
 def prove(options: Options) -> Figures:
     """Runs it: without notifications, with cuts, and, to compare, undisturbed."""
     figures = Figures()
-    _phase(figures, options, "notifications off", "", False, UNNOTIFIED_MS)
-    _phase(figures, options, "subscription cut every second", "K$x", True, UNNOTIFIED_MS)
-    if not options.quick:
-        _phase(figures, options, "notified", "K$x", False, NOTIFIED_MS)
+    with standstill() as still:
+        _phase(figures, options, "notifications off", "", False, UNNOTIFIED_MS)
+        _phase(figures, options, "subscription cut every second", "K$x", True, UNNOTIFIED_MS)
+        if not options.quick:
+            _phase(figures, options, "notified", "K$x", False, NOTIFIED_MS)
+        figures.tell("longest time for which this process stood still, s", still.longest)
     return figures
 
 
@@ -167,7 +181,7 @@ def _phase(figures: Figures, options: Options, name: str, flags: str, cut: bool,
             timers.wait()
         late = timers.lateness_ms()
         counts = Counter(kind for kind, _ in timers.done)
-        figures.at_least(f"{name}: timers", len(late), len(timers.due))
+        figures.at_least(f"{name}: timers", len(late), len(timers.wanted))
         figures.tell(f"{name}: expired, activated, closed", "{} {} {}".format(*_in_order(counts)))
         if cuts is not None:
             figures.at_least(f"{name}: subscriptions cut", sum(cuts), 1)
