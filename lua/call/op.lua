@@ -102,6 +102,10 @@ function op.has_spent_portion()
 end
 
 local function begin(KEYS, ARGV)
+  -- the first call since the library was loaded
+  if not string then
+    bind()
+  end
   if #KEYS ~= 1 or (KEYS[1] ~= keys.root and not keys.is_root(KEYS[1])) then
     refuse.bad_call("KEYS must be the tenant's root alone, as jr:{main}")
   end

@@ -10,6 +10,6 @@ op.read("jr_dead_letter_list", { id = op.TEXT, after = "", limit = 100 }, functi
     refuse.bad_call("limit must be between 1 and 1000")
   end
   subscriptions.need(given.id)
-  local rows, next = dead_letters.page(given.id, given.after, given.limit)
-  return { "next", next, "rows", rows }
+  local rows, more_from = dead_letters.page(given.id, given.after, given.limit)
+  return { "next", more_from, "rows", rows }
 end)

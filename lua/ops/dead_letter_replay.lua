@@ -20,7 +20,7 @@ op.write("jr_dead_letter_replay", { id = op.TEXT, ids = {}, after = "", last = "
     refuse.limit("as many events as may wait for another try do already")
   end
   -- write
-  local found, next = dead_letters.chosen(given.id, given.ids, given.after, given.last)
+  local found, more_from = dead_letters.chosen(given.id, given.ids, given.after, given.last)
   local replayed = dead_letters.replay(subscription, found)
-  return { "op", op.last, "replayed", replayed, "next", next }
+  return { "op", op.last, "replayed", replayed, "next", more_from }
 end)

@@ -84,9 +84,9 @@ end
 
 --- A flat reply of HGETALL as a table.
 function texts.pairs(flat)
-  local table = {}
+  local named = {}
   for i = 1, #flat, 2 do
-    table[flat[i]] = flat[i + 1]
+    named[flat[i]] = flat[i + 1]
   end
-  return table
+  return named
 end
