@@ -62,7 +62,7 @@ class Channel(msgspec.Struct, frozen=True):
 
 def members_text(members: Mapping[str, Scalar]) -> str:
     """Labels or tags as text."""
-    return b"\n".join([_encode(key) + b":" + _encode(members[key]) for key in sorted(members)]).decode()
+    return b",\n".join([_encode(key) + b":" + _encode(members[key]) for key in sorted(members)]).decode()
 
 
 def members(text: str) -> dict[str, Scalar]:
@@ -72,7 +72,7 @@ def members(text: str) -> dict[str, Scalar]:
 
 def members_object(text: str) -> bytes:
     """Labels or tags as a JSON object, made without decoding: their lines are its members."""
-    return b"{" + text.replace("\n", ",").encode() + b"}"
+    return b"{" + text.replace("\n", "").encode() + b"}"
 
 
 def strings_text(strings: Iterable[str]) -> str:

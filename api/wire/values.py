@@ -94,7 +94,7 @@ def without_id(labels: dict[str, model.Scalar]) -> dict[str, model.Scalar]:
 def labels_with_id(entity_id: str, text: str) -> msgspec.Raw:
     """Stored labels as JSON object, with the automatic label."""
     own = b'{"%b":%b' % (ID_LABEL.encode(), encode(entity_id))
-    return msgspec.Raw(own + (b"," + text.replace("\n", ",").encode() if text else b"") + b"}")
+    return msgspec.Raw(own + (b"," + text.replace("\n", "").encode() if text else b"") + b"}")
 
 
 def labels_raw(text: str) -> msgspec.Raw:

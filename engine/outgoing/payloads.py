@@ -33,7 +33,7 @@ def labels_object(text: str, entity_id: str = "") -> bytes:
     if not entity_id:
         return model.members_object(text)
     own = '"Id":' + model.json_text(entity_id)
-    return model.members_object(f"{text}\n{own}" if text else own)
+    return model.members_object(f"{text},\n{own}" if text else own)
 
 
 def selectors_array(text: str) -> bytes:

@@ -56,19 +56,22 @@ local function to_the_second(second)
   shown_second = second
 end
 
--- one call shows the same few times in several events
-local memo = { size = 0, of = {}, most = 64 }
+-- one call shows the same two times in several events: its own, and when an offer runs out
+local last, last_text, other, other_text
 
 --- A time as ISO-8601 in UTC, with milliseconds and the suffix Z.
 ---@param ms number epoch milliseconds
 function clock.iso(ms)
-  local text = memo.of[ms]
-  if not text then
-    local second = math.floor(ms / 1000)
-    if second ~= shown_second then
-      to_the_second(second)
-    end
-    text = memos.put(memo, ms, shown_time .. three_digits(ms - second * 1000) .. "Z")
+  if ms == last then
+    return last_text
+  elseif ms == other then
+    return other_text
   end
-  return text
+  local second = math.floor(ms / 1000)
+  if second ~= shown_second then
+    to_the_second(second)
+  end
+  other, other_text = last, last_text
+  last, last_text = ms, shown_time .. three_digits(ms - second * 1000) .. "Z"
+  return last_text
 end

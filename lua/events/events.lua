@@ -4,6 +4,13 @@ local function json(value)
   return texts.json(value)
 end
 
+-- the id of a job or worker; hardly two calls speak of the same, so that it is not worth remembering for longer
+local function id_json(record)
+  local text = record.id_json or cjson.encode(record.id)
+  record.id_json = text
+  return text
+end
+
 local OPERATORS = {
   ["="] = "Equal",
   ["!="] = "NotEqual",
@@ -55,15 +62,16 @@ end
 -- members that every job event has
 local function make_base(job, queue)
   return '"jobId":'
-    .. json(job.id)
-    .. (job.reference and ',"channelReference":' .. json(job.reference) or "")
+    .. id_json(job)
+    .. (job.reference and ',"channelReference":' .. cjson.encode(job.reference) or "")
     .. ',"channelId":'
     .. json(job.channel)
     .. (queue and ',"queueId":' .. json(queue) or "")
-    .. ',"labels":'
-    .. document.object(job.labels or "")
-    .. ',"tags":'
-    .. document.object(job.tags or "")
+    .. ',"labels":{'
+    .. (job.labels or "")
+    .. '},"tags":{'
+    .. (job.tags or "")
+    .. "}"
 end
 
 -- kept while the call does not change them
@@ -77,7 +85,7 @@ local function subject_of(job, rest)
 end
 
 local function job_event(kind, job, subject, data, worker)
-  outbox.add(kind, subject_of(job, subject), job_base(job) .. data, job, worker)
+  outbox.add(kind, subject_of(job, subject), job, worker, job_base(job), data)
 end
 
 local function waiting_selectors(job)
@@ -128,7 +136,7 @@ local function queue_details(id)
     .. json(id)
     .. (name and ',"name":' .. json(name) or "")
     .. ',"labels":'
-    .. document.object(labels, id)
+    .. document.object(labels, json(id))
     .. "}"
 end
 
@@ -138,14 +146,15 @@ function events.job_classified(job, outcome)
   outbox.add(
     "RouterJobClassified",
     subject_of(job, "/queue/" .. job.queue),
-    (outcome.selected and job_base(job) or make_base(job))
-      .. (outcome.selected and ',"queueDetails":' .. queue_details(outcome.selected) or "")
+    job,
+    nil,
+    outcome.selected and job_base(job) or make_base(job),
+    (outcome.selected and ',"queueDetails":' .. queue_details(outcome.selected) or "")
       .. ',"classificationPolicyId":'
       .. json(job.classification)
       .. (outcome.priority and ',"priority":' .. outcome.priority or "")
       .. ',"attachedWorkerSelectors":'
-      .. selectors_json(selectors.list(job.attached or ""), job),
-    job
+      .. selectors_json(selectors.list(job.attached or ""), job)
   )
 end
 
@@ -165,16 +174,17 @@ function events.job_classification_failed(job, failed)
   outbox.add(
     "RouterJobClassificationFailed",
     subject_of(job, "/classificationpolicy/" .. job.classification),
-    make_base(job)
-      .. ',"classificationPolicyId":'
+    job,
+    nil,
+    make_base(job),
+    ',"classificationPolicyId":'
       .. json(job.classification)
       .. ',"errors":[{"code":"'
       .. FAILURES[failed.code]
       .. '","message":'
       .. json(failed.message)
       .. (failed.place and ',"target":"' .. rule_target(failed.place) .. '"' or "")
-      .. "}]",
-    job
+      .. "}]"
   )
 end
 
@@ -255,7 +265,7 @@ function events.job_cancelled(job, note, worker)
     (note == "" and "" or ',"note":' .. note)
       .. ',"dispositionCode":'
       .. json(job.disposition)
-      .. (worker and ',"assignmentId":"' .. job.assignment .. '","workerId":' .. json(worker.id) or ""),
+      .. (worker and ',"assignmentId":"' .. job.assignment .. '","workerId":' .. id_json(worker) or ""),
     worker
   )
 end
@@ -283,32 +293,39 @@ function events.job_selectors_expired(job, requested, attached)
   )
 end
 
-local function offer_event(kind, job, worker, offer, data)
+-- own: what this event tells of the offer; more, rest: as outbox.add takes them
+local function offer_event(kind, job, worker, offer, own, more, rest)
   outbox.add(
     kind,
     cjson.encode("worker/" .. worker.id .. "/job/" .. job.id),
+    job,
+    worker,
     '"workerId":'
-      .. json(worker.id)
+      .. id_json(worker)
       .. ',"jobId":'
-      .. json(job.id)
-      .. (job.reference and ',"channelReference":' .. json(job.reference) or "")
+      .. id_json(job)
+      .. (job.reference and ',"channelReference":' .. cjson.encode(job.reference) or "")
       .. ',"channelId":'
       .. json(offer.channel)
-      .. data,
-    job,
-    worker
+      .. ',"queueId":'
+      .. json(offer.queue)
+      .. ',"offerId":"'
+      .. offer.id
+      .. own,
+    more,
+    rest
   )
 end
 
 local function matched_labels(job, worker)
   return ',"jobPriority":'
     .. (job.priority or "1")
-    .. ',"jobLabels":'
-    .. document.object(job.labels or "")
-    .. ',"jobTags":'
-    .. document.object(job.tags or "")
-    .. ',"workerLabels":'
-    .. document.object(worker.labels or "", worker.id)
+    .. ',"jobLabels":{'
+    .. (job.labels or "")
+    .. '},"jobTags":{'
+    .. (job.tags or "")
+    .. '},"workerLabels":'
+    .. document.object(worker.labels or "", id_json(worker))
     .. ',"workerTags":'
     .. document.object(worker.tags or "")
 end
@@ -374,17 +391,9 @@ function events.offer_issued(job, worker, offer, made)
     job,
     worker,
     offer,
-    ',"queueId":'
-      .. json(offer.queue)
-      .. ',"offerId":"'
-      .. offer.id
-      .. '","offeredOn":"'
-      .. clock.iso(offer.offered_at)
-      .. '","expiresOn":"'
-      .. clock.iso(offer.expires_at)
-      .. '"'
-      .. matched_labels(job, worker)
-      .. decision_json(worker, offer, made)
+    '","offeredOn":"' .. clock.iso(offer.offered_at) .. '","expiresOn":"' .. clock.iso(offer.expires_at) .. '"',
+    matched_labels(job, worker),
+    decision_json(worker, offer, made)
   )
 end
 
@@ -394,27 +403,15 @@ function events.offer_accepted(job, worker, offer, assignment)
     job,
     worker,
     offer,
-    ',"queueId":'
-      .. json(offer.queue)
-      .. ',"offerId":"'
-      .. offer.id
-      .. '","assignmentId":"'
-      .. assignment
-      .. '"'
-      .. matched_labels(job, worker)
+    '","assignmentId":"' .. assignment .. '"',
+    matched_labels(job, worker)
   )
 end
 
 --- An offer has ended without acceptance.
 ---@param how string Declined, Revoked or Expired
 function events.offer_ended(how, job, worker, offer)
-  offer_event(
-    "RouterWorkerOffer" .. how,
-    job,
-    worker,
-    offer,
-    ',"queueId":' .. json(offer.queue) .. ',"offerId":"' .. offer.id .. '"'
-  )
+  offer_event("RouterWorkerOffer" .. how, job, worker, offer, '"')
 end
 
 local function queue_assignments(worker)
@@ -426,7 +423,7 @@ local function queue_assignments(worker)
       .. line
       .. (queue and queue.name and ',"name":' .. json(queue.name) or "")
       .. ',"labels":'
-      .. document.object(queue and queue.labels or "", id)
+      .. document.object(queue and queue.labels or "", line)
       .. "}"
   end
   return "[" .. table.concat(parts, ",") .. "]"
@@ -451,21 +448,21 @@ local function worker_event(kind, worker, more)
   outbox.add(
     kind,
     cjson.encode("worker/" .. worker.id),
+    nil,
+    worker,
     '"workerId":'
-      .. json(worker.id)
+      .. id_json(worker)
       .. ',"totalCapacity":'
       .. (worker.capacity or 0)
       .. ',"queueAssignments":'
       .. queue_assignments(worker)
       .. ',"labels":'
-      .. document.object(worker.labels or "", worker.id)
+      .. document.object(worker.labels or "", id_json(worker))
       .. ',"tags":'
       .. document.object(worker.tags or "")
       .. ',"channelConfigurations":'
-      .. channel_configurations(worker)
-      .. (more or ""),
-    nil,
-    worker
+      .. channel_configurations(worker),
+    more
   )
 end
 
@@ -504,8 +501,8 @@ function events.worker_deregistered(worker)
   outbox.add(
     "RouterWorkerDeregistered",
     cjson.encode("worker/" .. worker.id),
-    '"workerId":' .. json(worker.id),
     nil,
-    worker
+    worker,
+    '"workerId":' .. id_json(worker)
   )
 end

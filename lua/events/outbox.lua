@@ -12,11 +12,14 @@ end
 --- Adds an event to the entry.
 ---@param kind string its type without the prefix
 ---@param subject string JSON text
----@param data string members of its data, as JSON text
 ---@param job table|nil whose event it is
 ---@param worker table|nil
-function outbox.add(kind, subject, data, job, worker)
-  list[#list + 1] = { kind = kind, subject = subject, data = data, job = job, worker = worker }
+---@param data string members of its data, as JSON text
+---@param more string|nil what comes after that: payloads are long, and each text that is made on the way costs by its length
+---@param rest string|nil
+function outbox.add(kind, subject, job, worker, data, more, rest)
+  list[#list + 1] =
+    { kind = kind, subject = subject, job = job, worker = worker, data = data, more = more or "", rest = rest or "" }
 end
 
 local frame_root, topic
@@ -64,6 +67,8 @@ function outbox.flush(name, request_id)
       .. event.subject
       .. ',"data":{'
       .. event.data
+      .. event.more
+      .. event.rest
       .. '},"eventType":"Microsoft.Communication.'
       .. event.kind
       .. after_type

@@ -29,7 +29,7 @@ function assignments.close(job)
   if not job.disposition then
     jobs.set(job, "disposition", "Closed")
   end
-  jobs.set(job, "closed_at", clock.now)
+  jobs.set(job, "closed_at", clock.text)
   events.job_closed(job, assignments.release(job))
   jobs.finish(job)
 end

@@ -9,9 +9,11 @@ local function is_text(value)
   return decoded and #list == 1 and type(list[1]) == "string" and string.sub(value, 1, 1) == '"'
 end
 
+local QUOTE = 34
+
 local SCALARS = { string = true, number = true, boolean = true }
 
--- as many members as lines, each of a scalar
+-- as many members as lines, each of a scalar; the commas stand at the ends of the lines
 local function is_document(text)
   local decoded, object = pcall(cjson.decode, document.object(text))
   if not decoded then
@@ -24,8 +26,11 @@ local function is_document(text)
       return false
     end
   end
-  for _ in texts.lines(text) do
+  for line in texts.lines(text) do
     members = members - 1
+    if string.byte(line) ~= QUOTE then
+      return false
+    end
   end
   return members == 0
 end
@@ -34,7 +39,9 @@ end
 function formats.members(text)
   -- a single plain member is seen at a glance
   if text and text ~= "" and not string.find(text, '^"[^"\\%c]*":"[^"\\%c]*"$') and not is_document(text) then
-    refuse.bad_call('a document is one member a line, "key":value, of a string, number or boolean')
+    refuse.bad_call(
+      'a document is one member a line, "key":value, of a string, number or boolean, with commas between the lines'
+    )
   end
 end
 

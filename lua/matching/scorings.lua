@@ -119,7 +119,7 @@ local function labels_of(class)
       lines[#lines + 1] = string.sub(line, 2)
     end
   end
-  return table.concat(lines, "\n")
+  return document.of_lines(lines)
 end
 
 -- adds those of a read lane that may be asked

@@ -51,12 +51,7 @@ end
 
 -- one call may change it many times: only the last text is written
 local function write_of_job(job, text)
-  local row = job.row
-  if row[#row - 1] == "offers" then
-    job.offers, row[#row] = text, text
-  else
-    jobs.set(job, "offers", text)
-  end
+  job.offers, job.dealt = text, true
 end
 
 --- Issues an offer of a job to a worker.
@@ -217,7 +212,7 @@ function offers.accept(job, worker, offer, request_id)
   jobs.move(job, "assigned")
   jobs.set(job, "assignment", assignment)
   jobs.set(job, "worker", worker.id)
-  jobs.set(job, "assigned_at", clock.now)
+  jobs.set(job, "assigned_at", clock.text)
   jobs.set(job, "accepted_offer", offer.id)
   jobs.set(job, "accept_request", request_id ~= "" and request_id or nil)
   match.touch_job(job)

@@ -17,7 +17,7 @@ op.write("jr_assignment_complete", { job = op.TEXT, assignment = op.TEXT, reques
   -- write
   op.number()
   jobs.move(job, "completed")
-  jobs.set(job, "completed_at", clock.now)
+  jobs.set(job, "completed_at", clock.text)
   jobs.set(job, "complete_request", given.request_id ~= "" and given.request_id or job.complete_request)
   if note and note ~= "" then
     notes.add(job, note)

@@ -73,13 +73,13 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   local number, queue = op.number(), given.queue ~= "" and given.queue or nil
   if job then
     forget_former_life(job)
-    jobs.set(job, "created", number)
-    jobs.set(job, "created_at", clock.now)
+    jobs.set(job, "created", op.text)
+    jobs.set(job, "created_at", clock.text)
     jobs.set(job, "queue", queue)
     jobs.set(job, "channel", given.channel)
     jobs.rewrite(job)
   else
-    job = jobs.new(given.id, number, queue, given.channel)
+    job = jobs.new(given.id, queue, given.channel)
   end
   listings.add("jobs", job.id, number)
   if queue then

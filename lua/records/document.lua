@@ -1,6 +1,9 @@
--- The user's JSON as text, one member a line: `"key":value`. Nothing is ever re-encoded; values are decoded to be compared.
+-- The user's JSON as text, one member a line: `"key":value`, with commas at the ends of all lines but the last. So it stands in a
+-- JSON object as it is, and nothing is ever re-encoded; values are decoded to be compared.
 
 local memo = { size = 0, of = {} }
+
+local COMMA = 44
 
 --- One JSON scalar as a Lua value; nil for null and for what cannot be compared (objects, lists).
 ---@param text string canonical JSON
@@ -37,10 +40,25 @@ local function split(line)
   end
 end
 
+--- Iterates over the members of a document as lines without the commas between them.
+function document.lines(text)
+  local next_line = texts.lines(text)
+  return function()
+    local line = next_line()
+    -- the comma is no part of the value: no scalar ends with one
+    return line and string.byte(line, -1) == COMMA and string.sub(line, 1, -2) or line
+  end
+end
+
+--- A document of lines without commas.
+function document.of_lines(lines)
+  return table.concat(lines, ",\n")
+end
+
 --- Iterates over the members of a document, in its order: key text (with its quotes) and value text.
 ---@param text string
 function document.each(text)
-  local next_line = texts.lines(text)
+  local next_line = document.lines(text)
   return function()
     local line = next_line()
     if line then
@@ -59,7 +77,8 @@ function document.text_of(text, key)
     return nil
   end
   local newline = string.find(text, "\n", colon, true)
-  return string.sub(text, colon, newline and newline - 1)
+  -- before the newline stands a comma
+  return string.sub(text, colon, newline and newline - 2)
 end
 
 --- The members of a document: key text (with its quotes) to value.
@@ -94,38 +113,15 @@ function document.merged(text, more)
   for i, key in ipairs(order) do
     order[i] = lines[key]
   end
-  return table.concat(order, "\n")
+  return document.of_lines(order)
 end
 
--- the same few documents of workers are shown again and again
-local joined = { size = 0, of = {}, most = 64 }
-
--- commas for newlines: a few finds cost a fraction of a pattern that is tried at every byte
-local function on_one_line(text)
-  local newline = string.find(text, "\n", 1, true)
-  if not newline then
-    return text
-  end
-  if joined.of[text] then
-    return joined.of[text]
-  end
-  local parts, n, from = {}, 0, 1
-  while newline do
-    n = n + 1
-    parts[n] = string.sub(text, from, newline - 1)
-    from = newline + 1
-    newline = string.find(text, "\n", from, true)
-  end
-  parts[n + 1] = string.sub(text, from)
-  return memos.put(joined, text, table.concat(parts, ","))
-end
-
---- A document as one JSON object; `id`, when given, is shown as the automatic label Id.
+--- A document as one JSON object; `id`, a JSON text, is shown as the automatic label Id when it is given.
 ---@param text string
 ---@param id string|nil
 function document.object(text, id)
   if id then
-    return "{" .. on_one_line(text) .. (text == "" and '"Id":' or ',"Id":') .. texts.json(id) .. "}"
+    return "{" .. text .. (text == "" and '"Id":' or ',"Id":') .. id .. "}"
   end
-  return text == "" and "{}" or "{" .. on_one_line(text) .. "}"
+  return "{" .. text .. "}"
 end

@@ -3,9 +3,9 @@
 
 local memo = { size = 0, of = {}, most = 16384 }
 
-local function sorted_lines(text, mark)
+local function sorted_lines(lines, mark)
   local list = {}
-  for line in texts.lines(text) do
+  for line in lines do
     list[#list + 1] = mark .. line
   end
   table.sort(list)
@@ -15,9 +15,9 @@ end
 function classes.text_of(worker)
   local parts = { (worker.capacity or 0) .. "\t" .. (worker.max_offers or 0) }
   for _, part in ipairs({
-    sorted_lines(worker.queues or "", "Q"),
-    sorted_lines(worker.channels or "", "C"),
-    sorted_lines(worker.labels or "", "L"),
+    sorted_lines(texts.lines(worker.queues or ""), "Q"),
+    sorted_lines(texts.lines(worker.channels or ""), "C"),
+    sorted_lines(document.lines(worker.labels or ""), "L"),
   }) do
     if part ~= "" then
       parts[#parts + 1] = part
@@ -59,7 +59,7 @@ local function parse(hash, text)
       class.capacity, class.max_offers = tonumber(total), tonumber(offers_limit)
     end
   end
-  class.labels = document.members(table.concat(labels, "\n"))
+  class.labels = document.members(document.of_lines(labels))
   return class
 end
 

@@ -85,7 +85,7 @@ FULL_COMMAND = JobCreate(
     disposition="code",
     mode="scheduleAndSuspend",
     schedule_at=4102444800000,
-    labels='"a":1\n"b":1.0\n"big":12345678901234567\n"t":true\n"é\\n":"x\\ty"',
+    labels='"a":1,\n"b":1.0,\n"big":12345678901234567,\n"t":true,\n"é\\n":"x\\ty"',
     tags='"k":"v"',
     notes='"first\\n"\t1699228748953\n"second"\t1699232348953\n"new"\t\n"also new"\t',
     selectors='"a\\tb"\t>=\t1.0\t1.5\t1\t\n"n"\t!=\t\t\t0\t\n"o"\t=\t{"a":"\\n","z":[1]}\t\t0\t',
@@ -286,7 +286,7 @@ def test_view_of_everything(make_client: Any, store: Any, make_record: Any) -> N
             priority="-3",
             reference="ref",
             disposition="Closed",
-            labels='"a":1.0\n"b":"x"',
+            labels='"a":1.0,\n"b":"x"',
             tags='"t":12345678901234567',
             notes='"n"\t1700000000000',
             selectors='"k"\t>\t5\t30\t1\t\n"l"\t=\t"x"\t30.5\t0\t1700000010000',
@@ -326,13 +326,14 @@ STORED = {
     "priority": "5",
     "reference": "ref",
     "disposition": "d",
-    "labels": '"a":1\n"b":2.0',
+    "labels": '"a":1,\n"b":2.0',
     "tags": '"t":"x"',
     "notes": '"n"\t1700000000001',
     "selectors": '"k"\t>\t5\t30\t1\t1700000000000',
 }
 SAME = JobUpdate(
-    "x", 1, channel="voice", queue="q", priority=5, reference="ref", disposition="d", labels='"a":1\n"b":2.0',
+    "x", 1, channel="voice", queue="q", priority=5, reference="ref", disposition="d",
+    labels='"a":1,\n"b":2.0',
     tags='"t":"x"', notes='"n"\t1700000000001', selectors='"k"\t>\t5\t30\t1\t',
 )  # fmt: skip
 
@@ -349,9 +350,9 @@ def changed(**fields: Any) -> JobUpdate:
     [
         ({"priority": 6}, {"priority": 6}),
         ({"priority": None}, {"priority": 1}),
-        ({"labels": {"c": True}}, {"labels": '"a":1\n"b":2.0\n"c":true'}),
+        ({"labels": {"c": True}}, {"labels": '"a":1,\n"b":2.0,\n"c":true'}),
         ({"labels": {"a": None}}, {"labels": '"b":2.0'}),
-        ({"labels": {"a": 1.0}}, {"labels": '"a":1.0\n"b":2.0'}),
+        ({"labels": {"a": 1.0}}, {"labels": '"a":1.0,\n"b":2.0'}),
         ({"labels": None}, {"labels": ""}),
         ({"tags": None}, {"tags": ""}),
         ({"notes": []}, {"notes": ""}),
@@ -431,7 +432,7 @@ def test_patch_of_a_finished_job_gives_it_a_new_life(
         queue="q",
         priority=9,
         reference="ref",
-        labels='"a":1\n"b":2.0',
+        labels='"a":1,\n"b":2.0',
         tags='"t":"x"',
         selectors='"k"\t>\t5\t30\t1\t',
     )

@@ -61,7 +61,7 @@ def test_bad_queues(client: Any, store: Any, change: dict[str, Any], text: str) 
         ({"name": None}, {"name": ""}),
         ({"exceptionPolicyId": None}, {"exception": ""}),
         ({"exceptionPolicyId": ""}, {"exception": ""}),
-        ({"labels": {"b": "x"}}, {"labels": '"a":1\n"b":"x"'}),
+        ({"labels": {"b": "x"}}, {"labels": '"a":1,\n"b":"x"'}),
     ],
 )
 def test_patches(

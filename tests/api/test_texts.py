@@ -44,7 +44,8 @@ def test_members_round_trip(labels: dict[str, model.Scalar]) -> None:
 
 def test_number_text_is_kept() -> None:
     assert (
-        model.members_text({"a": 1, "b": 1.0, "c": -0.0, "d": 1e22}) == '"a":1\n"b":1.0\n"c":-0.0\n"d":1e22'
+        model.members_text({"a": 1, "b": 1.0, "c": -0.0, "d": 1e22})
+        == '"a":1,\n"b":1.0,\n"c":-0.0,\n"d":1e22'
     )
 
 

@@ -60,7 +60,7 @@ def test_lost_race_is_merged_anew(client: Any, store: Any, make_record: Any) -> 
         QueueRead("x"),
         QueueUpsert("x", 1, distribution="dp", labels='"a":1'),
         QueueRead("x"),
-        QueueUpsert("x", 2, distribution="dp", labels='"a":1\n"b":2'),
+        QueueUpsert("x", 2, distribution="dp", labels='"a":1,\n"b":2'),
     ]
 
 

@@ -35,7 +35,7 @@ FULL_COMMAND = WorkerUpsert(
     max_offers=3,
     queues='"q2"\n"q1"\n"é"',
     channels='"voice"\t60\t\n"chat\\t"\t0\t2',
-    labels='"a":"x"\n"b":1.0',
+    labels='"a":"x",\n"b":1.0',
     tags='"t":true',
 )
 

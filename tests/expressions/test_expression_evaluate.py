@@ -46,7 +46,17 @@ def test_expression_evaluate(store: SyncStore, root: str, tree: str, kind: str, 
         *(
             {"tree": "1", record: text}
             for record in ("job", "worker", "queue")
-            for text in ("x", '"A":', '"A":{}', '"A":null', '"A":1,"B":2', '"A":1\n"A":2', "{}")
+            for text in (
+                "x",
+                '"A":',
+                '"A":{}',
+                '"A":null',
+                '"A":1,"B":2',
+                '"A":1\n"B":2',
+                '"A":1\n,"B":2',
+                '"A":1,\n"A":2',
+                "{}",
+            )
         ),
     ],
     ids=repr,

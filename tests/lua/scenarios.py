@@ -164,7 +164,7 @@ def classified(here: Site, name: str) -> c.JobCreate:
     policy_id = fresh(here, "policy")
     text = pipelines.pipeline_text(pipeline)
     here.run(c.PolicyUpsert("classification", policy_id, document="{}", pipeline=text))
-    labels = f'"Region":"r"\n"Team":"{name}"\n"Tier":"vip"'
+    labels = f'"Region":"r",\n"Team":"{name}",\n"Tier":"vip"'
     return msgspec.structs.replace(new_job(here, ""), classification=policy_id, labels=labels)
 
 

@@ -21,7 +21,7 @@ JOB = labels_object(model.members_text({"Region": "NA", "big": 12345678901234567
 
 def test_labels_are_written_as_they_are_stored() -> None:
     assert JOB == b'{"Region":"NA","a\\"\\n":true,"big":12345678901234567890,"x":1.0}'
-    assert labels_object('"a":1e400\n"b":1') == b'{"a":1e400,"b":1}'
+    assert labels_object('"a":1e400,\n"b":1') == b'{"a":1e400,"b":1}'
     assert labels_object("") == b"{}"
     assert labels_object("", 'w"1') == b'{"Id":"w\\"1"}'
     assert labels_object('"a":1', "w1") == b'{"a":1,"Id":"w1"}'

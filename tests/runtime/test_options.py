@@ -84,7 +84,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_labels() -> None:
     options = parse(["expression", "1", "--job", '{"b": 1.5, "a": "x"}'], {"JOBROUTER_QUEUE": '{"c":true}'})
     assert (options.expression, options.worker) == ("1", "")
-    assert (options.job, options.queue) == ('"a":"x"\n"b":1.5', '"c":true')
+    assert (options.job, options.queue) == ('"a":"x",\n"b":1.5', '"c":true')
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", '{"a":null}', '{"a":{}}', '{"a":1e999}'])

@@ -559,7 +559,7 @@ def test_a_job_that_waits_is_classified_again(classifying: Router) -> None:
     router.at(MINUTE // 2)
     job = router.read("j1")
     assert (job.status, job.queue, job.priority) == ("queued", "vip", 10)
-    assert job.labels == '"A":1\n"Tier":"vip"\n"Zone":1'
+    assert job.labels == '"A":1,\n"Tier":"vip",\n"Zone":1'
     assert router.told() == [
         "JobExceptionTriggered j1",
         "OfferRevoked w1 j1",

@@ -118,7 +118,7 @@ def test_only_the_workers_that_fit_are_told(scored: Router) -> None:
     scored.worker("w3", labels={"skill": 7, "site": "x"})
     scored.job("j1", selectors=[wants("skill", ">", 1)])
     reply = scored.pair.store.run(c.JobCandidates("j1", int(question(scored)["asked"])), START)
-    rows = {row["worker"]: sorted(row["labels"].split("\n")) for row in reply["rows"]}
+    rows = {row["worker"]: sorted(row["labels"].split(",\n")) for row in reply["rows"]}
     assert rows == {"w2": ['"skill":5'], "w3": ['"site":"x"', '"skill":7']}
     assert reply["next"] == ""
 
@@ -162,7 +162,7 @@ def test_a_narrow_selector_finds_its_workers_among_many_label_sets(router: Route
     store = router.pair.store
     shape = {"capacity": 1, "available": True, "queues": '"q"', "channels": '"voice"\t1\t'}
     for n in range(520):
-        labels = f'"name":{n}\n"pair":{n // 2}'
+        labels = f'"name":{n},\n"pair":{n // 2}'
         store.run(c.WorkerUpsert(f"w{n}", labels=labels, **shape), START)  # type: ignore[arg-type]
     store.run(c.JobCreate("j1", queue="q", channel="voice", selectors='"pair"\t=\t7\t\t0\t'), START)
     number = int(store.run(c.JobRead("j1"), START)["scoring"])

@@ -30,7 +30,7 @@ def payload(router: Router) -> str:
     """An event as it is stored, with a subject that no header may hold."""
     router.run(c.PolicyUpsert("distribution", "p", expires_ms=1, mode="longestIdle", document="{}"))
     router.run(c.QueueUpsert("q", distribution="p"))
-    router.run(c.JobCreate("j 1", channel=CHANNEL, queue="q", labels='"Skill":1.50\n"Ö":"<&>"'))
+    router.run(c.JobCreate("j 1", channel=CHANNEL, queue="q", labels='"Skill":1.50,\n"Ö":"<&>"'))
     events = router.run(c.EventList())["rows"][0]["events"]
     assert events[0] == "RouterJobReceived"
     return str(events[1])

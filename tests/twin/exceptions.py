@@ -121,7 +121,7 @@ def change(r: Router, job: Job, action: dict[str, Any]) -> None:
 def classify(r: Router, job: Job, action: dict[str, Any]) -> bool:
     """Labels are added, and the policy is applied again: that of the action, unless it is gone."""
     added = members(job.labels) | members(action.get("labels", ""))
-    labels = "\n".join(f"{key}:{added[key]}" for key in sorted(added, key=json.loads))
+    labels = ",\n".join(f"{key}:{added[key]}" for key in sorted(added, key=json.loads))
     policy = action.get("classification", "")
     found = r.policies.get(("classification", policy))
     if not found:

@@ -456,7 +456,7 @@ class Maker:
         members = [
             f"{k}:{self.dice.choice(self.values)}" for k in sorted(KEYS) if self.dice.random() < chance
         ]
-        return "\n".join(members)
+        return ",\n".join(members)
 
     def selectors(self) -> str:
         d = self.dice

@@ -27,7 +27,7 @@ def scalar(text: str) -> Scalar | None:
 def members(document: str) -> dict[str, str]:
     """The members of a labels or tags document: key (as JSON text) to value (as JSON text)."""
     found = {}
-    for line in document.split("\n") if document else []:
+    for line in document.split(",\n") if document else []:
         key, end = json.JSONDecoder().raw_decode(line)
         del key
         found[line[:end]] = line[end + 1 :]
