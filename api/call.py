@@ -89,7 +89,7 @@ class Call:
     async def run(self, command: Command) -> Any:
         """Runs a command; ``op`` is then the number of the last write of this request."""
         reply = await self.store.run(self.root, command)
-        if command.write:
+        if command.write and reply.get("outcome") != "exists":
             self.op = reply.get("op", 0)
         return reply
 

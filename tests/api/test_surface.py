@@ -189,6 +189,15 @@ def test_an_answer_to_a_write_tells_its_number(client: Any, store: Any) -> None:
     assert client("DELETE", "/routing/jobs/x").headers["x-jobrouter-op"] == "18"
 
 
+def test_an_upsert_that_changes_nothing_tells_no_number(client: Any, store: Any) -> None:
+    """What it found was not written by it, and may be older than what it answers."""
+    job = {"id": "x", "doc": 1, "rev": 1, "channel": "v", "queue": "q", "status": "queued"}
+    store.on(JobCreate, {"op": 17, "outcome": "exists", **job})
+    answer = client("PATCH", "/routing/jobs/x", {"channelId": "v", "queueId": "q"})
+    assert answer.status == 200
+    assert "x-jobrouter-op" not in answer.headers
+
+
 def test_other_answers_tell_no_number(client: Any, store: Any) -> None:
     store.on(QueueStatistics, {"id": "q", "rev": 1, "modified_at": 1, "length": 0, "longest_ms": -1, "op": 7})
     store.on(JobCancel, Refused("CONFLICT", "too late"))

@@ -1,9 +1,10 @@
 """Checks concurrent histories: ``python -m tests.histories --operations 1000000 --seed 1 --clients 16``.
 
 Clients run mixed random operations on routers of a private server, several at once on each, with workers that
-sweep; some replies are lost. Calls are recorded, and each history is checked against the log of its router,
-which the naive twin has to follow: every reply, every refusal, sampled reads, the order in real time, events
-and state in the end. Exit status 1 when anything differs.
+sweep; some replies are lost. With --http they send signed requests to two API replicas beside two workers.
+Calls are recorded, and each history is checked against the log of its router, which the naive twin has to
+follow: every reply, every refusal, sampled reads, the order in real time, events and state in the end. Exit
+status 1 when anything differs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 from tests.histories.checker import SHOWN, Found
-from tests.histories.run import Plan, run
+from tests.histories.run import Plan, run, run_http
 
 TELL_SECONDS = 15.0
 
@@ -66,13 +67,15 @@ def main() -> int:
         "--lose-every", type=int, default=100, help="operations of a client that loses answers"
     )
     parser.add_argument("--seconds", type=float, default=3_600, help="no history begins after this time")
-    given = parser.parse_args()
-    if min(value for name, value in vars(given).items() if name != "seed") <= 0:
+    parser.add_argument("--http", action="store_true", help="through two API replicas, one history at a time")
+    given = vars(parser.parse_args())
+    runs = run_http if given.pop("http") else run
+    if min(value for name, value in given.items() if name != "seed") <= 0:
         parser.error("numbers must be positive")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
-    plan = Plan(**vars(given), folder=Path(tempfile.gettempdir()))
+    plan = Plan(**given, folder=Path(tempfile.gettempdir()))
     begun = time.monotonic()
-    found, busy = run(plan, Teller(given.operations))
+    found, busy = runs(plan, Teller(given["operations"]))
     print(report(found, busy, time.monotonic() - begun))
     for mismatch in found.mismatches[:SHOWN]:
         print(mismatch)

@@ -9,7 +9,7 @@ serializable for what was asked of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ import redis
 
 from engine import commands as c
 from engine.errors import Refused, refusal_of
-from tests.histories.book import Call, Reply
+from tests.histories.book import NEVER, Call, Reply
 from tests.histories.log import DUE, Entry, entries
 from tests.twin.driver import Difference, compare
 from tests.twin.dump import difference, lua_events, lua_state, twin_events, twin_state
@@ -117,8 +117,8 @@ class Checker:
         self._store = Store(client, root)
         self._root = root
         self._calls = calls
-        self._places: dict[str, int] = {}
-        """Of each call by its tag in the log."""
+        self._owners: dict[int, Call] = {}
+        """Whose call it is that stands at a place of the log."""
 
     def run(self) -> Found:
         """Checks everything."""
@@ -127,7 +127,8 @@ class Checker:
         self._match(log)
         self._compare_order(log)
         replay = Replay(self._root)
-        reads = Reads([call for call in self._calls if not call.command.write], self._windows(len(log)))
+        asked = [call for call in self._calls if self._is_read(call)]
+        reads = Reads(asked, self._windows(len(log)), self._agrees)
         reads.look(replay.twin, 0)
         for place, entry in enumerate(log, 1):
             self.found.due += entry.done
@@ -143,6 +144,12 @@ class Checker:
         self._compare_state(replay.twin)
         return self.found
 
+    def _is_read(self, call: Call) -> bool:
+        return not call.command.write
+
+    def _agrees(self, twin: Twin, call: Call) -> bool:
+        return agrees(twin, call)
+
     def _tell(self, problem: str) -> None:
         self.found.mismatches.append(f"{self._root}: {problem}")
 
@@ -150,37 +157,42 @@ class Checker:
 
     def _match(self, log: Sequence[Entry]) -> None:
         """Each call that was answered is in the log once, with that answer; each other one at most once."""
-        tagged: dict[str, Entry] = {}
+        asked = {call.tag: call for call in self._calls if call.command.write}
         for place, entry in enumerate(log, 1):
             if not entry.tag:
-                if entry.call != DUE and entry.call not in SWEEPS:
-                    self._tell(f"{shown(entry)}: nobody has called it")
-            elif entry.tag in tagged:
-                self._tell(f"{shown(entry)}: it was done twice")
+                self._match_untagged(place, entry)
+            elif (call := asked.pop(entry.tag, None)) is None:
+                known = any(owner.tag == entry.tag for owner in self._owners.values())
+                self._tell(f"{shown(entry)}: {'it was done twice' if known else 'nobody has called it'}")
             else:
-                tagged[entry.tag] = entry
-                self._places[entry.tag] = place
-        for call in self._calls:
-            if call.command.write:
-                self._match_one(call, tagged.pop(call.tag, None))
-        for entry in tagged.values():
+                self._owners[place] = call
+                self._compare_answer(entry, call)
+        for call in asked.values():
+            self._match_missing(call)
+
+    def _match_untagged(self, place: int, entry: Entry) -> None:
+        if entry.call != DUE and entry.call not in SWEEPS:
             self._tell(f"{shown(entry)}: nobody has called it")
 
-    def _match_one(self, call: Call, entry: Entry | None) -> None:
+    def _match_missing(self, call: Call) -> None:
+        self._count(call)
+        if call.outcome is not None:
+            self._tell(f"{call.command} was answered with {call.outcome!r}, but is not in the log")
+
+    def _count(self, call: Call) -> None:
         if call.outcome is None:
             self.found.unknown += 1
-            self.found.executed += entry is not None
         elif isinstance(call.outcome, Refused):
             self.found.refusals += 1
         else:
             self.found.replies += 1
-        if entry is None:
-            if call.outcome is not None:
-                self._tell(f"{call.command} was answered with {call.outcome!r}, but is not in the log")
-            return
+
+    def _compare_answer(self, entry: Entry, call: Call) -> None:
+        self._count(call)
         if entry.command != call.command:
             self._tell(f"{shown(entry)}: {call.command} was called")
         if call.outcome is None:
+            self.found.executed += 1
             return
         recorded = answer(entry, call.command)
         if not same(recorded, call.outcome):
@@ -190,23 +202,19 @@ class Checker:
 
     def _compare_order(self, log: Sequence[Entry]) -> None:
         """No call stands behind one that began after its end."""
-        by_tag = {call.tag: call for call in self._calls}
         latest: Call | None = None
-        for entry in log:
-            call = by_tag.get(entry.tag) if entry.tag else None
-            if call is None:
-                continue
+        for place, call in sorted(self._owners.items()):
             if latest and call.completed < latest.invoked:
-                self._tell(f"{shown(entry)} was over before {latest.command} began, but stands behind it")
+                told = f"{shown(log[place - 1])} was over before {latest.command} began"
+                self._tell(f"{told}, but stands behind it")
             if latest is None or call.invoked > latest.invoked:
                 latest = call
 
     def _windows(self, places: int) -> Mapping[str, tuple[int, int]]:
         """Of each read the first and last place in the log after which it may have happened."""
-        writes = [call for call in self._calls if call.tag in self._places]
-        ended = sorted((call.completed, self._places[call.tag]) for call in writes)
-        begun = sorted(((call.invoked, self._places[call.tag]) for call in writes), reverse=True)
-        reads = [call for call in self._calls if not call.command.write]
+        ended = sorted((call.completed, place) for place, call in self._owners.items())
+        begun = sorted(((call.invoked, place) for place, call in self._owners.items()), reverse=True)
+        reads = [call for call in self._calls if self._is_read(call)]
         first, last, at = {}, {}, 0
         i = 0
         for call in sorted(reads, key=lambda call: call.invoked):
@@ -257,8 +265,14 @@ class Reads:
     Each takes the first one in its window; none that was complete before it may have seen a later one.
     """
 
-    def __init__(self, calls: Sequence[Call], windows: Mapping[str, tuple[int, int]]) -> None:
-        answered = [call for call in calls if call.outcome is not None]
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        windows: Mapping[str, tuple[int, int]],
+        agree: Callable[[Twin, Call], bool],
+    ) -> None:
+        answered = [call for call in calls if call.completed < NEVER]
+        self._agree = agree
         self._windows = windows
         self._coming = sorted(answered, key=lambda call: windows[call.tag][0], reverse=True)
         self._open: list[Call] = []
@@ -278,7 +292,7 @@ class Reads:
         for call in self._open:
             if place > self._windows[call.tag][1]:
                 self.lost.append(call)
-            elif call.invoked <= earliest and agrees(twin, call):
+            elif call.invoked <= earliest and self._agree(twin, call):
                 self.found += 1
             else:
                 left.append(call)

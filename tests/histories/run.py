@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
+import random
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,14 +20,18 @@ import redis
 from engine.server_program import find_program
 from engine.store import Store
 from tests import support
-from tests.faults.proxy import Proxy, proxy
+from tests.chaos.network import Link, network
+from tests.chaos.site import site
 from tests.histories.book import Call
 from tests.histories.checker import Checker, Found
 from tests.histories.clients import History
+from tests.histories.http_checker import HttpChecker
+from tests.histories.over_http import HttpHistory
 from tests.lua import coverage
 
 STORES = 2
 """Connections of the clients, as of two processes."""
+WORKERS = 2
 WAITING = 4
 """Histories that wait for a checker, before those that run have to."""
 
@@ -67,9 +72,10 @@ def run(plan: Plan, progress: Progress = lambda found, seconds: None) -> tuple[F
     with (
         support.server(find_program()) as server,
         tempfile.TemporaryDirectory(prefix="jr") as folder,
-        proxy(Path(folder) / "proxy", server.socket) as between,
+        network(random.Random(plan.seed)) as links,
         ProcessPoolExecutor(plan.checkers, mp_context=context) as pool,
     ):
+        between = links.before(server.socket, Path(folder) / "link")
         found = asyncio.run(_Run(plan, server, between, pool, progress).run())
         with server.client() as client:
             coverage.collect(client.execute_command)
@@ -81,7 +87,7 @@ class _Run:
         self,
         plan: Plan,
         server: support.Server,
-        between: Proxy,
+        between: Link,
         pool: ProcessPoolExecutor,
         progress: Progress,
     ) -> None:
@@ -136,12 +142,53 @@ class _Run:
         self._progress(self._found, time.monotonic() - self._begun)
 
 
-def check(socket: str, root: str, calls: list[Call], folder: Path | None) -> Found:
+def run_http(plan: Plan, progress: Progress = lambda found, seconds: None) -> tuple[Found, float]:
+    """The same over HTTP: one history after the other, on two API replicas, one badly connected."""
+    found, busy, begun = Found(), 0.0, time.monotonic()
+    for number, length in enumerate(plan.lengths()):
+        if time.monotonic() > begun + plan.seconds:
+            break
+        with over_http(plan, plan.seed + number, length) as (server, history, seconds):
+            busy += seconds
+            found.add(check(str(server.socket), history.root, history.calls, plan.folder, HttpChecker))
+        progress(found, time.monotonic() - begun)
+    return found, busy
+
+
+@contextlib.contextmanager
+def over_http(plan: Plan, seed: int, length: int) -> Iterator[tuple[support.Server, HttpHistory, float]]:
+    """One history over HTTP on a server of its own, over and at rest; and how many seconds it took."""
+
+    async def lived(ports: list[int]) -> HttpHistory:
+        store = await Store.open(server.url)
+        try:
+            history = HttpHistory("main", seed, length, [store], ports, support.KEY, between.cut)
+            await history.run(plan.clients)
+            return history
+        finally:
+            await store.close()
+
+    with (
+        support.server(find_program()) as server,
+        tempfile.TemporaryDirectory(prefix="jr") as folder,
+        network(random.Random(seed)) as links,
+    ):
+        between = links.before(server.socket, Path(folder) / "link")
+        with site([server.url, between.url], [server.url] * WORKERS) as parts:
+            begun = time.monotonic()
+            history = asyncio.run(lived(parts.ports))
+            seconds = time.monotonic() - begun
+        yield server, history, seconds
+
+
+def check(
+    socket: str, root: str, calls: list[Call], folder: Path | None, kind: type[Checker] = Checker
+) -> Found:
     """Checks one history and removes its router."""
     with redis.Redis(
         unix_socket_path=socket, decode_responses=True, encoding_errors="surrogateescape", socket_timeout=30
     ) as client:
-        found = Checker(client, root, calls).run()
+        found = kind(client, root, calls).run()
         if found.mismatches and folder is not None:
             path = folder / f"{root.strip('jr:{}')}.jsonl"
             path.write_text("".join(f"{json.dumps(row)}\n" for row in _raw(client, root)))
