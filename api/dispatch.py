@@ -15,7 +15,7 @@ from api.call import Handler
 from api.errors import BadRequest, MethodNotAllowed, NotFound
 from api.wire.values import checked_id
 
-_Key = tuple[bytes, ...]
+_Key = tuple[bytes | int, ...]
 
 _HEADS = {b"routing": 2, b"ext": 3}
 """The first segment to the number of segments in front of the first name, the empty one included."""
@@ -31,47 +31,58 @@ class Target(NamedTuple):
 Found = tuple[Target, list[str]]
 
 
+class _Place:
+    """What a path takes: methods as they are, and those of each action."""
+
+    __slots__ = ("actions", "plain")
+
+    def __init__(self) -> None:
+        self.plain: dict[str, Target] = {}
+        self.actions: dict[bytes, dict[str, Target]] = {}
+
+
 class Dispatcher:
     """The table of all routes, ``METHOD /path/{}/name/{}:action`` to handler."""
 
     def __init__(self, routes: Mapping[str, Handler]):
-        self._table: dict[_Key, dict[str, Target]] = {}
-        self._words: dict[_Key, dict[bytes, dict[str, Target]]] = {}
+        self._table: dict[_Key, _Place] = {}
+        self._words: dict[_Key, dict[bytes, _Place]] = {}
         for route, handler in routes.items():
             method, whole = route.split(" ")
             path, _, action = whole.partition(":")
             segments = path.encode().split(b"/")
             key, word = _key(segments), segments[-1]
             if (len(segments) - _HEADS[segments[1]]) % 2 or word == b"{}":
-                methods = self._table.setdefault(key, {})
+                place = self._table.setdefault(key, _Place())
             else:
-                methods = self._words.setdefault(key, {}).setdefault(word, {})
-            methods[f"{method}:{action}" if action else method] = Target(handler, whole)
+                place = self._words.setdefault(key, {}).setdefault(word, _Place())
+            methods = place.actions.setdefault(action.encode(), {}) if action else place.plain
+            methods[method] = Target(handler, whole)
 
     def find(self, method: str, raw_path: bytes) -> Found:
         """Who answers, and the ids in the path."""
         segments = raw_path.split(b"/")
         key = _key(segments)
-        methods = self._table.get(key)
+        place = self._table.get(key)
         if (words := self._words.get(key)) is not None and segments[-1] in words:
-            methods = words[segments.pop()]
-        if methods is None:
+            place = words[segments.pop()]
+        if place is None:
             return self._of_collection(method, segments)
         start = _HEADS[segments[1]] + 1
         raw_ids = segments[start::2]
         if b"" in raw_ids:
             raise _no_such_path()
-        target = methods.get(method)
+        target = place.plain.get(method)
         if target is None:
-            target = self._action(method, methods, raw_ids)
+            target = self._action(method, place, raw_ids)
         return target, [_id(raw) for raw in raw_ids]
 
     def _of_collection(self, method: str, segments: list[bytes]) -> Found:
         """Who answers an action of a collection, which follows the last name."""
         *before, last = segments
         name, colon, action = last.rpartition(b":")
-        methods = self._table.get(_key([*before, name])) if colon else None
-        actions = _actions(methods or {}, action)
+        place = self._table.get(_key([*before, name])) if colon else None
+        actions = place.actions.get(action) if place else None
         if not actions:
             raise _no_such_path()
         if method not in actions:
@@ -81,32 +92,24 @@ class Dispatcher:
             raise _no_such_path()
         return actions[method], [_id(raw) for raw in raw_ids]
 
-    def _action(self, method: str, methods: Mapping[str, Target], raw_ids: list[bytes]) -> Target:
+    def _action(self, method: str, place: _Place, raw_ids: list[bytes]) -> Target:
         """Who answers an action, which is cut off from the last id."""
         head, colon, action = raw_ids[-1].rpartition(b":") if raw_ids else (b"", b"", b"")
-        actions = _actions(methods, action)
-        plain = [known for known in methods if ":" not in known]
-        if colon and head and actions and (method in actions or not plain):
+        actions = place.actions.get(action)
+        if colon and head and actions and (method in actions or not place.plain):
             if method not in actions:
                 raise _no_such_method(method, [*actions])
             raw_ids[-1] = head
             return actions[method]
-        if not plain or (method == "POST" and colon):
+        if not place.plain or (method == "POST" and colon):
             raise _no_such_path()
-        raise _no_such_method(method, plain)
-
-
-def _actions(methods: Mapping[str, Target], action: bytes) -> dict[str, Target]:
-    """Who answers an action, by method."""
-    wanted = (":", action.decode("latin-1"))
-    parts = ((known.partition(":"), target) for known, target in methods.items())
-    return {method: target for (method, *rest), target in parts if tuple(rest) == wanted}
+        raise _no_such_method(method, [*place.plain])
 
 
 def _key(segments: list[bytes]) -> _Key:
     """The head and the names of a path, and how many segments it has."""
     start = _HEADS.get(segments[1], 2) if len(segments) > 1 else 0
-    return (b"%d" % len(segments), *segments[1:start], *segments[start::2])
+    return (len(segments), *segments[1:start], *segments[start::2])
 
 
 def _id(raw: bytes) -> str:

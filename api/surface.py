@@ -16,6 +16,7 @@ from api.call import REQUEST_ID, Answer, Call, Handler, Runner
 from api.dispatch import Dispatcher
 from api.errors import ApiError, BadRequest, Header, Overloaded
 from api.serving.body import read_body, too_large
+from api.serving.exchange import EXCHANGE, Exchange
 from api.serving.request import RequestInfo
 from api.streaming import Disconnected, Streaming
 from api.wire import queries
@@ -33,6 +34,8 @@ _SINGLE = (b"host", b"x-ms-date", b"authorization")
 _JSON: Header = (b"content-type", b"application/json; charset=utf-8")
 _SUPPORTED: Header = (b"api-supported-versions", ", ".join(queries.VERSIONS).encode())
 _OP = b"x-jobrouter-op"
+_BODILESS = b"%b: %b\r\n" % _SUPPORTED + b"trace-id: %b\r\n"
+_LINES = _BODILESS + b"%b: %b\r\n" % _JSON + b"content-length: %d\r\n"
 _PLAIN_QUERIES = {f"{queries.VERSION}={version}".encode(): version for version in queries.VERSIONS}
 _MAX_PARAMETERS = 100
 
@@ -63,13 +66,18 @@ class Surface:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
+        # once it stands nowhere else, nothing is left of a request for the garbage collector
+        exchange: Exchange | None = scope.get("extensions", {}).pop(EXCHANGE, None)
         if scope["type"] != "http" or not (path := _raw_path(scope)).startswith(_PREFIXES):
             await self._pages(scope, receive, send)
             return
+        request, answer = RequestInfo.of(scope), None
         try:
-            answer = await self._answer(scope, path, receive)
+            answer = await self._answer(scope, request, path, receive, exchange)
+            if exchange is not None and _at_once(exchange, request, answer):
+                return
         except Overloaded as error:
-            RequestInfo.of(scope).shed = True
+            request.shed = True
             answer = _refusal(error, path)
         except ApiError as error:
             answer = _refusal(error, path)
@@ -78,9 +86,9 @@ class Surface:
         except Disconnected:
             return
         except Exception:
-            log.exception("%s %s failed", scope["method"], RequestInfo.of(scope).route)
+            log.exception("%s %s failed", scope["method"], request.route)
             answer = _refusal(ApiError("The server failed to answer this request."), path)
-        headers = [_SUPPORTED, *_echo(RequestInfo.of(scope), dict(scope["headers"]))]
+        headers = [_SUPPORTED, (b"trace-id", _trace_id(request)), *_echo(request)]
         if isinstance(answer, Streaming):
             await self._stream(answer, headers, scope, receive, send)
             return
@@ -99,10 +107,11 @@ class Surface:
         except Exception:
             log.exception("%s %s failed in mid-stream", scope["method"], RequestInfo.of(scope).route)
 
-    async def _answer(self, scope: Scope, path: bytes, receive: Receive) -> Answer | Streaming:
-        headers = _headers(scope["headers"])
+    async def _answer(
+        self, scope: Scope, request: RequestInfo, path: bytes, receive: Receive, exchange: Exchange | None
+    ) -> Answer | Streaming:
+        headers = _headers(request.headers, scope["headers"])
         tenant = self._authenticator.tenant(headers.get(b"host", b""))
-        request = RequestInfo.of(scope)
         request.tenant = tenant.name
         door = self._doors[tenant.name]
         if scope["method"] != "GET":
@@ -111,7 +120,11 @@ class Surface:
         # whoever looks at a router does so when it is over its limit, too
         if allowance is not None and headers.get(b"authorization", b"").startswith(b"HMAC"):
             door.check(allowance)
-        body = await self._body(headers, receive)
+        body = None if exchange is None else exchange.whole_body()
+        if body is None:
+            body = await self._body(headers, receive)
+        elif len(body) > self._max_body:
+            raise too_large(self._max_body)
         raw_query: bytes = scope["query_string"]
         target = path + b"?" + raw_query if raw_query else path
         peer = scope.get("client") or ("", 0)
@@ -167,9 +180,8 @@ def _raw_path(scope: Scope) -> bytes:
     return quote(scope["path"]).encode() if raw is None else raw
 
 
-def _headers(pairs: Sequence[Header]) -> dict[bytes, bytes]:
-    """Headers by name; those that are signed may be given only once."""
-    headers = dict(pairs)
+def _headers(headers: dict[bytes, bytes], pairs: Sequence[Header]) -> dict[bytes, bytes]:
+    """Headers by name, out of pairs; those that are signed may be given only once."""
     if len(headers) == len(pairs):
         return headers
     joined: dict[bytes, bytes] = {}
@@ -207,14 +219,31 @@ def _version(query: Mapping[str, str]) -> str:
     raise BadRequest(text, code="UnsupportedApiVersion")
 
 
-def _echo(request: RequestInfo, headers: Mapping[bytes, bytes]) -> list[Header]:
-    """The id of the trace, the client's own if it gives one; its id of the request if it asks for that."""
+def _at_once(exchange: Exchange, request: RequestInfo, answer: Answer | Streaming) -> bool:
+    """Writes an answer in one piece; False when it must be sent by messages."""
+    if isinstance(answer, Streaming):
+        return False
+    status, body, extra = answer
+    lines = _BODILESS % _trace_id(request) if status == 204 else _LINES % (_trace_id(request), len(body))
+    if not exchange.answer(status, lines, (*_echo(request), *extra), body):
+        return False
+    request.answered(status)
+    return True
+
+
+def _trace_id(request: RequestInfo) -> bytes:
+    """The id of the trace, the client's own if it gives one."""
     trace = request.trace
-    guid = f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}"
-    answer: list[Header] = [(b"trace-id", guid.encode())]
-    if headers.get(b"x-ms-return-client-request-id", b"").lower() == b"true" and REQUEST_ID in headers:
-        answer.append((REQUEST_ID, headers[REQUEST_ID]))
-    return answer
+    return f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}".encode()
+
+
+def _echo(request: RequestInfo) -> Sequence[Header]:
+    """The client's id of the request if it asks for that."""
+    headers = request.headers
+    wanted = headers.get(b"x-ms-return-client-request-id")
+    if wanted and wanted.lower() == b"true" and REQUEST_ID in headers:
+        return ((REQUEST_ID, headers[REQUEST_ID]),)
+    return ()
 
 
 def _refusal(error: ApiError, path: bytes) -> Answer:

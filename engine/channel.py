@@ -49,6 +49,11 @@ class Channel(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     @property
+    def takes_calls(self) -> bool:
+        """Whether it is open and there is room."""
+        return self.is_open and self.writable.is_set()
+
+    @property
     def under_way(self) -> int:
         """Calls without a reply, those that nobody waits for any more among them."""
         return len(self._waiting)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import hiredis
@@ -62,6 +62,16 @@ class Connection:
         Raises hiredis.ReplyError for an error reply, Unavailable when there is no reply or too many calls are
         under way.
         """
+        return await self.begin(*arguments)
+
+    def begin(self, *arguments: bytes | str) -> Awaitable[Any]:
+        """The same, to be awaited at once: nearly always the command is on its way already."""
+        channel = self._channel
+        if channel is None or not channel.takes_calls or channel.under_way >= UNDER_WAY:
+            return self._wait_and_call(arguments)
+        return channel.send(_pack(arguments))
+
+    async def _wait_and_call(self, arguments: tuple[bytes | str, ...]) -> Any:
         if self._callers >= UNDER_WAY:
             raise _overloaded()
         self._callers += 1

@@ -18,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from engine import __version__
+from engine.durations import Durations
 from engine.library import library
 
 OTHER = "other"
@@ -116,12 +117,11 @@ class Metrics:
         self._places = Guard(labels, self._folded.labels("channel").inc)
         self._queues = Guard(labels, self._folded.labels("queue").inc)
 
-        self._requests = Histogram(
+        self._requests = Durations(
             "jobrouter_http_request_duration_seconds",
             "From a request to the beginning of its answer.",
             ("route", "method", "status"),
-            buckets=HTTP_BUCKETS,
-            registry=self.registry,
+            HTTP_BUCKETS,
         )
         self._refused = Counter(
             "jobrouter_requests_refused",
@@ -144,12 +144,11 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
-        self._calls = Histogram(
+        self._calls = Durations(
             "jobrouter_store_call_duration_seconds",
             "Calls of the library in the store, with the way there and back.",
             ("operation", "outcome"),
-            buckets=CALL_BUCKETS,
-            registry=self.registry,
+            CALL_BUCKETS,
         )
         self._agenda_lag = Histogram(
             "jobrouter_agenda_lag_seconds",
@@ -198,7 +197,8 @@ class Metrics:
             _TENANT,
             registry=self.registry,
         )
-        self.registry.register(_Queues(self))
+        for collector in (self._requests, self._calls, _Queues(self)):
+            self.registry.register(collector)
         self._request_of: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._call_of: dict[tuple[str, str], Callable[[float], None]] = {}
 

@@ -106,7 +106,7 @@ class Store:
         while True:
             connection = self.servers.known.get(root) or await self.servers.find(root)
             try:
-                return command.completed(named(await connection.call(*arguments)))
+                return command.completed(named(await connection.begin(*arguments)))
             except hiredis.ReplyError as error:
                 message = str(error)
             # not executed, since the server has not got the keys, or not the library: tried again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -47,18 +46,24 @@ class Observed:
         CURRENT.set(request)
         if scope["path"] in self._pages:
             request.route = scope["path"]
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        started = time.perf_counter()
+        request.method = scope["method"] if scope["method"] in METHODS else "other"
+        request.watcher = self
+        request.started = time.perf_counter()
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                status, seconds = message["status"], time.perf_counter() - started
-                request.status = status
-                if self._metrics is not None:
-                    self._metrics.request(request.route, method, status, seconds)
-                self._log.told(request, method, status, seconds)
+                request.answered(message["status"])
             await send(message)
 
-        span = self._tracing.request(scope, request) if self._tracing else contextlib.nullcontext()
-        with span:
+        if self._tracing is None:
             await self._app(scope, receive, answer)
+            return
+        with self._tracing.request(scope, request):
+            await self._app(scope, receive, answer)
+
+    def answered(self, request: RequestInfo) -> None:
+        """An answer begins: by a message, or at once (``api.serving.exchange``)."""
+        seconds = time.perf_counter() - request.started
+        if self._metrics is not None:
+            self._metrics.request(request.route, request.method, request.status, seconds)
+        self._log.told(request, request.method, request.status, seconds)

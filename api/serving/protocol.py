@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.errors import ApiError, BadRequest, HeadTooLarge, Overloaded, TooSlow, body
 from api.serving.connections import Connections
+from api.serving.exchange import EXCHANGE, Exchange
 from api.streaming import ABORT
 
 MAX_HEAD = 64 * 1024
@@ -34,10 +37,13 @@ class Protocol(HttpToolsProtocol):
     _in_head = False
     _waited = 0
     _patience: asyncio.TimerHandle | None = None
+    _idle_since = 0.0
+    _idle_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Waits for the first head, but not for ever."""
         super().connection_made(transport)
+        self._abort = {"now": transport.abort}
         if self.config.open.opened(self):
             self._wait_for_head()
         else:
@@ -47,6 +53,9 @@ class Protocol(HttpToolsProtocol):
         """Waits no more."""
         self.config.open.closed(self)
         self._head_is_here()
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -66,14 +75,69 @@ class Protocol(HttpToolsProtocol):
         """A head begins."""
         self._in_head, self._waited = True, 0
         super().on_message_begin()
-        # a client that does not read must not hold its connection for ever
-        self.scope["extensions"] = {ABORT: {"now": self.transport.abort}}
 
     def on_headers_complete(self) -> None:
-        """A head has ended."""
+        """A head has ended: its request is answered, after those before it."""
         self._in_head = False
         self._head_is_here()
-        super().on_headers_complete()
+        parser, before = self.parser, self.cycle
+        version, url = parser.get_http_version(), httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.cycle = exchange = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        more: dict[str, Any] = {
+            "method": parser.get_method().decode("ascii"),
+            "http_version": version,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            # a client that does not read must not hold its connection for ever
+            "extensions": {ABORT: self._abort, EXCHANGE: exchange},
+        }
+        self.scope.update(more)  # type: ignore[typeddict-item]
+        if before is None or before.response_complete:
+            self._start_asgi_task(exchange, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def on_response_complete(self) -> None:
+        """Begins with the next request, if it is there, else waits for it."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        # one timer for many requests: to make and to cancel one for each would cost more than to parse it
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        self._idle_timer = None
+        if self.transport.is_closing():
+            return
+        if self._patience is not None or not self._is_idle():
+            # a head has its own bound; after an answer this begins anew
+            return
+        rest = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if rest <= 0:
+            self.transport.close()
+        else:
+            self._idle_timer = self.loop.call_later(rest, self._end_if_idle)
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no http."""

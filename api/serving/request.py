@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import random
+import os
+from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Protocol
 
 from starlette.types import Scope
 
@@ -11,41 +13,70 @@ UNKNOWN = "none"
 """The route of a request that fits none, or is refused before it is looked for."""
 
 _KEY = "jobrouter"
+_DRAWN = 256
+"""Ids that are drawn at once: one by one, the way to the system costs more than they do."""
+
+
+class Watcher(Protocol):
+    """Who is told when the answer to a request begins."""
+
+    def answered(self, request: RequestInfo) -> None:
+        """The status is known."""
 
 
 class RequestInfo:
     """The route it fits, the router it is for, and the id of its trace (32 hexadecimal digits).
 
-    ``shed``: it was refused because there is too much to do.
+    ``headers`` has of equal names the last. ``started`` is on the clock of time.perf_counter. ``shed``: it
+    was refused because there is too much to do.
     """
 
-    __slots__ = ("route", "shed", "status", "tenant", "trace")
+    __slots__ = ("headers", "method", "route", "shed", "started", "status", "tenant", "trace", "watcher")
 
-    def __init__(self, trace: str) -> None:
+    def __init__(self, trace: str, headers: dict[bytes, bytes] | None = None) -> None:
+        self.headers = headers or {}
+        self.method = ""
         self.route = UNKNOWN
         self.shed = False
+        self.started = 0.0
         self.status = 0
         self.tenant = ""
         self.trace = trace
+        self.watcher: Watcher | None = None
 
     @classmethod
     def of(cls, scope: Scope) -> RequestInfo:
         """What is known of the request of a scope, the same whenever it is asked for."""
         known: RequestInfo | None = scope.get(_KEY)
         if known is None:
-            known = scope[_KEY] = cls(_trace(scope))
+            headers = dict(scope["headers"])
+            known = scope[_KEY] = cls(_trace(headers.get(b"traceparent", b"")), headers)
         return known
 
+    def answered(self, status: int) -> None:
+        """Its answer begins."""
+        self.status = status
+        if self.watcher is not None:
+            self.watcher.answered(self)
 
-def _trace(scope: Scope) -> str:
+
+def _trace(parent: bytes) -> str:
     """The id of the client's trace, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"traceparent":
-            parts = value.split(b"-")
-            if len(parts) == 4 and len(parts[1]) == 32 and parts[1].isalnum():
-                return str(parts[1].decode())
-    return f"{random.getrandbits(128):032x}"
+    if parent:
+        parts = parent.split(b"-")
+        if len(parts) == 4 and len(parts[1]) == 32 and parts[1].isalnum():
+            return str(parts[1].decode())
+    return next(_ids)
 
+
+def _drawn() -> Iterator[str]:
+    while True:
+        digits = os.urandom(16 * _DRAWN).hex()
+        for start in range(0, len(digits), 32):
+            yield digits[start : start + 32]
+
+
+_ids = _drawn()
 
 CURRENT: ContextVar[RequestInfo | None] = ContextVar("request", default=None)
 """The request that the present task answers."""

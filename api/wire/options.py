@@ -17,6 +17,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 EMPTY = b"{}"
 
+_NOTHING = (b"", EMPTY)
+
 
 class CancelOptions(msgspec.Struct, rename="camel"):
     """Options of cancelling a job."""
@@ -63,6 +65,8 @@ _folders: dict[type, Fold] = {
 
 def options(body: bytes, kind: type[T]) -> T:
     """The options in a body, which may be empty; null members count as absent."""
+    if body in _NOTHING:
+        return kind()
     given = _folders[kind](read_options(body))
     return read({name: value for name, value in given.items() if value is not None}, kind)
 

@@ -94,11 +94,11 @@ class TapedConnection(Connection):
         self.words: Sequence[Any] = ()
         """The last call."""
 
-    async def call(self, *arguments: bytes | str) -> Any:
+    def begin(self, *arguments: bytes | str) -> Awaitable[Any]:
         """Notes the call while replies are those of the server."""
         if self.tape.reply is None:
             self.words = arguments
-        return await super().call(*arguments)
+        return super().begin(*arguments)
 
     async def _dial(self) -> Channel:
         channel = Channel(self._forget, self._timeout)

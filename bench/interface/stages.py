@@ -37,6 +37,7 @@ from bench.site import Site
 from engine.commands import Command
 from engine.measured import MeasuredStore
 from engine.metrics import Metrics
+from engine.servers import Servers
 from engine.settings import Settings, Tenant
 
 HOST = "localhost:8080"
@@ -118,7 +119,9 @@ def measure(here: Site, rounds: int, batches: int = BATCHES) -> Table:
 async def _measure(here: Site, rounds: int, batches: int) -> Table:
     tape = Tape(here.url)
     connection = TapedConnection(tape)
-    store = MeasuredStore(connection, Metrics())
+    servers = Servers.of(here.url)
+    servers.known[here.root] = connection
+    store = MeasuredStore(servers, Metrics())
     settings = Settings({"main": Tenant("main", (KEY,))})
 
     async def health() -> tuple[bool, dict[str, Any]]:
@@ -146,6 +149,7 @@ async def _measure(here: Site, rounds: int, batches: int) -> Table:
     finally:
         gc.unfreeze()
         tape.end()
+        await connection.close()
         await store.close()
     return {
         name: _stages({stage: _quick(each) for stage, each in times.items()}) for name, times in found.items()
@@ -171,7 +175,7 @@ def _calls(connection: TapedConnection, words: Sequence[Any]) -> Callable[[], Aw
 
     async def several() -> None:
         for _ in range(CALLS):
-            await connection.call(*words)
+            await connection.begin(*words)
 
     async def all_at_once() -> None:
         await asyncio.gather(*(several() for _ in range(AT_ONCE)))
