@@ -21,7 +21,7 @@ PARTS = ("stages", "rates")
 def main() -> None:
     """Measures what was asked for, prints the tables, writes the JSON."""
     given = _arguments()
-    plan = rates.Plan(1, 32) if given.quick else rates.Plan(given.rounds)
+    plan = rates.Plan(1, 32, 8) if given.quick else rates.Plan(given.rounds)
     with site() as here:
         result: dict[str, Any] = {"machine": report.machine(here.client)}
     print(", ".join(f"{name}: {value}" for name, value in result["machine"].items()), flush=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.interface.lives import STEPS, Lives, alike
 from bench.interface.servers import PATH, PRODUCT, serving
-from bench.interface.waves import Crowd, Wave
+from bench.interface.waves import CONNECTIONS, Crowd, Wave
 from bench.meters import info
 from bench.rounds import Samples, two_processors
 from bench.site import site
@@ -20,10 +20,11 @@ ROWS = ("raw", "starlette", "unsigned", "signed")
 
 @dataclass(frozen=True)
 class Plan:
-    """How much: rounds, and lives a round of each row."""
+    """How much: rounds, lives a round of each row, requests at once."""
 
     rounds: int = 7
     lives: int = 512
+    at_once: int = CONNECTIONS
 
 
 Found = dict[str, Samples]
@@ -43,7 +44,9 @@ def measure(plan: Plan, say: Callable[[str], None]) -> Found:
         crowds: dict[str, Crowd] = {}
         for name in ROWS:
             served = stack.enter_context(serving(name, here.url, cpus and cpus[0]))
-            crowds[name] = stack.enter_context(contextlib.closing(Crowd(served.port, served.pids, store)))
+            crowds[name] = stack.enter_context(
+                contextlib.closing(Crowd(served.port, served.pids, store, plan.at_once))
+            )
         for number in range(-1, plan.rounds):
             say("warming up" if number < 0 else f"round {number + 1}")
             for name, crowd in crowds.items():

@@ -35,7 +35,7 @@ class Wave(NamedTuple):
 class Crowd:
     """Open connections to one server. ``api`` and ``store`` are processes whose processor time is told."""
 
-    def __init__(self, port: int, api: Sequence[int], store: Sequence[int], size: int = CONNECTIONS) -> None:
+    def __init__(self, port: int, api: Sequence[int], store: Sequence[int], size: int) -> None:
         self.port = port
         self._api = api
         self._store = store

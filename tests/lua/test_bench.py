@@ -43,7 +43,7 @@ def test_a_smoke_run_of_events(server_program: Path) -> None:
 
 
 def test_a_smoke_run_of_the_interface() -> None:
-    found = rates.measure(rates.Plan(rounds=1, lives=20), lambda text: None)
+    found = rates.measure(rates.Plan(rounds=1, lives=20, at_once=4), lambda text: None)
     assert set(found) == {"raw", "starlette", "unsigned", "signed"}
     assert min(rates.ratios(found).values()) > 0
     assert len(list(rates.table(found))) == 1 + len(found)
