@@ -21,8 +21,8 @@ from tests.chaos.figures import Figures
 from tests.chaos.ledger import Ledger
 from tests.chaos.proofs import Options
 from tests.chaos.site import KEY, site
+from tests.chaos.sleeper import Sleeper
 from tests.chaos.soundness import unsound
-from tests.chaos.standstill import standstill
 from tests.faults import verify
 from tests.faults.traffic import goes_on, make_lazy, make_queue, traffic
 from tests.signed import Caller
@@ -64,7 +64,7 @@ def prove(options: Options) -> Figures:
         call("PATCH", f"/routing/jobs/{WAITING}", {"channelId": "voice", "queueId": WAITING})
         older, newer = text_of(VERSION - 1, lacks=LACKS), text_of(VERSION + 1)
         turns = itertools.cycle([older, newer])
-        with standstill() as still, traffic(urls[1], KEY) as history:
+        with Sleeper() as sleeper, traffic(urls[1], KEY) as history:
             make_lazy(call)
             _single(figures, options, store, Prober(call))
             _under(figures, options, "flushed", lambda: _flush(store), Prober(call), history)
@@ -72,7 +72,7 @@ def prove(options: Options) -> Figures:
             _under(figures, options, "replaced", replace, Prober(call), history)
             _flush(store)
             goes_on(history)
-        figures.tell("longest time for which this process stood still, s", still.longest)
+        figures.tell("lateness of a process that only sleeps, most, ms", sleeper.late_ms[-1])
         figures.at_least("life cycles", history.closed(), 1)
         figures.tell("requests repeated after 503", history.interrupted)
         figures.none("answers but success and 503", history.unexpected)

@@ -25,8 +25,8 @@ from tests.chaos.figures import Figures
 from tests.chaos.network import network
 from tests.chaos.proofs import Options
 from tests.chaos.site import KEY, site
+from tests.chaos.sleeper import Sleeper
 from tests.chaos.soundness import unsound
-from tests.chaos.standstill import standstill
 from tests.chaos.wire import LOST, Wires
 from tests.faults.traffic import make_queue, make_worker
 from tests.signed import Caller
@@ -181,9 +181,9 @@ def prove(options: Options) -> Figures:
             faults = [late(0.3, 0.5), held._replace(seconds=1.0), stopped._replace(seconds=1.0)]
         memory = Memory(here.apis[0].process.pid)
         figures.tell("requests a second", options.times(RATE, QUICK_RATE))
-        still = stack.enter_context(standstill())
-        load = uvloop.run(_play(here.ports[0], faults, memory, figures, options))
-        figures.tell("longest time for which this process stood still, s", still.longest)
+        with Sleeper() as sleeper:
+            load = uvloop.run(_play(here.ports[0], faults, memory, figures, options))
+        figures.tell("lateness of a process that only sleeps, most, ms", sleeper.late_ms[-1])
         # the server has closed what was idle for so long
         call.close()
         lost = [job for job in load.created if call("GET", f"/routing/jobs/{job}")[0] != 200]
