@@ -49,6 +49,19 @@ def as_user(server: support.Server, name: str) -> support.Server:
     return server.signed_in(name, PASSWORDS[name])
 
 
+@contextlib.contextmanager
+def acting(server: support.Server, user: str) -> Iterator[redis.Redis]:
+    """A client that looks everywhere; its pipelines are those of a user, to whom nothing may be refused."""
+    with server.client() as client:
+        rules = USERS[user](kind_of(client)).rules()
+        client.execute_command("ACL", "SETUSER", user, *rules, "on", f">{PASSWORDS[user]}")  # type: ignore[no-untyped-call]
+        client.acl_log_reset()
+        with as_user(server, user).client() as acts:
+            client.pipeline = acts.pipeline  # type: ignore[method-assign]
+            yield client
+        assert denied(client) == []
+
+
 def denied(client: redis.Redis) -> list[str]:
     """What was refused to users, each as user, reason and command, key or channel."""
     entries: Any = client.acl_log()
