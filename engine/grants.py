@@ -33,7 +33,7 @@ _CONNECTION = ("client|setinfo", "client|setname", "ping", "select")
 _TOPOLOGY = ("cluster|slots",)
 _LOOKING = ("config|get", "function|list", "info", "time")
 _ANY = (*_CONNECTION, *_TOPOLOGY, *_LOOKING, "fcall_ro", "exists", "xread")
-_WORKING = (*_ANY, "fcall", "function|load", "wait")
+_WORKING = (*_ANY, "fcall", "function|load")
 _LISTENING = ("subscribe", "unsubscribe")
 _CHECKING = ("scan", "zcard", "zcount", "zscan")
 _DEBUGGING = (
@@ -95,12 +95,12 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 def api(server: Server, database: int = 0) -> Grant:
-    """The API: all functions, the live events, and loading the library."""
-    return _grant(server, library().commands, _WORKING, keys=f"~{KEYS}")
+    """The API: all functions, waiting for replicas, the live events, and loading the library."""
+    return _grant(server, library().commands, _WORKING, ("wait",), keys=f"~{KEYS}")
 
 
 def worker(server: Server, database: int = 0) -> Grant:
-    """A worker: that, and the channels that wake it in this database."""
+    """A worker: all functions, loading the library, and the channels that wake it in this database."""
     channels = tuple(f"__keyspace@{database}__:{pattern}" for pattern in CHANNELS)
     return _grant(
         server, library().commands, _WORKING, _LISTENING, ("zrevrange",), keys=f"~{KEYS}", channels=channels

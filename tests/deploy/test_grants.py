@@ -141,6 +141,7 @@ OF_WRITERS = (
     ("HSET", ROOT, "a", "b"),
     ("DEL", ROOT),
 )
+OF_THE_API = (("WAIT", "0", "1"),)
 OF_WORKERS = tuple(("SUBSCRIBE", f"__keyspace@0__:{pattern.replace('*', 'main')}") for pattern in CHANNELS)
 
 
@@ -164,11 +165,13 @@ def test_what_each_user_may(server: support.Server, admin: redis.Redis) -> None:
     load(admin)
     wanted = {
         "api": {*NOBODYS, *OF_WORKERS},
-        "worker": {*NOBODYS},
-        "reader": {*NOBODYS, *OF_WORKERS, *OF_WRITERS},
+        "worker": {*NOBODYS, *OF_THE_API},
+        "reader": {*NOBODYS, *OF_WORKERS, *OF_WRITERS, *OF_THE_API},
     }
     for user, words in wanted.items():
-        refused = {one for one in (*NOBODYS, *OF_WRITERS, *OF_WORKERS) if refuses(server, user, one)}
+        refused = {
+            one for one in (*NOBODYS, *OF_WRITERS, *OF_WORKERS, *OF_THE_API) if refuses(server, user, one)
+        }
         assert refused == words, user
         assert not refuses(server, user, ("FCALL_RO", "jr_router_status", "1", ROOT, "0", "{}"))
 

@@ -131,8 +131,12 @@ def pair(server_program: Path, users: list[str], tmp_path: Path) -> Iterator[lis
 
 def follows(node: Node) -> bool:
     """Is it a replica that has all?"""
-    with node.client() as client:
-        link = client.info("replication")
+    try:
+        with node.client() as client:
+            link = client.info("replication")
+    except redis.ConnectionError:
+        # Sentinel closes the connections of who is primary no more
+        return False
     return bool(link["role"] == "slave" and link["master_link_status"] == "up")
 
 
