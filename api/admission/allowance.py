@@ -18,7 +18,7 @@ from api.admission.refusals import TOLD_SECONDS
 from api.call import Runner
 from api.errors import TooManyRequests
 from engine.commands import AllowanceLease
-from engine.errors import Failed, Refused, Unavailable
+from engine.errors import Unavailable
 from engine.settings import Rate
 from engine.store import root_of
 
@@ -98,10 +98,12 @@ class Allowance:
         try:
             command = AllowanceLease(wanted, self.rate.limit, self.rate.window_ms)
             reply = await self._store.run(self._root, command)
-        except (Unavailable, Refused, Failed) as error:
+        except Exception as error:
+            # whatever it is: those who wait must not wait for ever
             now = self._clock()
             if now - self._blind_until > TOLD_SECONDS:
-                log.warning("%s: the rate limit is not kept: %s", self._tenant, error)
+                trace = not isinstance(error, Unavailable)
+                log.warning("%s: the rate limit is not kept: %s", self._tenant, error, exc_info=trace)
             self._blind_until = now + BLIND_SECONDS
             return
         finally:

@@ -21,12 +21,12 @@ START_MS = 1_700_000_000_000
 
 
 class Bucket:
-    """The store, as the twin has it. ``away``: it does not answer."""
+    """The store, as the twin has it. ``away``: what it raises instead."""
 
     def __init__(self) -> None:
         self.router = Router("jr:{t}", START_MS)
         self.leases = 0
-        self.away = False
+        self.away: Exception | None = None
 
     def now(self) -> float:
         """Seconds from the start."""
@@ -37,7 +37,7 @@ class Bucket:
         # as if it came over the network
         await asyncio.sleep(0)
         if self.away:
-            raise Unavailable("it is away")
+            raise self.away
         self.leases += 1
         return WRITES[AllowanceLease](self.router, command)
 
@@ -138,15 +138,16 @@ def test_what_was_taken_long_ago_is_not_used() -> None:
     assert asyncio.run(measure()) == 1_000
 
 
-def test_all_are_let_in_while_the_store_is_away(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [Unavailable("it is away"), ValueError("it is away")])
+def test_all_are_let_in_while_the_store_is_away(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
         processes = Processes(1, 10, 10_000)
-        processes.bucket.away = True
+        processes.bucket.away = error
         for _ in range(20):
             await processes.ask(0, 5)
             processes.bucket.router.now += 200
         assert (processes.admitted, processes.refused) == (100, 0)
-        processes.bucket.away = False
+        processes.bucket.away = None
         processes.bucket.router.now += 1_000
         await processes.ask(0, 20)
         assert (processes.admitted, processes.refused) == (110, 10)
