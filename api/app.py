@@ -35,6 +35,7 @@ from api.surface import Surface
 from api.viewing import Viewing
 
 if TYPE_CHECKING:
+    from api.pages.metrics import Gather
     from api.serving.tracing import Tracing
     from engine.feed import Feeds
     from engine.metrics import Metrics
@@ -103,8 +104,12 @@ def create_app(
     clock: Callable[[], float] = time.time,
     metrics: Metrics | None = None,
     tracing: Tracing | None = None,
+    gather: Gather | None = None,
 ) -> ASGIApp:
-    """The application: the interface by its own dispatch, everything else by Starlette."""
+    """The application: the interface by its own dispatch, everything else by Starlette.
+
+    ``gather`` adds to the metrics of this process those of others beside it.
+    """
     authenticator = Authenticator(settings, clock)
     routes = [
         *docs.routes(ROUTES),
@@ -112,7 +117,7 @@ def create_app(
         *validation.routes(store, settings.tenants),
     ]
     if metrics is not None:
-        routes.append(metrics_route(metrics, settings, authenticator.viewing))
+        routes.append(metrics_route(metrics, settings, authenticator.viewing, gather))
     pages = create_pages(health, authenticator.viewing, settings.tenants.values(), routes)
     app = Surface(
         pages, ROUTES, store, feeds, settings, authenticator, doors(store, settings, metrics), clock
@@ -133,9 +138,11 @@ def request_log(settings: Settings) -> RequestLog:
     return RequestLog(settings.access_log, settings.slow_request_ms)
 
 
-def metrics_route(metrics: Metrics, settings: Settings, viewing: Viewing) -> BaseRoute:
+def metrics_route(
+    metrics: Metrics, settings: Settings, viewing: Viewing, gather: Gather | None = None
+) -> BaseRoute:
     """The page of the metrics."""
     # only what is wanted is imported
     from api.pages import metrics as metrics_page
 
-    return metrics_page.route(metrics, viewing, settings.tenants.values())
+    return metrics_page.route(metrics, viewing, settings.tenants.values(), gather)

@@ -270,6 +270,7 @@ REQUESTS_LOG = (
     Flag("access-log", "no", truth, "log every request, not only those that fail or are slow"),
     Flag("slow-request", "1s", duration_ms, "log requests that take so long; 0: none"),
 )
+PROCESSES = (Flag("workers", "1", positive, "processes that share the port, each for one processor"),)
 TRACING = (Flag("otlp", "", str, "send traces by OpenTelemetry to this address, as http://localhost:4318"),)
 LOOKING = (
     Flag("json", "no", truth, "print the findings as one JSON object"),
@@ -346,7 +347,7 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
         "the HTTP interface alone, beside a store and workers",
         (
             *(*LISTENING, *ADMITTING, *CERTIFIED_OR_HTTP, *STORE, *DURABLE, *KEYS, *VIEWING, *SHOWING),
-            *(*LOGGING, *REQUESTS_LOG, *TRACING),
+            *(*PROCESSES, *LOGGING, *REQUESTS_LOG, *TRACING),
         ),
     ),
     "worker": (
@@ -451,6 +452,7 @@ class Options(argparse.Namespace):
     outage: int
     notifications: bool
     allow_outgoing: tuple[str, ...]
+    workers: int
     rule_timeout: int
     rule_retries: int
     metric_labels: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from api.cli.plain import plain_line
 from api.options import parse
@@ -40,10 +40,19 @@ _MODULES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Gives the exit status: 0 well, 1 not, 2 wrong options."""
     logs.begin()
-    try:
+
+    def run() -> int:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         module = importlib.import_module(f"{__name__}.{_MODULES[options.command]}")
         return int(module.run(options))
+
+    return status_of(run)
+
+
+def status_of(run: Callable[[], int]) -> int:
+    """The exit status of what is run; what ends a command with one sentence is told."""
+    try:
+        return run()
     except BadOption as error:
         print(f"jobrouter: {plain_line(str(error))}", file=sys.stderr)
         return 2

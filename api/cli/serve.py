@@ -16,7 +16,7 @@ import uvloop
 
 from api.options import Options
 from api.serving import logs
-from api.serving.runtime import Router, api_alone, whole_router, worker_alone
+from api.serving.runtime import Router, api_alone, api_sockets, check_api, whole_router, worker_alone
 
 log = logging.getLogger("jobrouter")
 
@@ -29,8 +29,11 @@ _PARTS: dict[str, Callable[[Options], AbstractAsyncContextManager[Router]]] = {
 }
 
 
-def run_until_told(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
-    """Runs a coroutine; SIGTERM and Ctrl-C cancel it, which counts as success. Gives the exit status."""
+def run_until_told(work: Callable[[], Coroutine[Any, Any, int]], lifeline: int | None = None) -> int:
+    """Runs a coroutine; SIGTERM and Ctrl-C cancel it, which counts as success. Gives the exit status.
+
+    So does the end of ``lifeline``, a file that another process holds.
+    """
 
     async def main() -> int:
         loop = asyncio.get_running_loop()
@@ -45,6 +48,8 @@ def run_until_told(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end, number)
+        if lifeline is not None:
+            loop.add_reader(lifeline, end, 0)
         try:
             return await task
         except asyncio.CancelledError:
@@ -58,18 +63,44 @@ def run_until_told(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
 def run(options: Options) -> int:
     """Runs the parts that a command names. Gives the exit status."""
     logs.begin(options.log_format)
+    if options.command == "api" and options.workers > 1:
+        return _several(options)
+    return _run(_PARTS[options.command](options), lambda lines: print(*lines, sep="\n", flush=True))
+
+
+def _several(options: Options) -> int:
+    """The same in several processes, with one that looks after them."""
+    # only what the command needs is imported
+    from api.cli import status_of
+    from api.serving.siblings import Siblings
+    from api.serving.supervisor import Place, Supervisor
+
+    check_api(options)
+    sockets = api_sockets(options)
+
+    def work(place: Place) -> int:
+        siblings = Siblings(place.folder, place.number, place.processes)
+        router = api_alone(options, sockets, siblings)
+        return status_of(lambda: _run(router, lambda lines: place.ready("\n".join(lines)), place.lifeline))
+
+    return Supervisor(options.workers, work, lambda text: print(text, flush=True)).run()
+
+
+def _run(
+    part: AbstractAsyncContextManager[Router], tell: Callable[[list[str]], None], lifeline: int | None = None
+) -> int:
+    """Runs a part until it is told to end, or its lifeline ends; ``tell`` is called when it works."""
 
     async def work() -> int:
-        async with _PARTS[options.command](options) as router:
-            for line in announcement(router):
-                print(line, flush=True)
+        async with part as router:
+            tell(announcement(router))
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
             await router.run()
         return 0
 
-    return run_until_told(work)
+    return run_until_told(work, lifeline)
 
 
 def _access(router: Router, tenant: str) -> list[str]:

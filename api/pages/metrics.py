@@ -7,7 +7,7 @@ of the process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -35,13 +35,19 @@ class NotShown(Denied):
     headers = ((b"www-authenticate", b"Bearer"),)
 
 
-def route(metrics: Metrics, viewing: Viewing, tenants: Iterable[Tenant]) -> Route:
-    """The page of all metrics of a process that serves these tenants."""
+Gather = Callable[[CollectorRegistry], Awaitable[CollectorRegistry]]
+
+
+def route(
+    metrics: Metrics, viewing: Viewing, tenants: Iterable[Tenant], gather: Gather | None = None
+) -> Route:
+    """The page of all metrics of a process that serves these tenants, and of those that ``gather`` adds."""
     known = tuple(tenants)
 
     async def answer(request: Request) -> Response:
         headers = {name.lower(): value for name, value in request.headers.raw}
         registry = metrics.registry
+        admitted: list[str] | None = None
         if not is_local(headers, request.client.host if request.client else ""):
             admitted = [tenant.name for tenant in known if viewing.admits(tenant, headers)]
             if not admitted:
@@ -50,6 +56,9 @@ def route(metrics: Metrics, viewing: Viewing, tenants: Iterable[Tenant]) -> Rout
                     "'Authorization: Bearer <key>' with a key of --view-keys (JOBROUTER_VIEW_KEYS)."
                 )
                 return refusal(error, request.url.path)
+        if gather is not None:
+            registry = await gather(registry)
+        if admitted is not None:
             registry = _of_tenants(registry, frozenset(admitted))
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         # many series take a while to write

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -39,6 +39,7 @@ from engine.worker.questions import Reading
 from engine.worker.service import Outgoing, Worker
 
 if TYPE_CHECKING:
+    from api.serving.siblings import Siblings
     from api.serving.tracing import Tracing
 
 log = logging.getLogger("jobrouter")
@@ -199,11 +200,31 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         yield router
 
 
-@contextlib.asynccontextmanager
-async def api_alone(options: Options) -> AsyncIterator[Router]:
-    """The HTTP interface beside a store; https only with a certificate. Raises BadOption."""
+def check_api(options: Options) -> None:
+    """Looks whether the options of an API fit each other. Raises BadOption."""
     if not options.access_keys:
         raise BadOption("The access keys are missing: give --access-keys or JOBROUTER_ACCESS_KEYS.")
+    if _given_files(options) is None and "tls_port" in options.given:
+        raise BadOption(
+            "--tls-port (or JOBROUTER_TLS_PORT) needs a certificate: give --tls-cert and --tls-key. "
+            "Only 'jobrouter serve' makes a development certificate."
+        )
+
+
+def api_sockets(options: Options) -> list[socket.socket]:
+    """What an API listens on: http, and https with a certificate. Raises BadOption."""
+    return [listen(options.host, port) for port in _ports(options, secure=_given_files(options) is not None)]
+
+
+@contextlib.asynccontextmanager
+async def api_alone(
+    options: Options, sockets: Sequence[socket.socket] = (), siblings: Siblings | None = None
+) -> AsyncIterator[Router]:
+    """The HTTP interface beside a store; https only with a certificate. Raises BadOption.
+
+    ``sockets`` are listened on already, and ``siblings`` the other processes that do so.
+    """
+    check_api(options)
     async with contextlib.AsyncExitStack() as stack:
         tenants = parse_tenants(options.access_keys, options.hosts, options.view_keys)
         tenants = with_rates(tenants, options.rate_limit)
@@ -211,15 +232,12 @@ async def api_alone(options: Options) -> AsyncIterator[Router]:
         router.metrics = Metrics()
         _trace(stack, router, options)
         router.tls = _given_files(options)
-        if "tls_port" in options.given and router.tls is None:
-            raise BadOption(
-                "--tls-port (or JOBROUTER_TLS_PORT) needs a certificate: give --tls-cert and --tls-key. "
-                "Only 'jobrouter serve' makes a development certificate."
-            )
-        sockets = _sockets(stack, options, secure=router.tls is not None)
+        listening = [*sockets] or _sockets(stack, options, secure=router.tls is not None)
         store = _store(stack, router)
         await stack.enter_async_context(_task(router, _prepared(store, router.settings)))
-        await _serve(stack, router, store, sockets)
+        if siblings:
+            await stack.enter_async_context(siblings.telling(router.metrics.registry))
+        await _serve(stack, router, store, listening, siblings)
         yield router
 
 
@@ -318,8 +336,11 @@ async def _task(router: Router, work: Coroutine[Any, Any, None]) -> AsyncIterato
 
 
 def _sockets(stack: contextlib.AsyncExitStack, options: Options, *, secure: bool) -> list[socket.socket]:
-    ports = [options.port, options.tls_port] if secure else [options.port]
-    return [_socket(stack, options.host, port) for port in ports]
+    return [_socket(stack, options.host, port) for port in _ports(options, secure=secure)]
+
+
+def _ports(options: Options, *, secure: bool) -> list[int]:
+    return [options.port, options.tls_port] if secure else [options.port]
 
 
 def _socket(stack: contextlib.AsyncExitStack, host: str, port: int) -> socket.socket:
@@ -327,7 +348,11 @@ def _socket(stack: contextlib.AsyncExitStack, host: str, port: int) -> socket.so
 
 
 async def _serve(
-    stack: contextlib.AsyncExitStack, router: Router, store: Store, sockets: list[socket.socket]
+    stack: contextlib.AsyncExitStack,
+    router: Router,
+    store: Store,
+    sockets: list[socket.socket],
+    siblings: Siblings | None = None,
 ) -> None:
     settings = router.settings
     health = Health(store, settings.tenants)
@@ -335,7 +360,8 @@ async def _serve(
     router.port, router.tls_port = sockets[0].getsockname()[1], sockets[-1].getsockname()[1]
     feeds = Feeds(store)
     connections = Connections(as_many_as_allowed(settings.max_connections), router.metrics)
-    app = create_app(store, settings, health, feeds, metrics=router.metrics, tracing=router.tracing)
+    metrics, gather = router.metrics, siblings.gather if siblings else None
+    app = create_app(store, settings, health, feeds, metrics=metrics, tracing=router.tracing, gather=gather)
     router.keep(await stack.enter_async_context(serving(app, sockets, router.tls, connections)))
     # first of all, since requests under way may finish, and streams have no end of their own
     stack.push_async_callback(feeds.aclose)
