@@ -5,7 +5,7 @@ op.TEXT = { kind = "string" }
 op.NUMBER = { kind = "number" }
 
 --- The version of the stored data that this library writes.
-op.DATA_VERSION = 1
+op.DATA_VERSION = 2
 
 -- what an operation takes, made of its specification at its first call: the type of each field, the required ones, the defaults
 local function prepare(specification)
@@ -84,8 +84,11 @@ local function read_state(state)
   op.void, op.filling = values.void, values.filling
   op.selecting, op.closed = values.selecting, values.closed
   recording.kept = values.recording
-  if values.data > op.DATA_VERSION then
-    refuse.version("the data of this router were written by a newer version")
+  if values.data ~= op.DATA_VERSION then
+    refuse.version(
+      "the data of this router were written by "
+        .. (values.data > op.DATA_VERSION and "a newer version" or "an earlier version before the first release")
+    )
   end
   op.rest = rest
 end

@@ -1,7 +1,7 @@
 --- Which commands of the server the caller may not use on the router's keys, or the server does not have.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON { commands (of another library, perhaps: those that it calls) }
 --- Replies: denied (the names of these)
---- Refuses: VERSION (the data were written by a newer version)
+--- Refuses: VERSION (the data were written by another version)
 --- Events: none
 op.read("jr_router_rights", { commands = {} }, function(given)
   local denied = {}

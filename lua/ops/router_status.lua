@@ -1,7 +1,7 @@
 --- State of the router itself: versions, settings, and how late its agenda is.
 --- KEYS: 1 tenant root.  ARGS: 1 now_ms, 2 JSON {}
 --- Replies: version, digest, data_version, op, swept_at, next (due time, 0 = none), overdue_ms, each setting
---- Refuses: VERSION (the data were written by a newer version)
+--- Refuses: VERSION (the data were written by another version)
 --- Events: none
 op.read("jr_router_status", {}, function()
   local first = agenda.first()

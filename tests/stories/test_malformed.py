@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -285,9 +286,10 @@ def test_operation_with_values_out_of_range(full: Router, command: c.Command) ->
     refused(full, ("BAD_CALL", "INVALID"), type(command), START + full.now, *command.arguments())
 
 
-def test_operation_on_data_of_a_newer_version(full: Router) -> None:
+@pytest.mark.parametrize("version", [1, 999])
+def test_operation_on_data_of_another_version(full: Router, version: int) -> None:
     state = full.redis.hget(full.root, "state")
-    full.redis.hset(full.root, "state", state.replace("data=1", "data=999"))
+    full.redis.hset(full.root, "state", re.sub(r"data=\d+", f"data={version}", state))
     for kind in OPERATIONS:
         if kind is not c.RouterStatus:
             refused(full, ("VERSION",), kind, START, json.dumps(control(kind)))
