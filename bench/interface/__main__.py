@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
-from bench.interface import rates, stages
+from bench.interface import rates, scale, stages
 from bench.site import site
 
-PARTS = ("stages", "rates")
+PARTS = ("stages", "rates", "processes")
 
 
 def main() -> None:
@@ -32,21 +32,31 @@ def main() -> None:
         print("", *stages.table(result["stages"]), sep="\n", flush=True)
     if "rates" in given.only:
         found = rates.measure(plan, _say)
-        result |= {"ratios": rates.ratios(found), "rows": report.rows(found)}
-        print("", *rates.table(found), "", *report.figure_table(result["ratios"]), sep="\n")
+        _show(result, found, rates.ratios(found))
+    if "processes" in given.only:
+        found = scale.measure(plan, _say)
+        _show(result, found, scale.ratios(found))
     if given.json:
         given.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.interface", description="Measures the HTTP layer.")
-    parser.add_argument("--only", action="append", choices=PARTS, metavar="PART", help="stages or rates")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, metavar="PART", help="stages, rates or processes"
+    )
     parser.add_argument("--quick", action="store_true", help="a smoke run: few requests, one round")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds, 7 by default")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
     given = parser.parse_args()
     given.only = given.only or PARTS
     return given
+
+
+def _show(result: dict[str, Any], found: rates.Found, ratios: dict[str, float]) -> None:
+    print("", *rates.table(found), "", *report.figure_table(ratios), sep="\n", flush=True)
+    result["ratios"] = {**result.get("ratios", {}), **ratios}
+    result["rows"] = [*result.get("rows", ()), *report.rows(found)]
 
 
 def _say(text: str) -> None:

@@ -55,11 +55,12 @@ def measure(plan: Plan, say: Callable[[str], None]) -> Found:
                 else:
                     wave, _ = crowd.run(alike(crowd.port, PATH, len(STEPS) * plan.lives))
                 if number >= 0:
-                    _note(found[name], wave)
+                    note(found[name], wave)
     return found
 
 
-def _note(samples: Samples, wave: Wave) -> None:
+def note(samples: Samples, wave: Wave) -> None:
+    """Notes a round."""
     samples.add("per_s", wave.requests / wave.seconds)
     samples.add("api_us", wave.api_ns / wave.requests / 1000)
     samples.add("store_us", wave.store_ns / wave.requests / 1000)

@@ -12,6 +12,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import uvicorn
@@ -39,10 +40,17 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(name: str, url: str, cpu: int | None = None) -> Iterator[Served]:
-    """Runs one of them beside a store, on one processor if asked."""
-    with started([sys.executable, "-m", __name__, name, "--redis-url", url], cpu) as (port, process):
-        yield Served(port, [process.pid])
+def serving(name: str, url: str, cpu: int | None = None, workers: int = 1) -> Iterator[Served]:
+    """Runs one of them beside a store, on one processor if asked, the product in so many processes."""
+    command = [sys.executable, "-m", __name__, name, "--redis-url", url, "--workers", str(workers)]
+    with started(command, cpu) as (port, process):
+        yield Served(port, [process.pid, *_children(process.pid)])
+
+
+def _children(pid: int) -> list[int]:
+    """The child processes of a process (Linux; elsewhere none)."""
+    file = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in file.read_text().split()] if file.exists() else []
 
 
 # ---- the programs ------------------------------------------------------------------------------------------
@@ -72,7 +80,7 @@ def raw(url: str) -> ASGIApp:
 YARDSTICKS: dict[str, Callable[[str], ASGIApp]] = {"starlette": starlette, "raw": raw}
 
 
-def _product(url: str, *, signed: bool) -> int:
+def _product(url: str, workers: str, *, signed: bool) -> int:
     from api.auth import Authenticator
     from api.cli import main
 
@@ -82,7 +90,7 @@ def _product(url: str, *, signed: bool) -> int:
             return False
 
         Authenticator.check = admit  # type: ignore[method-assign]
-    return main(["api", "--port", "0", "--redis-url", url])
+    return main(["api", "--port", "0", "--redis-url", url, "--workers", workers])
 
 
 def _yardstick(app: ASGIApp) -> None:
@@ -99,9 +107,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.interface.servers")
     parser.add_argument("name", choices=[*PRODUCT, *YARDSTICKS])
     parser.add_argument("--redis-url", required=True)
+    parser.add_argument("--workers", default="1")
     given = parser.parse_args()
     if given.name in PRODUCT:
-        return _product(given.redis_url, signed=given.name == "signed")
+        return _product(given.redis_url, given.workers, signed=given.name == "signed")
     _yardstick(YARDSTICKS[given.name](given.redis_url))
     return 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench import events, ratios, report
 from bench.functions import FIGURES
-from bench.interface import rates, stages
+from bench.interface import rates, scale, stages
 from bench.rounds import Plan, measure
 from bench.scenarios import GROUPS
 from bench.site import site
@@ -47,6 +47,11 @@ def test_a_smoke_run_of_the_interface() -> None:
     assert set(found) == {"raw", "starlette", "unsigned", "signed"}
     assert min(rates.ratios(found).values()) > 0
     assert len(list(rates.table(found))) == 1 + len(found)
+
+
+def test_a_smoke_run_of_two_processes() -> None:
+    found = scale.measure(rates.Plan(rounds=1, lives=20, at_once=4), lambda text: None)
+    assert scale.ratios(found)[scale.RATIO] > 0
 
 
 def test_stages_of_a_request_are_all_of_it() -> None:
