@@ -21,7 +21,7 @@ from tests.histories.known import Known
 from tests.twin.moves import Maker, Step, resolve
 
 RECORDED = 10_000_000
-"""Entries that the log keeps: all of a history."""
+"""Entries that the log of calls keeps, and that of events: all of a history."""
 LOOK_EVERY = 6
 """A client reads the events after so many operations."""
 SWEEPERS = 2
@@ -121,7 +121,7 @@ class History:
             return
         command = meant[1]
         if isinstance(command, c.SettingsWrite):
-            command = msgspec.structs.replace(command, recording=RECORDED)
+            command = msgspec.structs.replace(command, recording=RECORDED, keep_events_count=RECORDED)
         if self._dice.random() < ALONE:
             self._known.taken(command)
         if isinstance(command, c.JobCreate) and command.doc:

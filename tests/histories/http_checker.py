@@ -99,14 +99,16 @@ class HttpChecker(Checker):
         """The entry of its number is its own, and says what was answered; no action acts twice."""
         changes = [(p, e) for p, e in self._of[call.tag] if e.reply is not None and e.op > e.before]
         if not isinstance(call.command, PATCHED):
-            self.found.executed += len(self._of[call.tag]) - 1
+            self.found.executed += max(0, len(self._of[call.tag]) - 1)
         for (first, _), (second, entry) in itertools.pairwise(changes):
             if not isinstance(call.command, PATCHED) and not self._is_forgotten(call, first, second):
                 self._tell(f"{shown(entry)}: it was done twice")
         places = [(p, e) for p, e in self._of[call.tag] if e.op == call.op and e.reply is not None]
         if not hasattr(call.command, "request_id"):
             loose = self._loose[call.command.function, getattr(call.command, "id", ""), call.op]
-            places = [loose.pop()] if loose and loose[-1][1].reply is not None else []
+            places = [place for place in loose if place[1].reply is not None][:1]
+            for place in places:
+                loose.remove(place)
         if not places:
             self._tell(f"{call.command} was answered with {call.answer}, but is not in the log")
             return
