@@ -48,6 +48,7 @@ FALSE_CLOCK_SECONDS = 300.0
 
 SHOWN_PROBLEMS = 20
 
+_LOST = (RedisError, Unavailable, OSError, TimeoutError)
 _RECOMMENDED = "zset-max-listpack-entries"
 _PORTION = 100
 
@@ -80,18 +81,19 @@ async def diagnose(
         async for finding in _servers(store):
             yield finding
         for tenant in tenants:
-            async with administration(await store.servers.address(root_of(tenant))) as client:
-                # no library is loaded here: that is for those who work with it
-                if await client.function_list("jr"):
-                    async for finding in _router(client, store, url, tenant, whole, advance):
-                        yield finding
-    except (RedisError, Unavailable, OSError, TimeoutError) as error:
-        yield Finding(
-            "critical",
-            "unreachable",
-            f"The store cannot be reached: {str(error).rstrip('.')}.",
-            "Start it, or correct --redis-url; look into its log.",
-        )
+            try:
+                async with administration(await store.servers.address(root_of(tenant))) as client:
+                    # no library is loaded here: that is for those who work with it
+                    if await client.function_list("jr"):
+                        async for finding in _router(client, store, url, tenant, whole, advance):
+                            yield finding
+            except _LOST as error:
+                if len(await store.servers.primaries()) == 1:
+                    raise
+                # the others may be well
+                yield _unreachable(error, router=tenant)
+    except _LOST as error:
+        yield _unreachable(error)
     finally:
         await store.close()
 
@@ -100,11 +102,16 @@ async def _servers(store: Store) -> AsyncIterator[Finding]:
     """Looks at every primary; where there are several, each finding says about which it is."""
     primaries = list(await store.servers.primaries())
     for address in primaries:
-        async with administration(address) as client:
-            async for finding in _server(client):
-                if len(primaries) > 1:
-                    finding.text = f"{address.shown}: {finding.text}"
-                yield finding
+        where = f"{address.shown}: " if len(primaries) > 1 else ""
+        try:
+            async with administration(address) as client:
+                async for finding in _server(client):
+                    finding.text = where + finding.text
+                    yield finding
+        except _LOST as error:
+            if not where:
+                raise
+            yield _unreachable(error, where)
     if missing := await store.servers.missing():
         yield Finding(
             "critical",
@@ -112,6 +119,16 @@ async def _servers(store: Store) -> AsyncIterator[Finding]:
             f"{missing} of {SLOTS} slots of the cluster have no primary: routers there stand still.",
             "Look at 'redis-cli --cluster check'; start the servers that are down.",
         )
+
+
+def _unreachable(error: Exception, where: str = "", router: str = "") -> Finding:
+    return Finding(
+        "critical",
+        "unreachable",
+        f"{where}The store cannot be reached: {str(error).rstrip('.')}.",
+        "Start it, or correct --redis-url; look into its log.",
+        router,
+    )
 
 
 # ---- the server --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,17 +54,18 @@ class Health:
 
     async def __call__(self) -> tuple[bool, dict[str, Any]]:
         """Ready or not, and the report."""
+        parts = await self._parts()
         found = Findings()
-        try:
-            for client in await self._servers():
-                await self._look_at_server(client, found)
-            for tenant in self._tenants:
-                await self._look_at_tenant(tenant, found)
-        except NewerLibrary as error:
-            found.reasons.append(str(error))
-        except (RedisError, Unavailable, OSError, TimeoutError) as error:
-            found.reasons.append(f"the store is unreachable: {error}")
-        ready = not found.reasons
+        for _, part in parts:
+            found.warnings += [warning for warning in part.warnings if warning not in found.warnings]
+            found.library = part.library or found.library
+            found.settings |= part.settings
+        ready = not parts or not all(part.reasons for _, part in parts)
+        for tenants, part in parts:
+            # where others go on, who stands still is named, and nobody is kept from them
+            told = [f"{', '.join(tenants)}: {one}" for one in part.reasons] if ready else part.reasons
+            known = found.warnings if ready else found.reasons
+            known += [one for one in told if one not in known]
         return ready, {"status": "ready" if ready else "unavailable", **msgspec.to_builtins(found)}
 
     async def close(self) -> None:
@@ -71,30 +73,43 @@ class Health:
         for client in self._clients.values():
             await client.aclose()
 
-    async def _servers(self) -> list[Redis]:
-        """Clients of the primaries that have the tenants' keys; those of others are closed."""
-        wanted = dict.fromkeys(
-            [await self._store.servers.address(root_of(tenant)) for tenant in self._tenants]
-        )
-        for gone in self._clients.keys() - wanted.keys():
+    async def _parts(self) -> list[tuple[list[str], Findings]]:
+        """For each primary its tenants, and what was found there."""
+        places: dict[Address, list[str]] = {}
+        lost: list[tuple[list[str], Findings]] = []
+        for tenant in self._tenants:
+            try:
+                places.setdefault(await self._store.servers.address(root_of(tenant)), []).append(tenant)
+            except Unavailable as error:
+                lost.append(([tenant], Findings(reasons=[_unreachable(error)])))
+        for gone in self._clients.keys() - places.keys():
             await self._clients.pop(gone).aclose()
-        for address in wanted:
-            self._clients.setdefault(address, administration(address, seconds=SECONDS))
-        return [self._clients[address] for address in wanted]
+        looks = (self._look_at(address, tenants) for address, tenants in places.items())
+        return [*zip(places.values(), await asyncio.gather(*looks), strict=True), *lost]
+
+    async def _look_at(self, address: Address, tenants: list[str]) -> Findings:
+        found = Findings()
+        client = self._clients.setdefault(address, administration(address, seconds=SECONDS))
+        try:
+            await self._look_at_server(client, found)
+            for tenant in tenants:
+                await self._look_at_tenant(tenant, found)
+        except NewerLibrary as error:
+            found.reasons.append(str(error))
+        except (RedisError, Unavailable, OSError, TimeoutError) as error:
+            found.reasons.append(_unreachable(error))
+        return found
 
     async def _look_at_server(self, client: Redis, found: Findings) -> None:
         info: dict[str, Any] = await client.info("everything")
-        warnings = []
+        found.reasons += refusals_of(info)
         if not int(info.get("aof_enabled", 0)) and not await _saves(client):
-            warnings.append("persistence is off: a restart of the store loses everything")
+            found.warnings.append("persistence is off: a restart of the store loses everything")
         flags = await _setting(client, "notify-keyspace-events")
         if flags is None:
-            warnings.append("keyspace notifications are unknown: the store refuses CONFIG")
+            found.warnings.append("keyspace notifications are unknown: the store refuses CONFIG")
         elif missing_flags(flags):
-            warnings.append("keyspace notifications are off: what is due is done up to a second late")
-        # what is so on several servers is told once
-        found.reasons += [reason for reason in refusals_of(info) if reason not in found.reasons]
-        found.warnings += [warning for warning in warnings if warning not in found.warnings]
+            found.warnings.append("keyspace notifications are off: what is due is done up to a second late")
 
     async def _look_at_tenant(self, tenant: str, found: Findings) -> None:
         try:
@@ -110,6 +125,10 @@ class Health:
         late = int(status["overdue_ms"])
         if late > OVERDUE_MS:
             found.warnings.append(f"the agenda of {tenant} is {late} ms overdue: does a worker run?")
+
+
+def _unreachable(error: Exception) -> str:
+    return f"the store is unreachable: {error}"
 
 
 def refusals_of(info: dict[str, Any]) -> list[str]:

@@ -58,7 +58,9 @@ def _translated(what: str, message: str) -> Exception:
     if message.startswith("OOM"):
         return OutOfMemory("the store is full: nothing can be added until something is removed")
     if message.startswith(_NOT_NOW):
-        return Unavailable(f"the store cannot answer now ({message}); the call was not executed")
+        # MOVED and ASK name an address, which is nobody's business
+        shown = message.partition(" ")[0] if message.startswith(("MOVED", "ASK")) else message
+        return Unavailable(f"the store cannot answer now ({shown}); the call was not executed")
     return Failed(f"{what}: {library().explain(message)}")
 
 
@@ -79,7 +81,7 @@ class Store:
         """A store at a URL; the library is loaded if need be. Raises Unavailable, ValueError."""
         store = cls.at(url, timeout=timeout)
         try:
-            await store.load()
+            await store.load(everywhere=False)
         except BaseException:
             await store.close()
             raise
@@ -143,15 +145,26 @@ class Store:
         self.servers.moved(connection, message)
         return _translated(what, message)
 
-    async def load(self) -> bool:
+    async def load(self, *, everywhere: bool = True) -> bool:
         """Loads the library into every primary that has not got it, or a newer one. True when one was loaded.
 
-        Raises Unavailable and Failed.
+        Raises Failed; Unavailable when it cannot be loaded into one now, or into none unless ``everywhere``.
         """
         loaded = False
-        for connection in (await self.servers.primaries()).values():
-            loaded |= await self._load(connection) == "loaded"
+        failures: list[Unavailable] = []
+        primaries = await self.servers.primaries()
+        for connection in primaries.values():
+            try:
+                loaded |= await self._load(connection) == "loaded"
+            except Unavailable as error:
+                failures.append(error)
+        if failures and (everywhere or len(failures) == len(primaries)):
+            raise failures[0]
         return loaded
+
+    async def load_at(self, root: str) -> bool:
+        """The same for the primary that has a tenant's keys alone."""
+        return await self._load(await self.servers.find(root)) == "loaded"
 
     async def _load(self, connection: Connection) -> _Has:
         """What the server has of our library now. Calls that miss it at the same time share one look."""

@@ -50,6 +50,11 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
 
+    @property
+    def runs(self) -> bool:
+        """Has it been started, and not killed?"""
+        return self._process is not None
+
     def start(self) -> None:
         """Starts it."""
         options = {

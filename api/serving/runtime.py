@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ from engine.servers import Servers
 from engine.settings import Settings, Tenant
 from engine.store import Store
 from engine.topology import topology_of
-from engine.worker.preparation import prepare
+from engine.worker.preparation import Preparation, prepare
 from engine.worker.questions import Reading
 from engine.worker.service import Outgoing, Worker
 
@@ -139,8 +139,13 @@ def settings_of(options: Options, tenants: dict[str, Tenant], url: str) -> Setti
     return Settings(**{**fields, "tenants": tenants, "redis_url": url, "trusted_proxies": proxies})
 
 
-def worker_of(store: Store, settings: Settings, metrics: Metrics | None = None) -> Worker:
-    """The worker that settings ask for; with metrics it measures."""
+def worker_of(
+    store: Store,
+    settings: Settings,
+    metrics: Metrics | None = None,
+    ready: Callable[[str], Awaitable[None]] | None = None,
+) -> Worker:
+    """The worker that settings ask for; with metrics it measures. It begins for who is ``ready``."""
     outgoing = Outgoing(
         Reading(worker_selectors, queue_selectors),
         settings.allow_outgoing,
@@ -155,6 +160,7 @@ def worker_of(store: Store, settings: Settings, metrics: Metrics | None = None) 
         outgoing,
         notifications=settings.notifications,
         metrics=metrics,
+        ready=ready,
     )
 
 
@@ -313,15 +319,10 @@ async def _prepared(store: Store, settings: Settings) -> None:
 
 async def _work(stack: contextlib.AsyncExitStack, router: Router, store: Store) -> None:
     settings = router.settings
-    worker = worker_of(store, settings, router.metrics)
+    # nothing is removed before the settings that say how long it is kept are in force
+    worker = worker_of(store, settings, router.metrics, Preparation(store, settings))
     router.worker = worker
-
-    async def prepare_and_run() -> None:
-        # nothing is removed before the settings that say how long it is kept are in force
-        await prepare(store, settings, writes=True)
-        await worker.run()
-
-    await stack.enter_async_context(_task(router, prepare_and_run()))
+    await stack.enter_async_context(_task(router, worker.run()))
 
 
 @contextlib.asynccontextmanager

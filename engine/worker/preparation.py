@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from engine.commands import RouterRights, RouterStatus, SettingsWrite
 from engine.errors import Failed, NewerLibrary, Refused, Unavailable
@@ -33,19 +33,53 @@ async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:
     Raises Failed when the library cannot be loaded or our user may not use all that it calls, NewerLibrary
     when that of the store is newer and lacks what is needed, Refused when the data are newer than it.
     """
+
+    async def work() -> None:
+        await _verify_rights(store, settings.tenants)
+        await store.load()
+        for tenant in settings.tenants if writes else ():
+            await _write(store, root_of(tenant), settings)
+
+    await _patiently(work, lambda error: log.warning("waiting for the store: %s", error))
+
+
+class Preparation:
+    """Does the same for each tenant that it is called with, as soon as its primary answers."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._told = False
+
+    async def __call__(self, tenant: str) -> None:
+        """Prepares the store for one tenant. Raises what ``prepare`` does."""
+        root = root_of(tenant)
+
+        async def work() -> None:
+            await _verify_rights(self._store, [tenant])
+            await self._store.load_at(root)
+            await _write(self._store, root, self._settings)
+
+        await _patiently(work, self._tell)
+
+    def _tell(self, error: Unavailable) -> None:
+        if not self._told:
+            log.warning("waiting for the store: %s", error)
+        self._told = True
+
+
+async def _patiently(work: Callable[[], Awaitable[None]], waits: Callable[[Unavailable], None]) -> None:
+    """Tries until the store answers; the first failure is told."""
     pause = _PAUSE_SECONDS
     while True:
         try:
-            await _verify_rights(store, settings.tenants)
-            await store.load()
-            for tenant in settings.tenants if writes else ():
-                await _write(store, root_of(tenant), settings)
+            await work()
             return
         except NewerLibrary:
             raise
         except Unavailable as error:
             if pause == _PAUSE_SECONDS:
-                log.warning("waiting for the store: %s", error)
+                waits(error)
         await asyncio.sleep(pause)
         pause = min(_LONGEST_PAUSE_SECONDS, 2 * pause)
 

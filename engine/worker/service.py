@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -64,7 +64,8 @@ class _Part(Protocol):
 class Worker:
     """Works for all tenants, woken by the alarms of the servers unless ``notifications`` is false.
 
-    With ``metrics`` it also observes every router that no other worker observes, and tells how late it is.
+    Work for a tenant begins when ``ready`` has returned for it, at once without. With ``metrics`` the worker
+    also observes every router that no other worker observes, and tells how late it is.
     Raises ValueError when an entry of ``outgoing.allowed`` is neither an address, a network nor a host.
     """
 
@@ -76,12 +77,14 @@ class Worker:
         *,
         notifications: bool = True,
         metrics: Metrics | None = None,
+        ready: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         late = metrics.agenda_lag if metrics else None
         self.sweepers = {tenant: Sweeper(store, tenant, late) for tenant in tenants}
         self.metrics = metrics
         self.alarms = Alarms(store.servers) if notifications else None
         self._store = store
+        self._ready = ready
         self._outgoing = outgoing
         self._allowed = Allowed.parse(outgoing.allowed)
 
@@ -95,11 +98,16 @@ class Worker:
                 Deliveries(self._store, tenant, sender, slots, scale, late) for tenant in self.sweepers
             ]
             kinds: list[Sequence[_Part]] = [[*self.sweepers.values()], remote, deliveries, self._observers()]
+            ready = {tenant: group.create_task(self._prepare(tenant)) for tenant in self.sweepers}
             for parts in kinds:
                 for tenant, part in zip(self.sweepers, parts, strict=False):
-                    group.create_task(part.run(), context=context_of(tenant))
+                    group.create_task(_after(ready[tenant], part), context=context_of(tenant))
             if self.alarms is not None:
                 group.create_task(self.alarms.run((*self.sweepers.values(), *remote, *deliveries)))
+
+    async def _prepare(self, tenant: str) -> None:
+        if self._ready is not None:
+            await self._ready(tenant)
 
     def _observers(self) -> list[Observer]:
         if self.metrics is None:
@@ -133,3 +141,9 @@ class Worker:
         limits = Limits(seconds, connections=most, per_endpoint=most, waiting=0)
         async with Client(self._allowed, limits) as client:
             yield Sender(client, seconds)
+
+
+async def _after(ready: asyncio.Task[None], part: _Part) -> None:
+    # a failure ends the whole worker by itself
+    await asyncio.wait({ready})
+    await part.run()

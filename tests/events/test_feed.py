@@ -16,7 +16,7 @@ from engine.event_filters import EventFilters
 from engine.feed import NAME, TAKEN_BYTES, Ended, Feeds, Listener
 from engine.model import strings_text
 from engine.outbox import Event
-from engine.store import Store, root_of
+from engine.store import Store
 from tests import support
 
 Opener = Callable[[], AbstractAsyncContextManager[Store]]
@@ -47,8 +47,8 @@ async def make(store: Store, root: str, *names: str, queues: str = "") -> None:
         await store.run(root, WorkerUpsert(name, capacity=1, available=True, queues=lines))
 
 
-async def readers(store: Store) -> int:
-    text = await store.ask(root_of("any"), "CLIENT", "LIST")
+async def readers(store: Store, root: str) -> int:
+    text = await store.ask(root, "CLIENT", "LIST")
     return str(text).count(f"name={NAME} ")
 
 
@@ -128,9 +128,9 @@ def test_the_read_lives_as_long_as_members_do(open_store: Opener, server: suppor
     async def work() -> None:
         async with open_store() as store:
             feeds = Feeds(store)
-            before = await readers(store)
+            before = await readers(store, root)
             first, second = await feeds.join(root), await feeds.join(root)
-            while await readers(store) != before + 1:
+            while await readers(store, root) != before + 1:
                 pass
             first.leave()
             second.listen(EVERYTHING)
@@ -138,14 +138,14 @@ def test_the_read_lives_as_long_as_members_do(open_store: Opener, server: suppor
             await hear(second, ["a"])
             second.leave()
             second.leave()
-            while await readers(store) != before:
+            while await readers(store, root) != before:
                 pass
             again = await feeds.join(root)
             again.listen(EVERYTHING)
             await make(store, root, "b")
             await hear(again, ["b"])
             await feeds.aclose()
-            while await readers(store) != before:
+            while await readers(store, root) != before:
                 pass
             with pytest.raises(Ended, match="about to end"):
                 await again.next(1)
@@ -212,7 +212,7 @@ def test_room_is_what_waits_now(open_store: Opener, server: support.Server, root
 
 def test_a_store_that_is_away(server: support.Server, root: str) -> None:
     async def work() -> None:
-        nowhere = f"{server.url}-nowhere"
+        nowhere = "unix:///nowhere"
         store = Store.at(nowhere)
         feeds = Feeds(store)
         joins = await asyncio.gather(*(feeds.join(root) for _ in range(3)), return_exceptions=True)

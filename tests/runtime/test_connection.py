@@ -408,7 +408,7 @@ def test_preparation_waits_for_the_store_and_writes_what_differs(
     failures = 2
 
     class Late(Store):
-        async def load(self) -> bool:
+        async def load(self, *, everywhere: bool = True) -> bool:
             nonlocal failures
             failures -= 1
             if failures >= 0:
