@@ -36,7 +36,12 @@ TAKEN_BYTES = 64 * 1024
 NAME = "jobrouter-events"
 """The name of the connection, as CLIENT LIST shows it."""
 
-_TOLD_AT_ONCE = 2_000
+_TOLD_AT_ONCE = 20_000
+"""Events told to listeners before the process does other things, which takes some 10 ms.
+
+The listeners write what they have got then: with many of them, few at a time would be as many small writes.
+"""
+
 _PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 _REPORTED_FAILURE = 5
