@@ -98,9 +98,13 @@ class Authenticator:
 
         True when a viewing key lets it pass.
         """
-        if method != "PATCH" and self._views(method, target, headers, tenant):
+        authorization = headers.get(b"authorization")
+        if authorization is not None and authorization.startswith(_USUAL):
+            names, signature = _USUAL_NAMES, _decoded(authorization[len(_USUAL) :])
+        elif self._views(method, target, headers, tenant):
             return True
-        names, signature = _parse(headers.get(b"authorization"))
+        else:
+            names, signature = _parse(authorization)
         date = headers.get(names[0])
         if date is None:
             raise Denied(f"{_DENIED} The header 'x-ms-date' is missing.")
@@ -147,12 +151,10 @@ class Authenticator:
         yield from seen
 
 
-def _parse(authorization: bytes | None) -> tuple[tuple[bytes, Sequence[bytes]], bytes]:
+def _parse(authorization: bytes | None) -> tuple[_Names, bytes]:
     """The name of the date's header, the names of all signed headers in their order, and the signature."""
     if authorization is None:
         raise Denied(f"{_DENIED} The header 'Authorization' is missing.")
-    if authorization.startswith(_USUAL):
-        return _USUAL_NAMES, _decoded(authorization[len(_USUAL) :])
     if authorization[:7].lower() == b"bearer ":
         raise Denied(
             f"{_DENIED} This router takes access keys; the only token it takes is a viewing key, "
@@ -171,7 +173,9 @@ def _parse(authorization: bytes | None) -> tuple[tuple[bytes, Sequence[bytes]], 
     raise Denied(f"{_DENIED} SignedHeaders must name x-ms-date, host and x-ms-content-sha256.")
 
 
-_USUAL_NAMES = (b"x-ms-date", (b"x-ms-date", b"host", b"x-ms-content-sha256"))
+_Names = tuple[bytes, Sequence[bytes]]
+
+_USUAL_NAMES: _Names = (b"x-ms-date", (b"x-ms-date", b"host", b"x-ms-content-sha256"))
 
 
 def _is_signed(text: bytes, signature: bytes, signers: Sequence[_Signer]) -> bool:

@@ -64,6 +64,11 @@ def _translated(what: str, message: str) -> Exception:
     return Failed(f"{what}: {library().explain(message)}")
 
 
+def _arguments(root: str, command: Command, now_ms: int) -> tuple[bytes | str, ...]:
+    function = "FCALL" if command.write else "FCALL_RO"
+    return (function, command.function, "1", root, str(now_ms), *command.arguments())
+
+
 class Store:
     """Commands over auto-pipelined connections, each to the primary that has the keys of its tenant."""
 
@@ -93,18 +98,8 @@ class Store:
         ``now_ms`` is the time it happens at, 0 for the server's clock. Raises Refused (nothing has changed),
         Unavailable (unknown outcome, unless its text says otherwise), OutOfMemory, NewerLibrary and Failed.
         """
-        try:
-            return await self._run(root, command, now_ms)
-        except OutOfMemory:
-            instead = command.when_full()
-            if instead is None:
-                raise
-            return await self._run(root, instead, now_ms)
-
-    async def _run(self, root: str, command: Command, now_ms: int) -> Reply:
-        function = "FCALL" if command.write else "FCALL_RO"
-        arguments = (function, command.function, "1", root, str(now_ms), *command.arguments())
-        asked, loads, newer = False, 0, False
+        arguments = _arguments(root, command, now_ms)
+        asked, loads, newer, full = False, 0, False, False
         while True:
             connection = self.servers.known.get(root) or await self.servers.find(root)
             try:
@@ -128,7 +123,12 @@ class Store:
                 await self.servers.look()
                 asked = True
             else:
-                raise self._error(connection, command.function, message)
+                failure = self._error(connection, command.function, message)
+                instead = command.when_full() if isinstance(failure, OutOfMemory) and not full else None
+                if instead is None:
+                    raise failure
+                command, full = instead, True
+                arguments = _arguments(root, command, now_ms)
 
     async def ask(self, root: str, *arguments: str) -> Any:
         """The reply to a command of the server that has a tenant's keys.

@@ -74,7 +74,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         self._in_head, self._waited = True, 0
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
         """A head has ended: its request is answered, after those before it."""
@@ -96,7 +96,15 @@ class Protocol(HttpToolsProtocol):
             keep_alive=version != "1.0" and parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        more: dict[str, Any] = {
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "headers": self.headers,
+            "state": {},
             "method": parser.get_method().decode("ascii"),
             "http_version": version,
             "path": unquote(path) if "%" in path else path,
@@ -105,7 +113,7 @@ class Protocol(HttpToolsProtocol):
             # a client that does not read must not hold its connection for ever
             "extensions": {ABORT: self._abort, EXCHANGE: exchange},
         }
-        self.scope.update(more)  # type: ignore[typeddict-item]
+        exchange.scope = self.scope = scope  # type: ignore[assignment]
         if before is None or before.response_complete:
             self._start_asgi_task(exchange, self.app)
         else:
