@@ -23,6 +23,7 @@ from tests.chaos.proofs import Options
 from tests.chaos.site import KEY, site
 from tests.chaos.sleeper import Sleeper
 from tests.chaos.soundness import unsound
+from tests.chaos.times import Times
 from tests.faults import verify
 from tests.faults.traffic import goes_on, make_lazy, make_queue, traffic
 from tests.signed import Caller
@@ -53,7 +54,7 @@ def text_of(version: int, *, lacks: str = "") -> str:
 
 def prove(options: Options) -> Figures:
     """Runs it: flushed all the time, replaced all the time, and flushed now and then."""
-    figures = Figures()
+    figures, times = Figures(), Times()
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(support.server(options.program))
         store = stack.enter_context(server.client())
@@ -66,13 +67,13 @@ def prove(options: Options) -> Figures:
         turns = itertools.cycle([older, newer])
         with Sleeper() as sleeper, traffic(urls[1], KEY) as history:
             make_lazy(call)
-            _single(figures, options, store, Prober(call))
-            _under(figures, options, "flushed", lambda: _flush(store), Prober(call), history)
+            _single(figures, times, options, store, Prober(call))
+            _under(figures, times, options, "flushed", lambda: _flush(store), Prober(call), history)
             replace = lambda: store.function_load(next(turns), replace=True)  # noqa: E731
-            _under(figures, options, "replaced", replace, Prober(call), history)
+            _under(figures, times, options, "replaced", replace, Prober(call), history)
             _flush(store)
             goes_on(history)
-        figures.tell("lateness of a process that only sleeps, most, ms", sleeper.late_ms[-1])
+        times.judge(figures, options, sleeper)
         figures.at_least("life cycles", history.closed(), 1)
         figures.tell("requests repeated after 503", history.interrupted)
         figures.none("answers but success and 503", history.unexpected)
@@ -109,23 +110,24 @@ class Prober:
         return [after - before for before, after in itertools.pairwise(self.successes)]
 
 
-def _single(figures: Figures, options: Options, store: redis.Redis, prober: Prober) -> None:
+def _single(figures: Figures, times: Times, options: Options, store: redis.Redis, prober: Prober) -> None:
     """Flushed once, again and again: how long until somebody is answered."""
-    times = []
+    healed = []
     for _ in range(options.times(SINGLE, QUICK_SINGLE)):
         begun = time.monotonic()
         _flush(store)
         while not prober.ask():
             time.sleep(PAUSE_SECONDS)
-        times.append(time.monotonic() - begun)
+        healed.append(time.monotonic() - begun)
         time.sleep(BLOW_SECONDS)
     figures.tell("flushed once: refused", prober.refused)
-    _promise(figures, options, "flushed once: healed after s, at most", max(times))
+    times.note("flushed once: healed after s, at most", max(healed), HEALED_SECONDS)
     figures.none("flushed once: answers but success and 503", prober.wrong)
 
 
 def _under(
     figures: Figures,
+    times: Times,
     options: Options,
     what: str,
     blow: Callable[[], object],
@@ -146,16 +148,9 @@ def _under(
     figures.tell(f"{what}: life cycles meanwhile", history.closed() - closed)
     figures.tell(f"{what}: asked, refused", f"{len(prober.successes):,}, {prober.refused:,}")
     figures.none(f"{what}: answers but success and 503", prober.wrong)
-    _promise(figures, options, f"{what}: longest time without an answer, s", max(prober.gaps()))
-    _promise(figures, options, f"{what}: healed after s", prober.successes[-1] - begun)
+    times.note(f"{what}: longest time without an answer, s", max(prober.gaps()), HEALED_SECONDS)
+    times.note(f"{what}: healed after s", prober.successes[-1] - begun, HEALED_SECONDS)
     goes_on(history)
-
-
-def _promise(figures: Figures, options: Options, name: str, seconds: float) -> None:
-    if options.quick:
-        figures.tell(name, seconds)
-    else:
-        figures.at_most(name, seconds, HEALED_SECONDS)
 
 
 def _flush(store: redis.Redis) -> None:

@@ -27,6 +27,7 @@ from tests.chaos.proofs import Options
 from tests.chaos.site import KEY, site
 from tests.chaos.sleeper import Sleeper
 from tests.chaos.soundness import unsound
+from tests.chaos.times import Times
 from tests.chaos.wire import LOST, Wires
 from tests.faults.traffic import make_queue, make_worker
 from tests.signed import Caller
@@ -146,7 +147,7 @@ class Memory:
 
 def prove(options: Options) -> Figures:
     """Runs it: every fault in turn, under load."""
-    figures = Figures()
+    figures, times = Figures(), Times()
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(support.server(options.program))
         net = stack.enter_context(network(options.chance("network")))
@@ -182,8 +183,8 @@ def prove(options: Options) -> Figures:
         memory = Memory(here.apis[0].process.pid)
         figures.tell("requests a second", options.times(RATE, QUICK_RATE))
         with Sleeper() as sleeper:
-            load = uvloop.run(_play(here.ports[0], faults, memory, figures, options))
-        figures.tell("lateness of a process that only sleeps, most, ms", sleeper.late_ms[-1])
+            load = uvloop.run(_play(here.ports[0], faults, memory, figures, times, options))
+        times.judge(figures, options, sleeper)
         # the server has closed what was idle for so long
         call.close()
         lost = [job for job in load.created if call("GET", f"/routing/jobs/{job}")[0] != 200]
@@ -198,7 +199,9 @@ def prove(options: Options) -> Figures:
     return figures
 
 
-async def _play(port: int, faults: list[Fault], memory: Memory, figures: Figures, options: Options) -> Load:
+async def _play(
+    port: int, faults: list[Fault], memory: Memory, figures: Figures, times: Times, options: Options
+) -> Load:
     """All faults under load, each followed by a rest."""
     rest = 1.0 if options.quick else REST_SECONDS
     loop = asyncio.get_running_loop()
@@ -224,16 +227,14 @@ async def _play(port: int, faults: list[Fault], memory: Memory, figures: Figures
             await pass_time(rest)
             end.set()
             await coming
-            _tell(figures, fault, load.asked, over, options)
+            _tell(figures, times, fault, load.asked, over)
         return load
 
 
-def _tell(figures: Figures, fault: Fault, asked: list[Asked], over: float, options: Options) -> None:
+def _tell(figures: Figures, times: Times, fault: Fault, asked: list[Asked], over: float) -> None:
     counts = Counter(one.status for one in asked)
     longest = max(one.seconds for one in asked)
     recovered = max((one.at - over for one in asked if not one.went_well), default=0.0)
     figures.tell(f"{fault.name}: requests, answered 503", f"{len(asked):,}, {counts[503]:,}")
-    if options.quick:
-        return
-    figures.at_most(f"{fault.name}: longest answer, s", longest, LIMIT_SECONDS)
-    figures.at_most(f"{fault.name}: recovered after s", max(0.0, recovered), RECOVERED_SECONDS)
+    times.note(f"{fault.name}: longest answer, s", longest, LIMIT_SECONDS)
+    times.note(f"{fault.name}: recovered after s", max(0.0, recovered), RECOVERED_SECONDS)
