@@ -112,7 +112,8 @@ class HttpChecker(Checker):
         if not places:
             self._tell(f"{call.command} was answered with {call.answer}, but is not in the log")
             return
-        place, entry = places[-1]
+        # one that found nothing to change may have the same number
+        place, entry = max(places, key=lambda place: place[1].op > place[1].before)
         self._owners[place] = call
         if not says(call, entry):
             self._tell(f"{shown(entry)}: recorded {entry.reply}, answered {call.answer}")
