@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.serving.listeners import KEEP_ALIVE_SECONDS
 from bench.http import started
 
 PATH = "/bench"
@@ -97,7 +98,15 @@ def _yardstick(app: ASGIApp) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}/\nready", flush=True)
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", ws="none", lifespan="off", log_level="warning", access_log=False
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        # while it is the turn of others, connections stay
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
