@@ -104,7 +104,8 @@ def test_the_official_client_comes_again_when_it_is_told(server: support.Server)
         with client:
             # its hook sees every try
             while 429 not in responses and len(responses) < 50:
-                assert list(client.list_queues(raw_response_hook=note)) == []
+                # the first page alone, whatever other tests have left in this router
+                next(iter(client.list_queues(raw_response_hook=note)), None)
         assert responses[-2:] == [429, 200]
 
 

@@ -22,6 +22,8 @@ from tests.faults.traffic import make_queue, make_worker
 from tests.signed import Caller
 from tests.support import eventually
 
+THROUGH_A_SOCKET = pytest.mark.one_server("nodes tell where others are, past whatever stands between")
+
 
 @pytest.fixture
 def name() -> str:
@@ -109,6 +111,7 @@ def test_a_create_that_comes_again_after_the_end(served: support.Served, name: s
         assert (status, anew["status"], counts(call, name)["RouterJobReceived"]) == (200, "created", 2)
 
 
+@THROUGH_A_SOCKET
 def test_reply_of_the_store_is_lost(between: Link, behind: support.Served, name: str) -> None:
     """Unknown is answered as 503, never guessed; every action that is repeated then acts once."""
     with closing(Caller(behind.url, behind.key)) as call:
@@ -155,6 +158,7 @@ def test_reply_of_the_store_is_lost(between: Link, behind: support.Served, name:
         assert (more["RouterJobReceived"], more["RouterJobCancelled"]) == (1, 1)
 
 
+@THROUGH_A_SOCKET
 def test_official_client_repeats_by_itself(between: Link, behind: support.Served, name: str) -> None:
     """A program on the official SDK notices nothing but a second of patience."""
     with closing(Caller(behind.url, behind.key)) as call:

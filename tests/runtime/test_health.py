@@ -96,6 +96,7 @@ def test_unreachable(own_server: support.Server) -> None:
     assert "unreachable" in found["reasons"][0]
 
 
+@pytest.mark.one_server("REPLICAOF is not for nodes of one")
 def test_replica_is_read_only(own_server: support.Server, client: redis.Redis) -> None:
     client.replicaof("127.0.0.1", "1")
     ready, found = report(own_server.url)
