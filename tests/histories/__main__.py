@@ -45,7 +45,8 @@ def report(found: Found, busy: float, seconds: float) -> str:
             f"{found.operations:,} operations, {found.operations / busy:,.0f} a second of the clients; "
             f"checked in {seconds:.0f} s, {found.operations / seconds:,.0f} a second",
             f"replies {found.replies:,}, refusals {found.refusals:,}, reads {found.reads:,}; "
-            f"lost answers {found.unknown:,}, of which {found.executed:,} were executed",
+            f"lost answers {found.unknown:,}, of which {found.executed:,} were executed; "
+            f"repeats that acted again {found.again:,}",
             f"log: {found.entries:,} entries, {found.due:,} due rows; events compared {found.events:,}",
             f"mismatches: {len(found.mismatches)}",
         ]

@@ -41,6 +41,8 @@ class Found:
     unknown: int = 0
     """Answers that were lost; of these were executed:"""
     executed: int = 0
+    again: int = 0
+    """Repeats over HTTP that have acted again, since their job had another life or request in between."""
     entries: int = 0
     due: int = 0
     events: int = 0

@@ -101,7 +101,11 @@ class HttpChecker(Checker):
         if not isinstance(call.command, PATCHED):
             self.found.executed += max(0, len(self._of[call.tag]) - 1)
         for (first, _), (second, entry) in itertools.pairwise(changes):
-            if not isinstance(call.command, PATCHED) and not self._is_forgotten(call, first, second):
+            if isinstance(call.command, PATCHED):
+                continue
+            if self._is_forgotten(call, first, second):
+                self.found.again += 1
+            else:
                 self._tell(f"{shown(entry)}: it was done twice")
         places = [(p, e) for p, e in self._of[call.tag] if e.op == call.op and e.reply is not None]
         if not hasattr(call.command, "request_id"):
