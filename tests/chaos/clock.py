@@ -22,7 +22,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.kept import judge
 from tests.chaos.proofs import Options
 from tests.chaos.soundness import unsound
-from tests.chaos.timers import lateness, set_timer, unended
+from tests.chaos.timers import are_over, lateness, set_timer, unended
 from tests.support import SyncStore, eventually
 
 QUIET = "quiet"
@@ -54,7 +54,7 @@ def prove(options: Options) -> Figures:
                     went.append(ahead)
                     set_timer(store, roots[1], f"timer-{number}", EXPIRES_MS)
                     team.goes_on(AGENTS)
-                    eventually(lambda: not unended(EventLog(store, roots[1])), "the timer ends")
+                    eventually(lambda: are_over(store, roots[1]), "the timer ends")
             busy, quiet = (EventLog(store, root) for root in roots)
             figures.tell("jumps of the clock", len(went))
             figures.tell("furthest ahead, s", max(went))

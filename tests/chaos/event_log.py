@@ -11,7 +11,8 @@ from engine.commands import EventList
 from engine.outbox import entries
 from tests.support import SyncStore
 
-PAGE = 1_000
+PAGE = 200
+"""Entries in one call: it must stay short, since the store does nothing else meanwhile."""
 JOB, OFFER = "RouterJob", "RouterWorkerOffer"
 
 ENDS = frozenset(OFFER + end for end in ("Accepted", "Declined", "Expired", "Revoked"))

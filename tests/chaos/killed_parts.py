@@ -28,7 +28,7 @@ from tests.chaos.planner import Blow, blows
 from tests.chaos.proofs import Missing, Options
 from tests.chaos.sleeper import Sleeper
 from tests.chaos.soundness import unsound
-from tests.chaos.timers import lateness, set_timers, unended
+from tests.chaos.timers import are_over, lateness, set_timers, unended
 from tests.support import SyncStore, eventually
 
 QUIET = "quiet"
@@ -60,7 +60,7 @@ def prove(options: Options) -> Figures:
             with at_work(url, key, options.chance("agents"), AGENTS) as team, Sleeper() as sleeper:
                 strike(running, plan, attendance)
                 team.goes_on(AGENTS)
-            eventually(lambda: not any(unended(EventLog(store, root)) for root in roots), "offers end")
+            eventually(lambda: all(are_over(store, root) for root in roots), "offers end")
             attendance.end()
             busy, quiet = (EventLog(store, root) for root in roots)
             for name, times in each.items():
@@ -68,6 +68,7 @@ def prove(options: Options) -> Figures:
             tell_load(figures, team)
             follow_to_the_end(figures, follower, busy)
         judge(figures, store, roots[0], busy, team)
+        figures.none("offers that have not ended", unended(busy) + unended(quiet))
         figures.none("gaps in the log of the quiet router", quiet.gaps)
         figures.none("what happened twice in the quiet router", quiet.repeated())
         tell_lateness(figures, quiet, attendance, sleeper, options)
