@@ -2,14 +2,11 @@
 
 At each kill the directory is copied as it is, and the copy is compared with what had been acknowledged; the
 server itself goes on with the same files, and nobody touches the router. A killed process loses only what
-it had not handed to the system yet. With everysec a second copy ends where the file was known to be
-synchronised: that is what is left when the power goes, too.
+it had not handed to the system yet; what a power failure takes beyond that is not shown here.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 import time
 from base64 import b64encode
@@ -19,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.load.stack import Size, Stack, stack
-from engine.server_program import version_of
 from engine.store import root_of
 from tests import support
 from tests.chaos import append_only
@@ -30,7 +26,6 @@ from tests.chaos.kept import consistent, judge, read_jobs
 from tests.chaos.ledger import Ack, Ledger
 from tests.chaos.proofs import Options
 from tests.chaos.soundness import unsound
-from tests.chaos.synced import Synced
 from tests.signed import Caller
 from tests.support import PATIENCE_SECONDS, SyncStore
 
@@ -40,15 +35,13 @@ IN_FLIGHT_SECONDS = 0.2
 
 BACK_SECONDS = 2.0
 LOSS_SECONDS = 2.0
-WAITAOF = (7, 2)
 
 
 class Kill(NamedTuple):
-    """What one kill has cost: acknowledgements that the files do not have, and those that are not on the
-    disk, each with how old they were in seconds; how long the router took once the store was there."""
+    """What one kill has cost: acknowledgements that the files do not have, with how old they were in seconds;
+    and how long the router took once the store was there."""
 
     lost: dict[Ack, float]
-    unsynced: dict[Ack, float]
     unsound: list[str]
     back: float
 
@@ -72,11 +65,10 @@ def _prove(figures: Figures, policy: str, options: Options) -> None:
         kills: list[Kill] = []
         with at_work(url, key, options.chance("agents"), AGENTS, may_lose=policy != "always") as team:
             for _ in range(times):
-                synced = _synced(server, policy, options)
                 team.goes_on(AGENTS)
                 time.sleep(chance.uniform(0.2, 1.5))
                 known = {ack for kill in kills for ack in kill.lost}
-                kills.append(_kill(server, running, policy, team, synced, known))
+                kills.append(_kill(server, running, policy, team, known))
             team.goes_on(AGENTS)
         _tell(figures, policy, team, kills, options)
         with server.client() as client:
@@ -90,14 +82,7 @@ def _prove(figures: Figures, policy: str, options: Options) -> None:
         figures.none("invariants violated", wrong + unsound(server.url, running.tenant))
 
 
-def _synced(server: support.Server, policy: str, options: Options) -> Synced | None:
-    """A watch over what is synchronised, where it makes a difference and the server can tell."""
-    return Synced(server) if policy == "everysec" and version_of(options.program) >= WAITAOF else None
-
-
-def _kill(
-    server: support.Server, running: Stack, policy: str, team: Team, synced: Synced | None, known: set[Ack]
-) -> Kill:
+def _kill(server: support.Server, running: Stack, policy: str, team: Team, known: set[Ack]) -> Kill:
     """Kills the server, looks at what it has left, and starts it again. ``known`` was lost before."""
     killed = time.monotonic()
     server.kill()
@@ -108,16 +93,8 @@ def _kill(
         append_only.cut_copy(server.folder, left, size)
         server.start(appendonly="yes", appendfsync=policy)
         back = _until_back(running)
-        if synced:
-            shutil.copytree(left, left / "disk")
-            os.truncate(append_only.growing(left / "disk"), synced.size)
         lost, wrong = _missing(server.program, left, running.tenant, ledger)
-        unsynced: list[Ack] = []
-        if synced:
-            unsynced, more = _missing(server.program, left / "disk", running.tenant, ledger)
-            wrong += more
-    ages = [{ack: killed - ack.at for ack in acks if ack not in known} for acks in (lost, unsynced)]
-    return Kill(ages[0], ages[1], wrong, back)
+    return Kill({ack: killed - ack.at for ack in lost if ack not in known}, wrong, back)
 
 
 def _missing(program: Path, folder: Path, tenant: str, ledger: Ledger) -> tuple[list[Ack], list[str]]:
@@ -157,9 +134,6 @@ def _tell(figures: Figures, policy: str, team: Team, kills: list[Kill], options:
     if policy == "everysec":
         figures.tell("acknowledged operations lost by kill -9", len(lost))
         figures.at_most("the oldest of them, s", max(lost, default=0.0), LOSS_SECONDS)
-        unsynced = [age for kill in kills for age in kill.unsynced.values()]
-        figures.tell("lost if the power had gone, too", len(unsynced))
-        figures.at_most("the oldest of them, s", max(unsynced, default=0.0), LOSS_SECONDS)
         figures.tell("refused to agents since it was lost", team.forgotten)
     else:
         figures.none("acknowledged operations lost by kill -9", lost)
