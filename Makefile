@@ -32,7 +32,7 @@ demo: .venv/ready ## play a small contact centre through the official client (un
 	$(BIN)/jobrouter demo
 
 test: setup ## run all tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 coverage: setup ## run the tests and report which lines of Lua and Python they reach (95 % at least)
 	rm -rf .coverage-lua .coverage.*

@@ -70,8 +70,9 @@ class Channel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_LIMIT)
-        if transport.get_extra_info("ssl_object") is None:
-            self._plain = transport.get_extra_info("socket").fileno()
+        wire = transport.get_extra_info("socket")
+        if wire is not None and transport.get_extra_info("ssl_object") is None:
+            self._plain = wire.fileno()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
