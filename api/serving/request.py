@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -66,17 +65,22 @@ def _trace(parent: bytes) -> str:
         parts = parent.split(b"-")
         if len(parts) == 4 and len(parts[1]) == 32 and parts[1].isalnum():
             return str(parts[1].decode())
-    return next(_ids)
+    return drawn_id()
 
 
-def _drawn() -> Iterator[str]:
-    while True:
+def drawn_id() -> str:
+    """A new id; any thread may ask."""
+    try:
+        return _pool.pop()
+    except IndexError:
         digits = os.urandom(16 * _DRAWN).hex()
-        for start in range(0, len(digits), 32):
-            yield digits[start : start + 32]
+        _pool.extend([digits[start : start + 32] for start in range(32, len(digits), 32)])
+        return digits[:32]
 
 
-_ids = _drawn()
+_pool: list[str] = []
+# a forked process must not go on with the same ids
+os.register_at_fork(after_in_child=_pool.clear)
 
 CURRENT: ContextVar[RequestInfo | None] = ContextVar("request", default=None)
 """The request that the present task answers."""
