@@ -99,6 +99,16 @@ def test_a_single_worker_gets_the_job_unasked(scored: Router) -> None:
     assert tasks(scored) == []
 
 
+def test_a_ranking_is_told_even_of_a_job_that_names_its_worker_now(scored: Router) -> None:
+    others_score(scored, bypass=True)
+    scored.job("j1", selectors=[wants("Id", "=", "w1")])
+    others_score(scored, bypass=False)
+    assert scored.rank(question(scored), ("w2", 9), ("w1", 5)) == "done"
+    assert scored.offered("j1") == ["w1"]
+    (issued,) = [event for event in scored.events() if event["eventType"].endswith("OfferIssued")]
+    assert (issued["data"]["decision"]["score"], issued["data"]["decision"]["ranked"]) == (5, 2)
+
+
 def test_the_only_worker_that_has_not_declined_gets_the_job_unasked(scored: Router) -> None:
     scored.worker("w3", available=False)
     scored.job("j1")

@@ -205,7 +205,7 @@ def decision_of(r: Router, job: Job, w: Worker, score: float | None, ranked: int
             "availableSince": w.since,
         },
     }
-    if asks_one(job):
+    if ranked is None and asks_one(job):
         return decision
     if policy["mode"] == "bestWorker" and not rankings.lets_others_score(r, job.queue):
         score, _ = scored(str(policy["rules"]), job, w)
