@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import json
 import selectors
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
+from bench.command_line import add_json, add_server, tell_machine, write_json
 from bench.entities import body, job, policy, queue, region_and_skill, worker
 from bench.http import PATIENCE_SECONDS, Connection, request, served, stream
 from bench.site import Site, site
@@ -39,22 +39,19 @@ def main() -> None:
     scale = 50 if given.quick else 1
     with site(given.server) as here:
         found: dict[str, Any] = {"machine": report.machine(here.client)}
-    print(", ".join(f"{name}: {value}" for name, value in found["machine"].items()), flush=True)
+    tell_machine(found["machine"])
     found |= measure(given.server, CREATES // scale, CLIENTS // scale, WORKERS // scale, JOBS_TO_ALL // scale)
     for name, value in found.items():
         if name != "machine":
             print(f"{name:44}{value:12,.2f}")
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n")
+    write_json(given.json, found)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.events", description="Measures events at streaming clients.")
     parser.add_argument("--quick", action="store_true", help="a smoke run: few jobs and clients")
-    parser.add_argument(
-        "--server", type=Path, metavar="PROGRAM", help="another valkey-server or redis-server"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    add_server(parser)
+    add_json(parser)
     return parser.parse_args()
 
 

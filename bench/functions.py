@@ -6,13 +6,11 @@ Ratios of one run on one machine are what counts; absolute figures differ betwee
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
-from pathlib import Path
 from typing import Any
 
 from bench import expiry, explaining, memory, pipelining, ratios, report
+from bench.command_line import add_json, add_server, say, tell_machine, write_json
 from bench.rounds import Plan, Samples, measure, slow_operations, two_processors
 from bench.scenarios import GROUPS
 from bench.site import site
@@ -41,23 +39,22 @@ def main() -> None:
     wanted = given.only or NAMES
     with site(plan.program) as here:
         result: dict[str, Any] = {"machine": report.machine(here.client)}
-    print(", ".join(f"{name}: {value}" for name, value in result["machine"].items()), flush=True)
+    tell_machine(result["machine"])
 
     found: dict[str, Samples] = {}
     for name in GROUPS:
         if name in wanted:
-            found |= measure(GROUPS[name], plan, _say)
+            found |= measure(GROUPS[name], plan, say)
     values = ratios.of(found)
     for name, figure in FIGURES.items():
         if name in wanted:
-            _say(f"measuring {name}")
+            say(f"measuring {name}")
             values[name] = round(figure(plan), 1)
     slow = _slow(plan) if "slow" in wanted else {}
 
     print(*report.row_table(found), "", *report.figure_table(values), *_slow_table(slow), sep="\n")
-    if given.json:
-        result |= {"ratios": values, "rows": report.rows(found), "slow": slow}
-        given.json.write_text(json.dumps(result, indent=1) + "\n")
+    result |= {"ratios": values, "rows": report.rows(found), "slow": slow}
+    write_json(given.json, result)
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,10 +64,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: small populations, one round")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds, 5 by default")
-    parser.add_argument(
-        "--server", type=Path, metavar="PROGRAM", help="another valkey-server or redis-server"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    add_server(parser)
+    add_json(parser)
     return parser.parse_args()
 
 
@@ -78,17 +73,13 @@ def _slow(plan: Plan) -> dict[str, dict[str, float]]:
     """Scenario → its slow operations, of those that have any."""
     found = {}
     for scenario in (scenario for name in SLOW_GROUPS for scenario in GROUPS[name]):
-        _say(f"looking for slow calls in {scenario.name}")
+        say(f"looking for slow calls in {scenario.name}")
         found[scenario.name] = slow_operations(scenario, plan)
     return {name: slow for name, slow in found.items() if slow}
 
 
 def _slow_table(slow: dict[str, dict[str, float]]) -> list[str]:
     return [f"over 5 ms in three of three runs: {name}: {calls}" for name, calls in slow.items()]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

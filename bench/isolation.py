@@ -22,6 +22,7 @@ import msgspec
 
 from api.serving.rate_limits import rate
 from bench import dying
+from bench.command_line import say
 from bench.http import KEY, started
 from bench.load import calls
 from bench.load.calls import Call
@@ -301,7 +302,7 @@ def main() -> int:
         obey(given.flood, given.rate)
         return 0
     plan = Plan(given.limit, given.rate, given.rounds, given.seconds)
-    found = measure(plan, lambda text: print(text, file=sys.stderr, flush=True))
+    found = measure(plan, say)
     print(report(found, plan))
     return int(found.ratio > GOAL)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import report as machines
+from bench.command_line import add_server, say
 from bench.curves import axes, growth, replicas, report
 from bench.curves.axes import AXES
 from bench.curves.curve import Curve
@@ -57,16 +58,16 @@ def _curves(given: argparse.Namespace, plan: Plan, folder: Path) -> Iterator[Cur
     # first, as replicas may use all processors, and the rest leaves one to the server
     if replicas.NAME in wanted:
         yield replicas.curve(
-            folder, replicas.SIZES[: 1 if given.quick else None], _say, 1 if given.quick else replicas.STEPS
+            folder, replicas.SIZES[: 1 if given.quick else None], say, 1 if given.quick else replicas.STEPS
         )
     if plan.cpus:
         os.sched_setaffinity(0, {plan.cpus[1]})
     for name, axis in AXES.items():
         if name in wanted:
-            _say(f"measuring {name}")
-            yield axes.curve(axis, plan, given.whole, _say)
+            say(f"measuring {name}")
+            yield axes.curve(axis, plan, given.whole, say)
     if growth.NAME in wanted:
-        yield growth.curve(plan, given.whole, _say)
+        yield growth.curve(plan, given.whole, say)
 
 
 def _arguments() -> argparse.Namespace:
@@ -81,15 +82,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: small populations, one round")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds, 5 by default")
-    parser.add_argument(
-        "--server", type=Path, metavar="PROGRAM", help="another valkey-server or redis-server"
-    )
+    add_server(parser)
     parser.add_argument("--out", type=Path, help="folder of the report, by default a new one in .curves/")
     return parser.parse_args()
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,10 @@ Ratios of one run on one machine are what counts; absolute figures differ betwee
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from bench import report
+from bench.command_line import add_json, say, tell_machine, write_json
 from bench.interface import rates, scale, stages
 from bench.site import site
 
@@ -24,20 +22,19 @@ def main() -> None:
     plan = rates.Plan(1, 32, 8) if given.quick else rates.Plan(given.rounds)
     with site() as here:
         result: dict[str, Any] = {"machine": report.machine(here.client)}
-    print(", ".join(f"{name}: {value}" for name, value in result["machine"].items()), flush=True)
+    tell_machine(result["machine"])
     if "stages" in given.only:
-        _say("measuring the stages")
+        say("measuring the stages")
         with site() as here:
             result["stages"] = stages.measure(here, plan.rounds, 2 if given.quick else stages.BATCHES)
         print("", *stages.table(result["stages"]), sep="\n", flush=True)
     if "rates" in given.only:
-        found = rates.measure(plan, _say)
+        found = rates.measure(plan, say)
         _show(result, found, rates.ratios(found))
     if "processes" in given.only:
-        found = scale.measure(plan, _say)
+        found = scale.measure(plan, say)
         _show(result, found, scale.ratios(found))
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n")
+    write_json(given.json, result)
 
 
 def _arguments() -> argparse.Namespace:
@@ -47,7 +44,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: few requests, one round")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds, 7 by default")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    add_json(parser)
     given = parser.parse_args()
     given.only = given.only or PARTS
     return given
@@ -57,10 +54,6 @@ def _show(result: dict[str, Any], found: rates.Found, ratios: dict[str, float]) 
     print("", *rates.table(found), "", *report.figure_table(ratios), sep="\n", flush=True)
     result["ratios"] = {**result.get("ratios", {}), **ratios}
     result["rows"] = [*result.get("rows", ()), *report.rows(found)]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

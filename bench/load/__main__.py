@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.command_line import say
 from bench.load import report
 from bench.load.interrupts import interruptible
 from bench.load.lives import rising
@@ -62,13 +63,13 @@ def run(given: argparse.Namespace, size: Size, folder: Path) -> Found:
             if time.monotonic() - started > CLOSED_SHARE * given.at_most:
                 found.left_out.append(name)
                 continue
-            _say(f"closed loop: {name}")
+            say(f"closed loop: {name}")
             found.closed[name] = locust(running, SCENARIOS[name], given.seconds, folder)
             running.processes.check()
         if given.steps:
             left = given.at_most - (time.monotonic() - started)
             rates = rising(
-                running.targets, running.key, given.rate, given.steps, given.step_seconds, left, _say
+                running.targets, running.key, given.rate, given.steps, given.step_seconds, left, say
             )
             found.steps = asyncio.run(rates)
             running.processes.check()
@@ -170,10 +171,6 @@ def _between(text: str, least: float, most: float) -> float:
         if least <= float(text) <= most:
             return float(text)
     raise argparse.ArgumentTypeError(f"must be a number from {least:g} to {most:g}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

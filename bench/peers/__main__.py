@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from bench import report
+from bench.command_line import add_json, say, tell_machine, write_json
 from bench.peers import contest
 from bench.peers.contest import GOALS, PEERS
 from bench.ratios import Found
@@ -48,11 +47,11 @@ def main() -> int:
     try:
         with site(plan.program) as here:
             machine = report.machine(here.client)
-        print(", ".join(f"{name}: {value}" for name, value in machine.items()), flush=True)
+        tell_machine(machine)
         if names := [name for name in PEERS if name in wanted]:
-            found |= contest.peers(names, plan, _say)
+            found |= contest.peers(names, plan, say)
         if APPEND_ONLY in wanted:
-            found |= contest.durability(plan, _say)
+            found |= contest.durability(plan, say)
     except RuntimeError as error:
         print(f"peers: {error}", file=sys.stderr)
         return 1
@@ -62,14 +61,8 @@ def main() -> int:
     print(
         f"load average {load[0]:.1f} before, {load[1]:.1f} after; medians of {plan.rounds} interleaved rounds"
     )
-    if given.json:
-        result: dict[str, Any] = {
-            "machine": machine,
-            "load": load,
-            "ratios": values,
-            "rows": report.rows(found),
-        }
-        given.json.write_text(json.dumps(result, indent=1) + "\n")
+    result = {"machine": machine, "load": load, "ratios": values, "rows": report.rows(found)}
+    write_json(given.json, result)
     return 0
 
 
@@ -90,7 +83,7 @@ def _arguments() -> argparse.Namespace:
         help=f"a valkey-server or redis-server; {DEBIAN} by default, else the embedded one",
     )
     server.add_argument("--embedded", action="store_true", help="on the embedded Valkey")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there, too")
+    add_json(parser)
     return parser.parse_args()
 
 
@@ -114,10 +107,6 @@ def _lacks(found: Found) -> Iterable[str]:
         if peer := PEERS.get(name):
             yield f"{name}: {peer.tells}"
             yield from (f"  does not do: {text}" for text in peer.lacks)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
