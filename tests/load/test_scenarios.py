@@ -51,11 +51,11 @@ def test_a_smoke_run_of_the_open_loop(deployment: Stack, tmp_path: Path) -> None
 
 def test_beyond_the_ceiling_nobody_is_left_out(deployment: Stack) -> None:
     """More than any machine can do: what was not answered counts, and what it leaves disturbs nobody."""
-    run = rising(deployment.targets, deployment.key, 5000, 1, 0.5, 60.0, lambda text: None)
+    run = rising(deployment.targets, deployment.key, 20_000, 1, 0.5, 60.0, lambda text: None)
     for step in asyncio.run(run):
         assert not step.sustained
         assert step.unfinished > 0
         create = step.operations[calls.CREATE]
-        assert create.count + create.failures == 2500
+        assert create.count + create.failures == 10_000
         assert step.operations[calls.LIFE].count >= step.unfinished
         assert (step.operations[calls.LIFE].longest or 0) > 1000
