@@ -12,7 +12,6 @@ from base64 import b64encode
 from pathlib import Path
 
 from bench.load.stack import Size, stack
-from engine.commands import WorkerRead
 from engine.store import root_of
 from tests import support
 from tests.chaos.agents import at_work
@@ -22,7 +21,7 @@ from tests.chaos.figures import Figures
 from tests.chaos.kept import judge
 from tests.chaos.proofs import Options
 from tests.chaos.soundness import unsound
-from tests.chaos.timers import are_over, lateness, set_timer, unended
+from tests.chaos.timers import are_over, forgotten, lateness, set_timer
 from tests.support import SyncStore, eventually
 
 QUIET = "quiet"
@@ -65,7 +64,7 @@ def prove(options: Options) -> Figures:
                 "offers ended by the clock", len(busy.of(f"{OFFER}Expired") + busy.of(f"{OFFER}Revoked"))
             )
             judge(figures, store, roots[0], busy, team)
-            figures.none("offers that have no end and are not open", _forgotten(store, roots[0], busy))
+            figures.none("offers that have no end and are not open", forgotten(store, roots[0], busy))
             late = lateness(quiet, lambda _: True)
             figures.at_least("offers made after a jump that ran out", len(late), len(jumps))
             if options.quick:
@@ -76,11 +75,3 @@ def prove(options: Options) -> Figures:
             wrong = [problem for name in (running.tenant, QUIET) for problem in unsound(server.url, name)]
             figures.none("invariants violated", wrong)
     return figures
-
-
-def _forgotten(store: SyncStore, root: str, log: EventLog) -> list[str]:
-    """Offers that were issued, have not ended, and are not in the record of their worker."""
-    workers = {event.data["offerId"]: event.data["workerId"] for event in log.of(f"{OFFER}Issued")}
-    return [
-        offer for offer in unended(log) if f"o:{offer}" not in store.run(root, WorkerRead(workers[offer]))
-    ]

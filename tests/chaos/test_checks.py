@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from engine.commands import AssignmentClose, AssignmentComplete, OfferAccept, WorkerRead
+from engine.commands import AssignmentClose, AssignmentComplete, OfferAccept, OfferDecline, WorkerRead
 from tests.chaos.event_log import EventLog
 from tests.chaos.kept import read_jobs
 from tests.chaos.ledger import Ledger
-from tests.chaos.timers import lateness, set_timer, unended
+from tests.chaos.timers import forgotten, lateness, set_timer, unended
 from tests.support import SyncStore
 
 OFFERED = ["RouterJobReceived", "RouterJobQueued", "RouterWorkerOfferIssued"]
 DONE = ["RouterWorkerOfferAccepted", "RouterJobCompleted", "RouterJobClosed"]
 
 
-@pytest.fixture
-def assignment(store: SyncStore, root: str) -> str:
-    """The job ``j`` of the worker ``j``, closed; gives its assignment."""
+def offered(store: SyncStore, root: str) -> str:
+    """An offer of the job ``j`` to the worker ``j``."""
     store.load()
     set_timer(store, root, "j", 60_000)
     worker = store.run(root, WorkerRead("j"))
     (offer,) = (name.removeprefix("o:") for name in worker if name.startswith("o:"))
+    return offer
+
+
+@pytest.fixture
+def assignment(store: SyncStore, root: str) -> str:
+    """The job ``j`` of the worker ``j``, closed; gives its assignment."""
+    offer = offered(store, root)
     accepted = str(store.run(root, OfferAccept("j", offer))["assignment"])
     store.run(root, AssignmentComplete("j", accepted))
     store.run(root, AssignmentClose("j", accepted))
@@ -60,6 +66,20 @@ def test_an_entry_that_comes_twice(store: SyncStore, root: str, assignment: str)
     assert len(log.gaps) == 2
     assert any("RouterJobClosed j" in text for text in log.repeated())
     assert any(text.startswith("the id ") for text in log.repeated())
+
+
+def test_an_offer_that_is_open_or_ends_while_one_looks_is_not_forgotten(store: SyncStore, root: str) -> None:
+    offer = offered(store, root)
+    log = EventLog(store, root)
+    assert (unended(log), forgotten(store, root, log)) == ([offer], [])
+    store.run(root, OfferDecline("j", offer))
+    assert forgotten(store, root, log) == []
+
+
+def test_a_forgotten_offer(store: SyncStore, root: str) -> None:
+    offer = offered(store, root)
+    store.redis.hdel(f"{root}:worker:j", f"o:{offer}")
+    assert forgotten(store, root, EventLog(store, root)) == [offer]
 
 
 def test_what_is_lost(store: SyncStore, root: str, assignment: str) -> None:

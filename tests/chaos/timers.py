@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 
-from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerUpsert
+from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
 from engine.model import Channel, channels_text, strings_text
 from tests.chaos.event_log import ENDS, OFFER, EventLog
 from tests.support import SyncStore
@@ -47,6 +47,14 @@ def unended(log: EventLog) -> list[str]:
     ended = {event.data["offerId"] for event in log.events if event.kind in ENDS}
     issued = [event.data["offerId"] for event in log.of(f"{OFFER}Issued")]
     return [offer for offer in issued if offer not in ended]
+
+
+def forgotten(store: SyncStore, root: str, log: EventLog) -> list[str]:
+    """Offers of a log that have no end and are not in the record of their worker either."""
+    workers = {event.data["offerId"]: event.data["workerId"] for event in log.of(f"{OFFER}Issued")}
+    missing = {one for one in unended(log) if f"o:{one}" not in store.run(root, WorkerRead(workers[one]))}
+    # they may have ended since the log was read
+    return sorted(missing.intersection(unended(EventLog(store, root)))) if missing else []
 
 
 def lateness(log: EventLog, counts: Callable[[float], bool]) -> list[float]:

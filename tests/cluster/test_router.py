@@ -37,7 +37,8 @@ def sdk(served: support.Served) -> Iterator[Clients]:
     def clients(tenant: str) -> Sdk:
         if tenant not in made:
             url, key = url_of(served, tenant), AzureKeyCredential(served.key)
-            made[tenant] = Sdk(lambda kind: kind(url, key, retry_total=0), False)
+            # it tries as often as it does by default, sooner: a failover cuts connections
+            made[tenant] = Sdk(lambda kind: kind(url, key, retry_backoff_factor=0.05), False)
         return made[tenant]
 
     yield clients

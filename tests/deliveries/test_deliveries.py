@@ -79,8 +79,10 @@ def test_an_endpoint_that_hangs_delays_nobody_else(with_router: Run) -> None:
             for n in range(10):
                 await router.job(f"job-{n}")
             await endpoint.until(lambda: len(endpoint.taken) == 20)
-            await dead.until(lambda: len(dead.events) == 40)
+            await eventually(lambda: router.counts("dead", dead=20))
         assert len(endpoint.taken) == 20
+        # of its tries, some may have been over before they had arrived
+        assert 0 < len(dead.events) <= 40
 
     with_router(test)
 
