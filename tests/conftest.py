@@ -89,10 +89,16 @@ def root(tenant: str) -> str:
 
 
 @pytest.fixture
-def store(server: support.Server) -> Iterator[support.SyncStore]:
-    """The library as plain calls."""
+def store(request: pytest.FixtureRequest, server: support.Server) -> Iterator[support.SyncStore]:
+    """The library as plain calls. The keys of the test's tenant go with it: other tests look through all."""
+    alone = "root" in request.fixturenames and "served" not in request.fixturenames
+    root = request.getfixturevalue("root") if alone else ""
     with server.client() as client:
         yield support.SyncStore(client)
+        if root:
+            left = list(client.scan_iter(f"{root}*", count=10_000))
+            for at in range(0, len(left), 1_000):
+                client.unlink(*left[at : at + 1_000])
 
 
 @pytest.fixture

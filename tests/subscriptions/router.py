@@ -35,7 +35,7 @@ class Router:
     def problems(self) -> list[str]:
         """What jr_check finds wrong with subscriptions, also with those that are gone."""
         prefix = f"{self.root}:subscription:"
-        ids = {key.removeprefix(prefix) for key in self.redis.scan_iter(match=f"{prefix}*")}
+        ids = {key.removeprefix(prefix) for key in self.redis.scan_iter(match=f"{prefix}*", count=10_000)}
         ids |= {"gone", "s"}
         check = c.Check([f"subscription:{one}" for one in sorted(ids)])
         problems: list[str] = self.store.run(self.root, check, START + self.now)["problems"]
