@@ -151,10 +151,17 @@ ROUTER = ("api", "worker", "reader")
 """The users of a router; the others are for the servers' own sake."""
 
 
+NOBODY = "user default reset ~* &* +@all"
+"""Who has no name: ``reset`` takes the password, without which nobody can be him, and switches him off."""
+
+
 def lines(
     server: Server, users: Iterable[str], passwords: Mapping[str, str], database: int = 0
 ) -> Iterator[str]:
     """The lines of a file of users, the last of which bars all who have no name.
+
+    He may do everything nevertheless: a server that loads its append-only file checks what was written in
+    transactions, as all calls of functions are, against his rights, and drops what he may not do.
 
     Of passwords only their hashes stand there. Where one is missing stands a text that no server takes: so
     nobody can get in by a password that everybody knows.
@@ -168,4 +175,4 @@ def lines(
             else f"SHA-256_OF_THE_PASSWORD_OF_{name}"
         )
         yield f"user {name} {rules} on #{secret}"
-    yield "user default off"
+    yield NOBODY

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -17,13 +18,13 @@ from bench.entities import policy, queue
 from bench.site import Site
 from engine.commands import RouterRights
 from engine.deliveries.service import Deliveries
-from engine.grants import ROUTER, WRITES, Grant, Server, api, lines, worker
+from engine.grants import NOBODY, ROUTER, WRITES, Grant, Server, api, lines, worker
 from engine.library import library
 from engine.worker.alarms import CHANNELS
 from engine.worker.expiry import Sweeper
 from engine.worker.remote_rules import RemoteRules
 from tests import support
-from tests.deploy.guarded import PASSWORDS, as_user, denied, kind_of
+from tests.deploy.guarded import PASSWORDS, as_user, denied, guarded, kind_of, kind_of_program
 from tests.deploy.rare import RARE
 from tests.lua.scenarios import SCENARIOS
 
@@ -208,6 +209,32 @@ def test_a_line_without_a_password_is_refused(admin: redis.Redis) -> None:
                 admin.execute_command("ACL", "SETUSER", "probe", *rules)  # type: ignore[no-untyped-call]
 
 
+# ---- after a restart ---------------------------------------------------------------------------------------
+
+
+def test_what_users_wrote_comes_back(program: Path) -> None:
+    options = {"appendonly": "yes", "enable_debug_command": "local"}
+    with guarded(program, kind_of_program(program), **options) as server:
+        with server.client() as client:
+            load(client)
+        play(server, "api", next(iter(SCENARIOS)))
+        with server.client() as client:
+            written = everything(client)
+        assert written
+        server.kill()
+        server.start(aclfile=str(server.folder / "users.acl"), **options)
+        with server.client() as client:
+            assert everything(client) == written
+        with server.signed_in("", "").client() as nobody, pytest.raises(redis.AuthenticationError):
+            nobody.ping()
+
+
+def everything(client: redis.Redis) -> dict[str, Any]:
+    """Each key with a digest of what it holds."""
+    keys: list[str] = sorted(client.scan_iter())
+    return {key: client.execute_command("DEBUG", "DIGEST-VALUE", key) for key in keys}  # type: ignore[no-untyped-call]
+
+
 # ---- the command -------------------------------------------------------------------------------------------
 
 
@@ -231,7 +258,7 @@ def test_the_command_prints_a_file(
     out, err = capsys.readouterr()
     by_user = {line.split()[1]: line for line in out.splitlines()}
     assert list(by_user) == ["api", "worker", "reader", "default"]
-    assert by_user["default"] == "user default off"
+    assert by_user["default"] == NOBODY
     assert by_user["api"].endswith(f" on #{hashlib.sha256(b'first secret=').hexdigest()}")
     assert "client|setinfo" not in out
     assert "secret" not in out + err

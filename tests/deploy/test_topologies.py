@@ -13,7 +13,7 @@ import redis
 from api.cli import main
 from engine.commands import AgendaDue, RouterStatus
 from engine.errors import Unavailable
-from engine.grants import USERS, lines
+from engine.grants import NOBODY, USERS, lines
 from engine.store import Store, root_of
 from tests import support
 from tests.deploy.composed import DEPLOY
@@ -80,7 +80,7 @@ def refused(nodes: list[Node]) -> list[str]:
 def test_a_cluster(server_program: Path, users: list[str], tmp_path: Path) -> None:
     file = tmp_path / "users.acl"
     # the tests themselves have no name
-    file.write_text("".join(f"{line}\n" for line in users if line != "user default off"))
+    file.write_text("".join(f"{line}\n" for line in users if line != NOBODY))
     with cluster(server_program, aclfile=str(file), **REPLICATION) as it:
         tenants = it.tenants()
         write(it.url, *tenants)
