@@ -13,10 +13,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from api.auth import Authenticator
-from api.errors import TooLarge, TooSlow
-from api.pages.site import unread
+from api.errors import TooLarge
 from api.serving.body import read_body
-from api.streaming import Disconnected
 from api.viewing import COOKIE, SESSION_SECONDS
 
 STATIC = Path(__file__).with_name("static")
@@ -70,8 +68,6 @@ def _sign_in(authenticator: Authenticator) -> Callable[[Request], Awaitable[Resp
             body = await read_body(request.receive, MAX_FORM)
         except TooLarge:
             return Response(status_code=401, headers=HEADERS)
-        except (TooSlow, Disconnected) as error:
-            return unread(error, request.url.path)
         key = parse_qs(body.decode("latin-1")).get("key", [None])[0]
         tenant = authenticator.tenant(request.headers.get("host", "").encode("latin-1"))
         if key is None or not authenticator.viewing.is_key(tenant, key):

@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from api.errors import Denied
 from api.pages.local import is_local
-from api.pages.site import refusal
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -51,21 +50,29 @@ def route(
         if not is_local(headers, request.client.host if request.client else ""):
             admitted = [tenant.name for tenant in known if viewing.admits(tenant, headers)]
             if not admitted:
-                error = NotShown(
+                raise NotShown(
                     "Only the machine of the router itself may see its metrics without a viewing key: send "
                     "'Authorization: Bearer <key>' with a key of --view-keys (JOBROUTER_VIEW_KEYS)."
                 )
-                return refusal(error, request.url.path)
         if gather is not None:
             registry = await gather(registry)
         if admitted is not None:
             registry = _of_tenants(registry, frozenset(admitted))
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        encode, content_type = _encoder(request.headers.get("accept", ""))
         # many series take a while to write
         text: bytes = await asyncio.to_thread(encode, registry)
         return Response(text, headers={"content-type": content_type, "cache-control": "no-store"})
 
     return Route("/metrics", answer)
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """The form that a client wants; the usual one where that cannot be read."""
+    try:
+        return choose_encoder(accept)
+    except (ValueError, TypeError):
+        # a version that is no number; numbers and words do not compare
+        return choose_encoder("")
 
 
 class _Filtered(Collector):

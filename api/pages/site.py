@@ -45,7 +45,7 @@ def create_pages(
 
     return Starlette(
         routes=[Route("/health/live", live), Route("/health/ready", ready), *more],
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: _http_error, errors.ApiError: _refused, Disconnected: _unread},
     )
 
 
@@ -56,17 +56,16 @@ def paths(pages: Starlette) -> frozenset[str]:
     )
 
 
-def refusal(error: errors.ApiError, path: str) -> Response:
-    """A page's answer for what it refuses."""
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.ApiError)
     headers = {name.decode(): value.decode() for name, value in error.headers}
-    return Response(errors.body(error, path), error.status, headers, media_type="application/json")
+    body = errors.body(error, request.url.path)
+    return Response(body, error.status, headers, media_type="application/json")
 
 
-def unread(error: errors.ApiError | Disconnected, path: str) -> Response:
-    """A page's answer for a body that was not read to its end; nobody reads it when the client went away."""
-    if isinstance(error, Disconnected):
-        return Response(status_code=400)
-    return refusal(error, path)
+async def _unread(request: Request, error: Exception) -> Response:
+    """Nobody reads it: the client went away before its body had come."""
+    return Response(status_code=400)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -9,10 +9,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.call import Runner
-from api.errors import NotFound, TooLarge, TooSlow, from_engine
-from api.pages.site import refusal, unread
+from api.errors import NotFound, from_engine
 from api.serving.body import read_body
-from api.streaming import Disconnected
 from api.wire.values import MAX_ID
 from engine.commands import SubscriptionConfirm
 from engine.errors import Refused, Unavailable
@@ -29,20 +27,17 @@ def routes(store: Runner, tenants: Iterable[str]) -> list[Route]:
 
     async def validate(request: Request) -> Response:
         if request.method == "POST":
-            try:
-                await read_body(request.receive, _MAX_BODY)
-            except (TooLarge, TooSlow, Disconnected) as error:
-                return unread(error, request.url.path)
+            await read_body(request.receive, _MAX_BODY)
         tenant, query = request.path_params["tenant"], request.query_params
         subscription, code = query.get("subscription", ""), query.get("code", "")
         if tenant not in known or not _is_id(subscription) or not 0 < len(code) <= _MAX_CODE:
-            return refusal(NotFound("This code is not valid, or not any more."), request.url.path)
+            raise NotFound("This code is not valid, or not any more.")
         # whoever looks ahead at links does not agree, but is told the same
         confirm = SubscriptionConfirm(subscription, code, look=request.method == "HEAD")
         try:
             await store.run(root_of(tenant), confirm)
         except (Refused, Unavailable) as error:
-            return refusal(from_engine(error), request.url.path)
+            raise from_engine(error) from None
         return PlainTextResponse(
             f"Events are sent from now on to the endpoint of the subscription '{subscription}'.",
             headers=_HEADERS,

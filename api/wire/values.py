@@ -55,6 +55,7 @@ _OPERATORS = {sign: word for word, sign in _SIGNS.items()}
 _LARGEST = 2**1023
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
+_LARGEST_ZONE = 24 * 3600
 _LATEST = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
 
@@ -154,8 +155,11 @@ def http_date(seconds: int) -> str:
 def http_epoch(date: bytes) -> int | None:
     """A header's date in epoch seconds, None if it is none; clients of one second send the same."""
     parsed = parsedate_tz(date.decode("latin-1"))
+    # a zone may have any number of digits
+    if not parsed or parsed[9] is None or abs(parsed[9]) > _LARGEST_ZONE:
+        return None
     try:
-        return mktime_tz(parsed) if parsed and parsed[9] is not None else None
+        return mktime_tz(parsed)
     except (ValueError, OverflowError):
         return None
 

@@ -88,6 +88,15 @@ def test_one_changed_byte_does_not_verify(captured: Captured) -> None:
     assert [other for other in others if is_accepted(other, (KEY,), now)] == []
 
 
+@pytest.mark.parametrize("zone", ["+" + "9" * 400, "-" + "9" * 400, "+9900"])
+def test_a_date_of_no_zone_is_none(client: Any, signed: Any, store: Any, zone: str) -> None:
+    target = "/routing/jobs/x?api-version=2023-11-01"
+    date = f"Tue, 14 Nov 2023 22:13:20 {zone}"
+    refused = client.send("GET", target, b"", signed("GET", target) | {"x-ms-date": date})
+    assert refused.status == 401
+    assert store.commands == []
+
+
 def test_percent_decoded_path_does_not_verify(client: Any, signed: Any) -> None:
     target = "/routing/jobs/a%2Fb?api-version=2023-11-01"
     headers = signed("GET", target, signed_target="/routing/jobs/a/b?api-version=2023-11-01")

@@ -45,6 +45,13 @@ def test_this_machine_needs_no_key(measured: Client, peer: str, host: str) -> No
     assert answer.headers["content-type"].startswith("text/plain; version=")
 
 
+@pytest.mark.parametrize("version", ["x.y.z", "1.\u00b2.0", ""])
+def test_a_form_that_cannot_be_read_gives_the_usual_one(measured: Client, version: str) -> None:
+    answer = page(measured, accept=f"application/openmetrics-text; version={version}")
+    assert answer.status == 200
+    assert b"jobrouter_" in answer.body
+
+
 @pytest.mark.parametrize(
     ("peer", "host", "headers"),
     [

@@ -10,8 +10,8 @@ import pytest
 from api.serving import body
 from api.viewing import COOKIE, SESSION_SECONDS, Viewing
 from engine.commands import QueueOverview
-from engine.settings import Tenant
-from tests.api.conftest import NOW
+from engine.settings import Settings, Tenant
+from tests.api.conftest import NOW, Client, healthy, make_app
 from tests.api.conftest import VIEW_KEY as KEY
 
 
@@ -102,6 +102,14 @@ def test_a_wrong_key_gives_no_session(client: Any, key: str) -> None:
     assert "set-cookie" not in answer.headers
 
 
+def test_a_host_of_no_router_gives_no_session(store: Any) -> None:
+    settings = Settings(tenants={"other": Tenant("other", keys=(b"k",), view_keys=(KEY,))})
+    elsewhere = Client(make_app(store, settings, healthy, clock=lambda: NOW))
+    answer = signed_in(elsewhere)
+    assert answer.status == 401
+    assert answer.json["error"]["code"] == "Denied"
+
+
 def test_a_session_ends() -> None:
     clock, tenant = Clock(), Tenant("main", view_keys=(KEY,))
     viewing = Viewing(clock)
@@ -169,6 +177,13 @@ class TestABodyThatIsNotWhole:
         sent = self._sent(client, path, asyncio.Event().wait)
         assert sent[0]["status"] == 408
         assert (b"connection", b"close") in sent[0]["headers"]
+        assert store.commands == []
+
+    def test_one_of_too_many(self, client: Any, store: Any, path: str, monkeypatch: Any) -> None:
+        monkeypatch.setattr(body, "COMING_BYTES", 3)
+        sent = self._sent(client, path, asyncio.Event().wait)
+        assert sent[0]["status"] == 503
+        assert (b"retry-after", b"1") in sent[0]["headers"]
         assert store.commands == []
 
     def test_a_client_that_goes(self, client: Any, store: Any, path: str) -> None:
