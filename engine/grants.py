@@ -50,7 +50,16 @@ _DEBUGGING = (
         "type",
     ),
     *("xinfo|stream", "xrevrange"),
-    *("acl|whoami", "client|list", "cluster|info", "cluster|nodes", "cluster|shards", "command", "role"),
+    *(
+        "acl|whoami",
+        "client|list",
+        "cluster|info",
+        "cluster|keyslot",
+        "cluster|nodes",
+        "cluster|shards",
+        "command",
+        "role",
+    ),
     *("latency|histogram", "latency|latest", "slowlog|get", "slowlog|len"),
 )
 """What redis-cli and exporters of metrics look with."""

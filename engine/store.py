@@ -179,7 +179,10 @@ class Store:
         if message.startswith((*_NOT_NOW, "OOM")):
             self.servers.moved(connection, message)
             raise Unavailable(f"the store cannot answer now ({message})")
-        raise Failed(f"the library cannot be loaded: {library().explain(message)}")
+        hint = (
+            "; 'jobrouter worker' and 'api' load it when they start" if message.startswith("NOPERM") else ""
+        )
+        raise Failed(f"the library cannot be loaded: {library().explain(message)}{hint}")
 
     def _load_has_ended(self, connection: Connection, done: asyncio.Task[_Has]) -> None:
         del self._loading[connection]

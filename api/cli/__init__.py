@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -52,7 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def status_of(run: Callable[[], int]) -> int:
     """The exit status of what is run; what ends a command with one sentence is told."""
     try:
-        return run()
+        status = run()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # as with `| head`: nobody reads on, and the last flush of the interpreter must not stumble either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except BadOption as error:
         print(f"jobrouter: {plain_line(str(error))}", file=sys.stderr)
         return 2

@@ -214,7 +214,7 @@ def _failure(error: Exception) -> OutgoingFailed:
         case aiohttp.ClientConnectorSSLError():
             return OutgoingFailed("no TLS connection", again=True)
         case aiohttp.ClientConnectorError() if isinstance(error.os_error, AddressRefused):
-            return OutgoingFailed("the host has an address that is not allowed")
+            return OutgoingFailed("the host has an address that is not allowed (see --allow-outgoing)")
         case aiohttp.ClientConnectorError():
             number = error.os_error.errno
             return OutgoingFailed(f"no connection{f' ({os.strerror(number)})' if number else ''}", again=True)

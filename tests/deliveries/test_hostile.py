@@ -138,7 +138,10 @@ def test_addresses_are_guarded(with_router: Run) -> None:
             await router.subscribe("s", "http://10.0.0.1/hook", attempts=1)
             await router.job("a")
             (first, _) = await dead_letters(router, "s", 2)
-            assert Tries.parse(first["facts"]).outcome == "the host has an address that is not allowed"
+            assert (
+                Tries.parse(first["facts"]).outcome
+                == "the host has an address that is not allowed (see --allow-outgoing)"
+            )
 
     with_router(test)
 

@@ -98,6 +98,15 @@ def test_what_is_missing_is_told_before(server: support.Server, admin: redis.Red
     }
 
 
+def test_a_reader_without_a_library_is_told_who_loads_it(
+    server: support.Server, admin: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    admin.function_flush()
+    assert main(["check", "--redis-url", as_user(server, "reader").url]) == 1
+    load(admin)
+    assert "'jobrouter worker' and 'api' load it" in capsys.readouterr().err
+
+
 def failure(server: support.Server, admin: redis.Redis, name: str) -> str:
     """What a scenario fails with as user lacking; what the library remembers may at first do without."""
     for _ in range(2):
@@ -207,6 +216,10 @@ def test_a_line_without_a_password_is_refused(admin: redis.Redis) -> None:
         if name == "api":
             with pytest.raises(redis.ResponseError):
                 admin.execute_command("ACL", "SETUSER", "probe", *rules)  # type: ignore[no-untyped-call]
+
+
+def test_a_reader_learns_where_a_router_is(server: support.Server) -> None:
+    assert not refuses(server, "reader", ("CLUSTER", "KEYSLOT", ROOT))
 
 
 # ---- after a restart ---------------------------------------------------------------------------------------

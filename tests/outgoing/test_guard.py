@@ -142,7 +142,7 @@ def test_no_spelling_of_loopback_is_connected_to(host: str) -> None:
     async def work() -> None:
         async with endpoint(ok(1)) as server:
             reason = await _refused(f"http://{host}:{server.port}/")
-            assert reason.endswith(("not allowed", "not valid"))
+            assert reason.endswith(("not allowed (see --allow-outgoing)", "not valid"))
             assert server.connections == 0
 
     run(work())

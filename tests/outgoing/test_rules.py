@@ -183,7 +183,10 @@ def test_other_statuses_than_200_fail_at_once(code: int) -> None:
     [
         ("ftp://h/?code=hidden", "the URL is neither http nor https"),
         ("http://hidden@h/", "the URL holds a user name or password"),
-        ("http://10.0.0.1/?code=hidden", "the host has an address that is not allowed"),
+        (
+            "http://10.0.0.1/?code=hidden",
+            "the host has an address that is not allowed (see --allow-outgoing)",
+        ),
     ],
 )
 def test_what_may_not_be_called(url: str, reason: str) -> None:
