@@ -96,7 +96,10 @@ def exists(pid: int) -> bool:
     [
         (("--workers", "0"), "a whole number of at least 1"),
         (("--workers", "2", "--tls-port", "0"), "needs a certificate"),
-        (("--workers", "2", "--tls-cert", "nowhere", "--tls-key", "nowhere"), "cannot be used"),
+        (
+            ("--workers", "2", "--tls-port", "0", "--tls-cert", "nowhere", "--tls-key", "nowhere"),
+            "cannot be used",
+        ),
     ],
 )
 def test_what_cannot_be_is_told(more: tuple[str, ...], text: str) -> None:
