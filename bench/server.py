@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import dying
 from bench.client import Client
-from engine.embedded import OPTIONS
+from engine.embedded import OPTIONS, environment
 from engine.server_program import find_program
 
 # What takes over 5 ms goes to the slow log.
@@ -37,12 +37,11 @@ def server(
         all_options = {**(OPTIONS if persistent else MEASURED), **(options or {})}
         words = [word for name, value in all_options.items() for word in (f"--{name}", value)]
         command = [str(program or find_program()), "--unixsocket", str(socket), *words]
-        environment = {**os.environ, "LC_ALL": "C"}
         # a Ctrl-C is not for it: what it serves is taken down first
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment,
+            env=environment(),
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=dying.with_us(),

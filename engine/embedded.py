@@ -38,6 +38,13 @@ OPTIONS = {
     "loglevel": "warning",
 }
 
+_TUNABLES = "glibc.malloc.tcache_count=4000"
+"""How many freed pieces of each small size the GNU C library keeps at hand; 7 by default.
+
+Behind 100,000 waiting jobs what is freed lies scattered: a life cycle takes 1.6 times as long there, and 1.2
+times with this. Up to 130 MB that are free stay with the server.
+"""
+
 STOP_SECONDS = 4.0
 _LOOK_SECONDS = 0.01
 _TOLD_SECONDS = 0.5
@@ -45,6 +52,17 @@ _TOLD_SECONDS = 0.5
 
 class DidNotStart(Exception):
     """The server has ended while it started; the text says where its log is."""
+
+
+def environment() -> dict[str, str]:
+    """The variables that the server is started with. What GLIBC_TUNABLES says already goes before ours."""
+    given = os.environ.get("GLIBC_TUNABLES")
+    return {
+        **os.environ,
+        # texts are compared byte by byte, as on every other server
+        "LC_ALL": "C",
+        "GLIBC_TUNABLES": f"{_TUNABLES}:{given}" if given else _TUNABLES,
+    }
 
 
 class Embedded:
@@ -120,8 +138,7 @@ class Embedded:
                     stdout=output,
                     stderr=output,
                     cwd=self.folder,
-                    # texts are compared byte by byte, as on every other server
-                    env={**os.environ, "LC_ALL": "C"},
+                    env=environment(),
                     pass_fds=(lock,),
                 )
         finally:
