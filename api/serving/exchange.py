@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
 
 from api.errors import Header
@@ -29,6 +30,12 @@ class Exchange(RequestResponseCycle):
         self.flow.resume_reading()
         return body
 
+    async def send(self, message: ASGISendEvent) -> None:
+        """Sends a message, unless the connection ends, of which we may not have been told yet."""
+        if self.transport.is_closing() and not self.response_complete:
+            self.disconnected = True
+        await super().send(message)
+
     def answer(self, status: int, lines: bytes, headers: Sequence[Header], body: bytes) -> bool:
         """Writes a whole answer; False, and nothing is done, when it has to be sent by messages.
 
@@ -38,6 +45,7 @@ class Exchange(RequestResponseCycle):
         if (
             self.response_started
             or self.disconnected
+            or self.transport.is_closing()
             or self.flow.write_paused
             or self.scope["method"] == "HEAD"
         ):

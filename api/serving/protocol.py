@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.errors import ApiError, BadRequest, HeadTooLarge, Overloaded, TooSlow, body
@@ -17,6 +18,11 @@ from api.streaming import ABORT
 
 MAX_HEAD = 64 * 1024
 """Bytes of a request line with its headers that are waited for, beyond what comes with the first of them."""
+
+MOST_PIPELINED = 16
+PIECE = 4096
+"""Requests that wait behind one that is answered, beyond what stands in the last so many bytes: what comes
+then is kept as it is, since a request that is understood takes a hundred times the memory of a short one."""
 
 HEAD_SECONDS = 30.0
 """How long a head may take to arrive, from the connection or from its first byte on."""
@@ -30,12 +36,36 @@ class Configuration(Config):
         self.open = open
 
 
+class _Flow(FlowControl):
+    """Nothing is read while ``held``, whoever asks for it."""
+
+    held = False
+
+    def hold(self) -> None:
+        self.held = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        self.held = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        if not self.held:
+            super().resume_reading()
+
+
 class Protocol(HttpToolsProtocol):
     """One connection. The parser takes heads without end: they are counted here, while they come in."""
 
     config: Configuration
     _in_head = False
     _waited = 0
+    _kept = b""
+    """What has come and is not looked at yet."""
+    _refused: ApiError | None = None
+    """What is answered to all that comes after the requests under way."""
+    _first: Exchange | None = None
+    """The request that is answered while others wait behind it."""
     _patience: asyncio.TimerHandle | None = None
     _idle_since = 0.0
     _idle_timer: asyncio.TimerHandle | None = None
@@ -43,6 +73,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Waits for the first head, but not for ever."""
         super().connection_made(transport)
+        self.flow: _Flow = _Flow(transport)
         self._abort = {"now": transport.abort}
         if self.config.open.opened(self):
             self._wait_for_head()
@@ -56,16 +87,48 @@ class Protocol(HttpToolsProtocol):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
             self._idle_timer = None
+        if self._first is not None:
+            # uvicorn tells the last one alone
+            self._first.disconnected = True
+            self._first.message_event.set()
+        self.pipeline.clear()
+        self._first, self._kept = None, b""
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser, and ends the connection when a head grows on and on."""
+        """Feeds the parser, in pieces if it is much, and ends the connection when a head grows on and on."""
+        if self._kept or len(data) > PIECE:
+            self._kept += data
+            self._feed_kept()
+        else:
+            self._feed(data)
+
+    def _feed_kept(self) -> None:
+        kept, place = self._kept, 0
+        # what is fed may end the connection
+        while place < len(kept) and len(self.pipeline) < MOST_PIPELINED and not self.transport.is_closing():
+            self._feed(kept[place : place + PIECE])
+            place += PIECE
+        if self.transport.is_closing():
+            return
+        self._kept = kept[place:]
+        if self._kept:
+            self.flow.hold()
+        elif self.flow.held:
+            self.flow.release()
+
+    def _feed(self, data: bytes) -> None:
+        if self._refused is not None:
+            return
         if self._in_head:
+            # what follows the head in this piece does not count: then the head has ended
             self._waited += len(data)
-            if self._waited > MAX_HEAD:
+            super().data_received(data)
+            if self._in_head and self._waited > MAX_HEAD:
                 self._refuse(HeadTooLarge(f"The request's head has more than {MAX_HEAD} bytes."))
                 return
-        super().data_received(data)
+        else:
+            super().data_received(data)
         # most heads come in one piece: no timer is made for them. What comes after an answer, as empty lines
         # or the rest of a body, must end in a head too.
         if self._patience is None and (self._in_head or self._is_idle()):
@@ -118,6 +181,8 @@ class Protocol(HttpToolsProtocol):
             self._start_asgi_task(exchange, self.app)
         else:
             self.flow.pause_reading()
+            if not self.pipeline:
+                self._first = before  # type: ignore[assignment]
             self.pipeline.appendleft((exchange, self.app))
 
     def on_response_complete(self) -> None:
@@ -126,8 +191,16 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
+        if self._kept and len(self.pipeline) <= MOST_PIPELINED:
+            self.loop.call_soon(self._feed_kept)
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            following, app = self.pipeline.pop()
+            self._first = following if self.pipeline else None  # type: ignore[assignment]
+            self._start_asgi_task(following, app)
+            return
+        self._first = None
+        if self._refused is not None:
+            self._refuse(self._refused)
             return
         # one timer for many requests: to make and to cancel one for each would cost more than to parse it
         self._idle_since = self.loop.time()
@@ -184,6 +257,14 @@ class Protocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, error: ApiError) -> None:
+        if not self._is_idle() and not self.cycle.more_body:
+            # who reads this first would take it for the answer to what was asked before
+            self._refused = error
+            return
+        if self._first is not None:
+            # the last request is broken, and those before it have no answer yet
+            self.transport.abort()
+            return
         content = body(error, "")
         head = (
             STATUS_LINE[error.status],

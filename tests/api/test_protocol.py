@@ -8,7 +8,7 @@ import json
 import re
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from api.serving import listeners, protocol
+from api.serving.exchange import Exchange
 from api.serving.listeners import listen, serving
 from api.serving.protocol import MAX_HEAD
 from tests.support import PATIENCE_SECONDS, Served
@@ -147,5 +148,136 @@ def test_a_head_that_comes_late_but_in_time(monkeypatch: pytest.MonkeyPatch) -> 
         asyncio.get_running_loop().call_later(2 * protocol.HEAD_SECONDS, passed.set)
         await passed.wait()
         await _hello(scope, receive, send)
+
+    asyncio.run(work())
+
+
+# ---- several requests at once --------------------------------------------------------------------------
+
+
+class _Held:
+    """An application whose first answer waits until it is let go, with what it was asked and who has gone."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.asked, self.go, self.gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.paths.append(scope["path"])
+        if len(self.paths) == 1:
+            self.asked.set()
+            watching = asyncio.create_task(self._watch(receive))
+            waiting = asyncio.create_task(self.go.wait())
+            await asyncio.wait({watching, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            watching.cancel()
+            waiting.cancel()
+        await _hello(scope, receive, send)
+
+    async def _watch(self, receive: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.gone.set()
+
+
+@contextlib.asynccontextmanager
+async def _held(*parts: bytes) -> AsyncIterator[tuple[_Held, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that has sent these parts, the later ones while the first request is being answered."""
+    app, listener = _Held(), listen("127.0.0.1", 0)
+    async with serving(app, [listener]), asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        for part in parts:
+            writer.write(part)
+            await app.asked.wait()
+        try:
+            yield app, reader, writer
+        finally:
+            app.go.set()
+            writer.close()
+
+
+def _statuses(received: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1.1 ([0-9]+)", received)
+
+
+def test_what_is_no_http_is_told_after_the_answers_before_it() -> None:
+    async def work() -> None:
+        async with _held(WHOLE + WHOLE, b"no http\r\n\r\n" + WHOLE) as (app, reader, _):
+            app.go.set()
+            assert _statuses(await reader.read()) == [b"204", b"204", b"400"]
+            assert len(app.paths) == 2
+
+    asyncio.run(work())
+
+
+def test_many_requests_behind_half_a_head() -> None:
+    """They are no part of the head that they follow."""
+
+    async def work() -> None:
+        count = 2 * MAX_HEAD // len(WHOLE)
+        async with _held(WHOLE + WHOLE[:9], WHOLE[9:] + count * WHOLE) as (app, reader, _):
+            app.go.set()
+            received = b""
+            while received.count(b"HTTP/1.1 204") < count + 2:
+                part = await reader.read(65536)
+                assert part, _statuses(received)[-1]
+                received += part
+
+    asyncio.run(work())
+
+
+def test_a_large_body_behind_half_a_head() -> None:
+    async def work() -> None:
+        size = 2 * MAX_HEAD
+        head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % size
+        async with _held(WHOLE + head[:9], head[9:] + size * b"a") as (app, reader, _):
+            app.go.set()
+            received = b""
+            while received.count(b"\r\n\r\n") < 2:
+                part = await reader.read(65536)
+                assert part, _statuses(received)
+                received += part
+            assert _statuses(received) == [b"204", b"204"]
+
+    asyncio.run(work())
+
+
+def test_few_requests_are_understood_before_their_turn() -> None:
+    made = 0
+
+    class Counted(Exchange):
+        def __init__(self, **given: Any) -> None:
+            nonlocal made
+            made += 1
+            super().__init__(**given)
+
+    async def work() -> None:
+        count = 20 * protocol.PIECE // len(WHOLE)
+        async with _held(WHOLE, count * WHOLE) as (app, reader, writer):
+            # whoever else is answered shows that what was sent before has been read
+            await writer.drain()
+            other, into = await asyncio.open_connection(*writer.get_extra_info("peername"))
+            into.write(WHOLE)
+            assert (await other.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204")
+            into.close()
+            assert made <= 2 + protocol.MOST_PIPELINED + protocol.PIECE // len(WHOLE)
+            app.go.set()
+            received = b""
+            while received.count(b"HTTP/1.1 204") < count + 1:
+                received += await reader.readuntil(b"\r\n\r\n")
+            assert len(app.paths) == count + 2
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protocol, "Exchange", Counted)
+        asyncio.run(work())
+
+
+def test_a_client_that_goes_with_requests_behind_the_first() -> None:
+    """The first is told, and nothing is raised when it answers nevertheless."""
+
+    async def work() -> None:
+        async with _held(WHOLE + WHOLE) as (app, _, writer):
+            writer.transport.abort()
+            await app.gone.wait()
+        assert len(app.paths) == 1
 
     asyncio.run(work())
