@@ -159,13 +159,17 @@ async def _server(client: Redis) -> AsyncIterator[Finding]:
 def _version(info: dict[str, Any]) -> Finding:
     name = "valkey" if "valkey_version" in info else "redis"
     text = str(info.get(f"{name}_version", "0"))
-    version = tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+    version = _version_of(text)
     shown = f"The store is {name.title()} {text}"
     least = LEAST_VERSIONS[name]
     if version < least:
         wanted = ".".join(map(str, least))
         return Finding("critical", "version", f"{shown}.", f"Update it to {name.title()} {wanted} or newer.")
     return Finding("ok", "version", f"{shown}.")
+
+
+def _version_of(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
 
 
 async def _settings(client: Redis, info: dict[str, Any]) -> AsyncIterator[Finding]:
@@ -198,6 +202,15 @@ async def _settings(client: Redis, info: dict[str, Any]) -> AsyncIterator[Findin
             "The store leaves it to the system when it writes to disk: a crash loses up to half a minute.",
             "Set 'appendfsync everysec'.",
         )
+    elif aof and await _drops_calls(client, info):
+        yield Finding(
+            "critical",
+            "drops_calls",
+            "A restart of the store loses every job: when it loads its append-only file it drops what the "
+            "user 'default' may not do.",
+            "Give that user all rights, and no way in, by 'ACL SETUSER default reset ~* &* +@all' and in the "
+            "file of users, as 'jobrouter acl' prints it.",
+        )
     else:
         yield Finding(
             "ok", "persistence", f"Jobs are written to disk ({'append-only file' if aof else 'snapshots'})."
@@ -219,6 +232,24 @@ async def _settings(client: Redis, info: dict[str, Any]) -> AsyncIterator[Findin
             f"{_RECOMMENDED} is {settings[_RECOMMENDED]}; with {recommended} lists of offers and queues are "
             "found faster.",
         )
+
+
+async def _drops_calls(client: Redis, info: dict[str, Any]) -> bool:
+    """Whether transactions in its append-only file, as all calls are, are refused when the server loads it.
+
+    Servers check them against the user ``default`` then, but for Valkey 9.1 and newer. False where our own
+    user may not ask.
+    """
+    if "valkey_version" in info and _version_of(info["valkey_version"]) >= (9, 1):
+        return False
+    try:
+        for words in (("HSET", "jr:{main}", "a", "b"), ("XADD", "jr:{main}", "*", "a", "b")):
+            told = await client.execute_command("ACL", "DRYRUN", "default", *words)  # type: ignore[no-untyped-call]
+            if told not in (b"OK", "OK"):
+                return True
+    except RedisError:
+        return False
+    return False
 
 
 def _memory(info: dict[str, Any]) -> Finding | None:

@@ -51,6 +51,7 @@ _DEBUGGING = (
     ),
     *("xinfo|stream", "xrevrange"),
     *(
+        "acl|dryrun",
         "acl|whoami",
         "client|list",
         "cluster|info",

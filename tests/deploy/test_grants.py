@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from contextlib import closing
@@ -18,6 +19,7 @@ from bench.entities import policy, queue
 from bench.site import Site
 from engine.commands import RouterRights
 from engine.deliveries.service import Deliveries
+from engine.diagnosis import diagnose
 from engine.grants import NOBODY, ROUTER, WRITES, Grant, Server, api, lines, worker
 from engine.library import library
 from engine.worker.alarms import CHANNELS
@@ -234,12 +236,41 @@ def test_what_users_wrote_comes_back(program: Path) -> None:
         with server.client() as client:
             written = everything(client)
         assert written
+        assert "drops_calls" not in told_by_a_doctor(server)
         server.kill()
         server.start(aclfile=str(server.folder / "users.acl"), **options)
         with server.client() as client:
             assert everything(client) == written
         with server.signed_in("", "").client() as nobody, pytest.raises(redis.AuthenticationError):
             nobody.ping()
+
+
+def test_a_doctor_tells_that_a_restart_loses_everything(program: Path) -> None:
+    """Only where it does."""
+    with guarded(program, kind_of_program(program), appendonly="yes") as server:
+        with server.client() as client:
+            client.acl_setuser("default", reset=True)
+            load(client)
+        play(server, "api", next(iter(SCENARIOS)))
+        told = told_by_a_doctor(server)
+        server.kill()
+        server.start(aclfile=str(without_rights(server.folder / "users.acl")), appendonly="yes")
+        with server.client() as client:
+            is_lost = not client.dbsize()
+        assert ("drops_calls" in told) == is_lost
+
+
+def without_rights(users: Path) -> Path:
+    """The file, with a user default who may do nothing."""
+    users.write_text(users.read_text().replace(NOBODY, "user default off"))
+    return users
+
+
+def told_by_a_doctor(server: support.Server) -> set[str]:
+    async def work() -> set[str]:
+        return {one.code async for one in diagnose(as_user(server, "reader").url, ["main"])}
+
+    return asyncio.run(work())
 
 
 def everything(client: redis.Redis) -> dict[str, Any]:
