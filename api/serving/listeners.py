@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -48,7 +49,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
-        raise BadOption(f"Cannot listen on {host} port {port}: {error.strerror or error}.") from None
+        told = f"Cannot listen on {host} port {port}: {error.strerror or error}."
+        if error.errno == errno.EADDRINUSE:
+            told += " Another program does: end what listens there, or give another port."
+        raise BadOption(told) from None
     listener.listen(_BACKLOG)
     return listener
 

@@ -122,7 +122,9 @@ class _Parser:
             return f"{shown(name)} is a name, not a text: a text stands in double quotes."
         if name in FUNCTIONS:
             return f"{name} is a function: its arguments follow in parentheses."
-        return f"There is no '{shown(name)}' here.{suggestion(name, (*RECORDS, *_LITERALS))}"
+        word = shown(name)
+        hint = f' A label is job.{word}, a text "{word}".'
+        return f"There is no '{word}' here.{suggestion(name, (*RECORDS, *_LITERALS)) or hint}"
 
     def label(self, record: Token) -> Node:
         """``record.key``."""

@@ -226,4 +226,6 @@ def test_taken_port_is_told(tmp_path: Path) -> None:
         arguments = ("--port", str(it.port), "--tls-port", "0", "--data-dir", str(tmp_path / "two"))
         with jobrouter("serve", *arguments) as second:
             assert second.process.wait(10) == 2
-            assert f"Cannot listen on 127.0.0.1 port {it.port}" in second.rest()
+            told = second.rest()
+            assert f"Cannot listen on 127.0.0.1 port {it.port}" in told
+            assert "end what listens there, or give another port." in told
