@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
+import ipaddress
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -19,6 +20,11 @@ from engine.model import Scalar, members_text
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_LONGEST_MS = 36_500 * _UNITS_MS["d"]
+_MOST = 1_000_000_000
+_MOST_PROCESSES = 256
+_MOST_RETRIES = 100
+_LARGEST_FACTOR = 1_000
 
 
 class Flag(NamedTuple):
@@ -37,7 +43,10 @@ def duration_ms(text: str) -> int:
     found = _DURATION.fullmatch(text)
     if not found:
         raise ValueError
-    return round(float(found[1]) * _UNITS_MS[found[2]])
+    duration = float(found[1]) * _UNITS_MS[found[2]]
+    if duration > _LONGEST_MS:
+        raise ValueError
+    return round(duration)
 
 
 def outage_ms(text: str) -> int:
@@ -51,22 +60,38 @@ def outage_ms(text: str) -> int:
 def positive(text: str) -> int:
     """A whole number above zero."""
     number = int(text)
-    if number < 1:
+    if not 1 <= number <= _MOST:
         raise ValueError
     return number
 
 
-def timeout_ms(text: str) -> int:
-    """A duration above 0. In ms."""
-    timeout = duration_ms(text)
-    if not timeout:
+def processes(text: str) -> int:
+    """How many processes there are: each takes memory, and what is meant as another option may be large."""
+    number = int(text)
+    if not 1 <= number <= _MOST_PROCESSES:
         raise ValueError
-    return timeout
+    return number
+
+
+def retries(text: str) -> int:
+    """How often something is tried again."""
+    number = int(text)
+    if not 0 <= number <= _MOST_RETRIES:
+        raise ValueError
+    return number
+
+
+def some_time_ms(text: str) -> int:
+    """A duration above 0. In ms."""
+    duration = duration_ms(text)
+    if not duration:
+        raise ValueError
+    return duration
 
 
 def wait_ms(text: str) -> int:
     """A duration above 0 that is shorter than the time the store has for an answer. In ms."""
-    wait = timeout_ms(text)
+    wait = some_time_ms(text)
     if wait > 4_000:
         raise ValueError
     return wait
@@ -75,7 +100,7 @@ def wait_ms(text: str) -> int:
 def count(text: str) -> int:
     """A whole number, 0 included."""
     number = int(text)
-    if number < 0:
+    if not 0 <= number <= _MOST:
         raise ValueError
     return number
 
@@ -83,9 +108,24 @@ def count(text: str) -> int:
 def factor(text: str) -> float:
     """A number above 0."""
     number = float(text)
-    if not 0 < number < math.inf:
+    if not 0 < number <= _LARGEST_FACTOR:
         raise ValueError
     return number
+
+
+def base_url(text: str) -> str:
+    """The http or https URL under which something begins, or none."""
+    if text:
+        parts = urlsplit(text)
+        plain = text.isascii() and text.isprintable() and not set(text) & set(" ?#@")
+        if not plain or parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError
+    return text
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """IP addresses, separated by commas."""
+    return tuple(str(ipaddress.ip_address(part.strip())) for part in text.split(",") if part.strip())
 
 
 def places(text: str) -> tuple[str, ...]:
@@ -164,13 +204,17 @@ def server(text: str) -> Any:
 
 
 ALLOWED: dict[Callable[[str], Any], str] = {
-    duration_ms: "a number with its unit, as 90d, 12h, 30m, 45s or 500ms, or 0",
-    outage_ms: "at least 2s, as a number with its unit, or 0",
-    timeout_ms: "a number above 0 with its unit, as 5s or 500ms",
+    duration_ms: "a number with its unit, as 90d, 12h, 30m, 45s or 500ms, or 0, and at most 36500d",
+    outage_ms: "at least 2s and at most 36500d, as a number with its unit, or 0",
+    some_time_ms: "a number above 0 with its unit, as 90d, 5s or 500ms, and at most 36500d",
     wait_ms: "above 0 and at most 4s, with its unit, as 500ms",
-    positive: "a whole number of at least 1",
-    count: "a whole number",
-    factor: "a number above 0",
+    positive: f"a whole number from 1 to {_MOST}",
+    count: f"a whole number from 0 to {_MOST}",
+    processes: f"a whole number from 1 to {_MOST_PROCESSES}",
+    retries: f"a whole number from 0 to {_MOST_RETRIES}",
+    factor: f"a number above 0 and at most {_LARGEST_FACTOR}",
+    base_url: "an address such as https://router.example.com, without user, query and fragment",
+    addresses: "IP addresses, separated by commas",
     places: "addresses, networks and hosts, separated by commas, as 10.1.0.0/16,hooks.internal",
     port_number: "a number from 0 to 65535",
     port_if_any: "a number from 0 to 65535, or empty",
@@ -186,7 +230,9 @@ ALLOWED: dict[Callable[[str], Any], str] = {
 
 
 PUBLIC = (
-    Flag("public-base-url", "", str, "address under which clients see the router, if a proxy changes it"),
+    Flag(
+        "public-base-url", "", base_url, "address under which clients see the router, if a proxy changes it"
+    ),
 )
 SHOWING = (
     Flag(
@@ -199,7 +245,12 @@ LISTENING = (
     Flag("tls-port", "8443", port_number, "port for https; 0: any that is free"),
     Flag("tls-key", "", str, "key file of the certificate (PEM)"),
     *PUBLIC,
-    Flag("trusted-proxies", "", str, "addresses, separated by commas, whose X-Forwarded-Host is believed"),
+    Flag(
+        "trusted-proxies",
+        "",
+        addresses,
+        "IP addresses, separated by commas, whose X-Forwarded-Host is believed",
+    ),
     Flag("hosts", "", str, "hosts of routers: 'main=<host>[,<host>];other=<host>'"),
 )
 _CERTIFICATE = "certificate file (PEM, with its chain)"
@@ -247,13 +298,13 @@ WORKING = (
     Flag(
         "keep-finished",
         "90d",
-        duration_ms,
+        some_time_ms,
         "how long closed and cancelled jobs are kept (90d, 12h, 30m, 45s, 500ms)",
     ),
     Flag("keep-finished-count", "1000000", positive, "how many closed and cancelled jobs are kept"),
-    Flag("keep-events", "7d", duration_ms, "how long events are kept"),
+    Flag("keep-events", "7d", some_time_ms, "how long events are kept"),
     Flag("keep-events-count", "1000000", positive, "how many entries of events are kept"),
-    Flag("keep-dead-letters", "7d", duration_ms, "how long events are kept that could not be delivered"),
+    Flag("keep-dead-letters", "7d", some_time_ms, "how long events are kept that could not be delivered"),
     Flag("keep-dead-letters-count", "10000", positive, "how many of them are kept for each subscription"),
     Flag(
         "outage",
@@ -270,15 +321,17 @@ REQUESTS_LOG = (
     Flag("access-log", "no", truth, "log every request, not only those that fail or are slow"),
     Flag("slow-request", "1s", duration_ms, "log requests that take so long; 0: none"),
 )
-PROCESSES = (Flag("workers", "1", positive, "processes that share the port, each for one processor"),)
-TRACING = (Flag("otlp", "", str, "send traces by OpenTelemetry to this address, as http://localhost:4318"),)
+PROCESSES = (Flag("workers", "1", processes, "processes that share the port, each for one processor"),)
+TRACING = (
+    Flag("otlp", "", base_url, "send traces by OpenTelemetry to this address, as http://localhost:4318"),
+)
 LOOKING = (
     Flag("json", "no", truth, "print the findings as one JSON object"),
     Flag("whole", "no", truth, "verify the invariants of all entities, not only of some"),
 )
 GLANCING = (
     Flag("once", "no", truth, "print one frame and end"),
-    Flag("interval", "1s", timeout_ms, "time between two frames (1s, 500ms)"),
+    Flag("interval", "1s", some_time_ms, "time between two frames (1s, 500ms)"),
 )
 MEASURING = (
     Flag("metric-labels", "100", positive, "queues with metrics of their own; all later ones share 'other'"),
@@ -295,11 +348,11 @@ RULES = (
         "addresses, networks and hosts, separated by commas, that rules and subscriptions may call beside "
         "public addresses",
     ),
-    Flag("rule-timeout", "5s", timeout_ms, "how long a function or webhook has to answer (5s, 500ms)"),
-    Flag("rule-retries", "1", count, "how often a function or webhook is asked again when it fails"),
+    Flag("rule-timeout", "5s", some_time_ms, "how long a function or webhook has to answer (5s, 500ms)"),
+    Flag("rule-retries", "1", retries, "how often a function or webhook is asked again when it fails"),
 )
 DELIVERIES = (
-    Flag("delivery-timeout", "30s", timeout_ms, "how long the endpoint of a subscription has to answer"),
+    Flag("delivery-timeout", "30s", some_time_ms, "how long the endpoint of a subscription has to answer"),
     Flag("retry-scale", "1", factor, "multiplies all times of the retry schedule of deliveries, for tests"),
 )
 GRANTING = (
@@ -431,7 +484,7 @@ class Options(argparse.Namespace):
     tls_cert: str
     tls_key: str
     public_base_url: str
-    trusted_proxies: str
+    trusted_proxies: tuple[str, ...]
     hosts: str
     rate_limit: str
     max_requests: int

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
+
+
+def number_of(database: str) -> int:
+    """The number of a database, 0 where none is told. Raises ValueError."""
+    if not database:
+        return 0
+    if not (database.isascii() and database.isdigit() and len(database) < 10):
+        raise ValueError("the database is not a number")
+    return int(database)
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        # what stands there is not shown: it is a password in which a slash is not escaped, at times
+        raise ValueError(
+            "the port is not a number from 0 to 65535 (in a password, / is written as %2F, # as %23)"
+        ) from None
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -23,23 +42,28 @@ class Address(msgspec.Struct, frozen=True):
         """An address of redis://, rediss:// or unix:// with the usual parts. Raises ValueError."""
         parts = urlsplit(url)
         if parts.scheme not in ("redis", "rediss", "unix", "valkey", "valkeys"):
+            # the rest is not shown: it may be a password
             raise ValueError(
-                f"not a Redis URL: {parts.scheme or url!r}; use redis://, rediss://, unix://, "
-                "redis+cluster:// or redis+sentinel://"
+                f"not a Redis URL{f': {parts.scheme}' if parts.scheme else ''}; use redis://, rediss://, "
+                "unix://, redis+cluster:// or redis+sentinel://"
             )
         user = unquote(parts.username or "")
         password = unquote(parts.password or "")
         if parts.scheme == "unix":
-            query = dict(pair.partition("=")[::2] for pair in parts.query.split("&"))
-            database = int(query.get("db") or 0)
+            query = dict(pair.partition("=")[::2] for pair in parts.query.split("&") if pair)
+            database = number_of(query.pop("db", ""))
+            if query:
+                raise ValueError("only db may follow the question mark")
             return cls(path=unquote(parts.path), username=user, password=password, database=database)
+        if parts.query:
+            raise ValueError("nothing may follow a question mark; a database is told as redis://host:port/1")
         return cls(
             host=parts.hostname or "localhost",
-            port=parts.port or 6379,
+            port=_port(parts) or 6379,
             tls=parts.scheme in ("rediss", "valkeys"),
             username=user,
             password=password,
-            database=int(parts.path.strip("/") or 0),
+            database=number_of(parts.path.strip("/")),
         )
 
     def at(self, host: str, port: int) -> Address:

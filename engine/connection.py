@@ -128,7 +128,9 @@ class Connection:
             self._failures += 1
             self._retry_at = asyncio.get_running_loop().time() + min(1.0, 0.01 * 2**self._failures)
             self._on_lost()
-            raise Unavailable(f"the store cannot be reached ({error}); the call was not sent") from error
+            # some tell nothing: who waited in vain, or was hung up on
+            why = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else "it hangs up")
+            raise Unavailable(f"the store cannot be reached ({why}); the call was not sent") from error
         except asyncio.CancelledError:
             if channel is not None:
                 channel.abort()

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
-from engine.address import Address
+from engine.address import Address, number_of
 
 _SCHEMES: dict[str, tuple[Literal["cluster", "sentinel"], bool, int]] = {
     "redis+cluster": ("cluster", False, 6379),
@@ -67,7 +67,7 @@ class Deployment(msgspec.Struct, frozen=True):
         )
         if words:
             raise ValueError("only sentinel_username and sentinel_password may follow the question mark")
-        data = msgspec.structs.replace(data, database=_database(path[1]) if len(path) == 2 else 0)
+        data = msgspec.structs.replace(data, database=number_of(path[1]) if len(path) == 2 else 0)
         return cls(kind, tuple(sentinel.at(*place) for place in places), data, path[0])
 
 
@@ -79,9 +79,3 @@ def _place(text: str, port: int) -> tuple[str, int]:
         return parts.hostname, parts.port or port
     except ValueError:
         raise ValueError("the port of a host is not a number from 1 to 65535") from None
-
-
-def _database(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError("the database is not a number")
-    return int(text)

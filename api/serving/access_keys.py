@@ -41,11 +41,24 @@ def parse_tenants(keys: str, hosts: str = "", view_keys: str = "") -> dict[str, 
         )
         for name, texts in _parts(keys, "access keys").items()
     }
+    for name, tenant in tenants.items():
+        if not tenant.keys:
+            raise BadOption(f"The access keys name the router '{name}', but give it no key.")
     for name in of_hosts:
         raise BadOption(f"The router '{name}' has hosts but no access key.")
     for name in of_viewers:
         raise BadOption(f"The router '{name}' has a viewing key but no access key.")
     return tenants
+
+
+def checked_name(name: str) -> str:
+    """The name of a router. Raises BadOption."""
+    if not _NAME.fullmatch(name):
+        raise BadOption(
+            f"'{name}' is no name of a router (--tenants): it has at most 63 lower-case letters, digits "
+            "and hyphens."
+        )
+    return name
 
 
 def with_view_keys(tenants: dict[str, Tenant], view_keys: str) -> dict[str, Tenant]:

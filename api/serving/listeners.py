@@ -48,6 +48,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+    except UnicodeError:
+        raise BadOption(f"Cannot listen on {host} port {port}: this is no host.") from None
     except OSError as error:
         told = f"Cannot listen on {host} port {port}: {error.strerror or error}."
         if error.errno == errno.EADDRINUSE:

@@ -16,7 +16,14 @@ from urllib.parse import urlsplit
 from api.app import create_app, create_metrics_app
 from api.options import Options
 from api.serving import addresses, tls
-from api.serving.access_keys import VIEW_BYTES, BadOption, kept_key, parse_tenants, with_view_keys
+from api.serving.access_keys import (
+    VIEW_BYTES,
+    BadOption,
+    checked_name,
+    kept_key,
+    parse_tenants,
+    with_view_keys,
+)
 from api.serving.connections import Connections, as_many_as_allowed
 from api.serving.listeners import listen, serving
 from api.serving.rate_limits import with_rates
@@ -135,8 +142,7 @@ def settings_of(options: Options, tenants: dict[str, Tenant], url: str) -> Setti
     """The settings that the options of any command give."""
     given = {_RENAMED.get(name, name): value for name, value in vars(options).items()}
     fields = {name: given[name] for name in Settings.__struct_fields__ if name in given}
-    proxies = tuple(filter(None, given.get("trusted_proxies", "").split(",")))
-    return Settings(**{**fields, "tenants": tenants, "redis_url": url, "trusted_proxies": proxies})
+    return Settings(**{**fields, "tenants": tenants, "redis_url": url})
 
 
 def worker_of(
@@ -266,10 +272,10 @@ async def worker_alone(options: Options) -> AsyncIterator[Router]:
 
 
 def tenants_of(options: Options) -> dict[str, Tenant]:
-    """The tenants that a command without HTTP is for."""
+    """The tenants that a command without HTTP is for. Raises BadOption."""
     names = [name.strip() for name in options.tenants.split(",") if name.strip()]
     if names:
-        return {name: Tenant(name) for name in names}
+        return {checked_name(name): Tenant(name) for name in names}
     return parse_tenants(options.access_keys) or {"main": Tenant("main")}
 
 

@@ -45,7 +45,15 @@ def test_sentinels() -> None:
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        ("http://secret@a", "not a Redis URL: 'http'"),
+        ("http://secret@a", "not a Redis URL: http;"),
+        ("secret@a", "not a Redis URL; use"),
+        ("redis://api:secret/more@a", "the port is not a number"),
+        ("redis://a:70000", "the port is not a number"),
+        ("redis://a/secret", "the database is not a number"),
+        ("redis://a/\u0661", "the database is not a number"),
+        ("redis://a?db=3", "nothing may follow a question mark"),
+        ("unix:///s?db=x", "the database is not a number"),
+        ("unix:///s?secret=1", "only db may follow"),
         ("localhost", r"use redis://.*, redis\+cluster:// or redis\+sentinel://"),
         ("redis+cluster://", "names no host"),
         ("redis+cluster://a,:7000", "a host is missing"),

@@ -11,7 +11,8 @@ import pytest
 
 from api.options import ALLOWED, COMMANDS, parse
 from api.serving.access_keys import BadOption, kept_key, parse_tenants
-from api.serving.runtime import settings_of
+from api.serving.listeners import listen
+from api.serving.runtime import settings_of, tenants_of
 from engine import __version__
 
 KEY = b64encode(b"0123456789abcdef").decode()
@@ -39,7 +40,7 @@ def test_flags_win_over_variables() -> None:
     [("90d", 7_776_000_000), ("12h", 43_200_000), ("1.5m", 90_000), ("250ms", 250), ("0", 0)],
 )
 def test_durations(text: str, ms: int) -> None:
-    assert parse(["worker", "--keep-events", text], {}).keep_events == ms
+    assert parse(["api", "--slow-request", text], {}).slow_request == ms
 
 
 @pytest.mark.parametrize(
@@ -50,11 +51,63 @@ def test_durations(text: str, ms: int) -> None:
         ("keep-events", "soon"),
         ("keep-events-count", "0"),
         ("notifications", "?"),
+        ("keep-finished", "0"),
+        ("keep-events", "0"),
+        ("keep-dead-letters", "0"),
+        ("keep-finished", "36501d"),
+        ("slow-request", "9" * 400 + "d"),
+        ("keep-finished-count", "1000000001"),
+        ("max-requests", "9" * 5000),
+        ("rule-retries", "101"),
+        ("retry-scale", "1001"),
+        ("trusted-proxies", "proxy"),
+        ("trusted-proxies", "10.0.0.0/8"),
     ],
 )
 def test_values_that_cannot_be_used(flag: str, text: str) -> None:
     with pytest.raises(BadOption, match=f"--{flag} .* cannot be '{re.escape(text)}': it must be "):
         parse(["serve", f"--{flag}", text], {})
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "257", "10000", "x"])
+def test_processes_that_cannot_be(number: str) -> None:
+    with pytest.raises(BadOption, match="from 1 to 256"):
+        parse(["api", "--workers", number], {})
+
+
+@pytest.mark.parametrize("flag", ["public-base-url", "otlp"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "router.example.com",
+        "ftp://h",
+        "https://",
+        "http://[::1",
+        "http://h:x",
+        "http://h:0",
+        "http://u:p@h",
+        "http://h?x",
+        "http://h#x",
+        "http://a b",
+    ],
+)
+def test_addresses_that_cannot_be(flag: str, text: str) -> None:
+    with pytest.raises(BadOption, match=f"--{flag} .* must be an address"):
+        parse(["serve", f"--{flag}", text], {})
+
+
+def test_addresses() -> None:
+    url = "https://router.example.com:8443/jobs/"
+    assert parse(["serve", "--public-base-url", url], {}).public_base_url == url
+    assert parse(["serve"], {"JOBROUTER_PUBLIC_BASE_URL": ""}).public_base_url == ""
+    options = parse(["serve", "--trusted-proxies", "10.0.0.1, ::0001,"], {})
+    assert settings_of(options, {}, "").trusted_proxies == ("10.0.0.1", "::1")
+
+
+@pytest.mark.parametrize("tenants", ["{a}", "main,A", "a b", "a" * 64, "a:b"])
+def test_names_that_no_router_has(tenants: str) -> None:
+    with pytest.raises(BadOption, match="is no name of a router"):
+        tenants_of(parse(["worker", "--tenants", tenants], {}))
 
 
 @pytest.mark.parametrize("flag", ["keep-finished", "keep-events", "outage", "rule-timeout"])
@@ -141,6 +194,18 @@ def test_keys_that_cannot_be_used_are_not_shown(keys: str) -> None:
     with pytest.raises(BadOption) as caught:
         parse_tenants(keys)
     assert KEY[:5] not in str(caught.value)
+
+
+@pytest.mark.parametrize("keys", ["main=", "main= , ", f"main={KEY};other="])
+def test_a_router_without_a_key(keys: str) -> None:
+    with pytest.raises(BadOption, match="but give it no key"):
+        parse_tenants(keys)
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a..b"])
+def test_what_is_no_host(host: str) -> None:
+    with pytest.raises(BadOption, match="Cannot listen on"):
+        listen(host, 0)
 
 
 def test_hosts_of_nobody() -> None:

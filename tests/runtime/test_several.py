@@ -94,7 +94,7 @@ def exists(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        (("--workers", "0"), "a whole number of at least 1"),
+        (("--workers", "0"), "a whole number from 1 to 256"),
         (("--workers", "2", "--tls-port", "0"), "needs a certificate"),
         (
             ("--workers", "2", "--tls-port", "0", "--tls-cert", "nowhere", "--tls-key", "nowhere"),
