@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -60,6 +61,9 @@ def status_of(run: Callable[[], int]) -> int:
         # as with `| head`: nobody reads on, and the last flush of the interpreter must not stumble either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        # as a shell tells it
+        return 128 + signal.SIGINT
     except BadOption as error:
         print(f"jobrouter: {plain_line(str(error))}", file=sys.stderr)
         return 2
