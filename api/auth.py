@@ -128,7 +128,9 @@ class Authenticator:
                 text = b"%b\n%b\n%b" % (verb, spelled, b";".join([values[name] for name in names[1]]))
                 if _is_signed(text, signature, signers):
                     return False
-        raise Denied(_DENIED)
+        raise Denied(
+            f"{_DENIED} The signature fits no access key of the router of this host, or not this request."
+        )
 
     def _views(self, method: str, target: bytes, headers: dict[bytes, bytes], tenant: Tenant) -> bool:
         path = target.partition(b"?")[0].decode("latin-1")

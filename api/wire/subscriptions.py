@@ -14,7 +14,7 @@ from api.errors import BadRequest
 from api.wire.folding import folder
 from api.wire.lists import entry_id
 from api.wire.reading import read
-from api.wire.values import MAX_ENTRIES, Id, Text, encode, optional, timestamp_or_none
+from api.wire.values import MAX_ENTRIES, MAX_SHOWN, Id, Text, encode, optional, timestamp_or_none
 from engine.commands import SubscriptionUpsert
 from engine.event_filters import PREFIX, EventFilters, type_of
 from engine.model import SubscriptionRecord
@@ -106,7 +106,7 @@ class SubscriptionBody(msgspec.Struct, rename="camel"):
     signing_secrets: Annotated[list[str], Meta(max_length=MAX_SIGNING)] | UnsetType = UNSET
 
 
-fold = folder(SubscriptionBody)
+_fold = folder(SubscriptionBody)
 
 SIGNING_SECRETS = msgspec.structs.fields(SubscriptionBody)[-1].encode_name
 
@@ -295,3 +295,39 @@ def view(record: SubscriptionRecord, tag: str, shown: Sequence[str] = ()) -> byt
             tag,
         )
     )
+
+
+# ---- what clients may send ---------------------------------------------------------------------------------
+
+_MEMBERS: dict[str, Sequence[type[msgspec.Struct]]] = {
+    "": (SubscriptionBody, _SubscriptionView),
+    "destination": (Destination, _DestinationView),
+    "filters": (Filters,),
+    "retrypolicy": (RetryPolicy,),
+}
+"""By place, in small letters; what is only shown may be sent back."""
+
+
+def fold(patch: Any) -> Any:
+    """Folds what a client sends to what a body calls its members.
+
+    Raises BadRequest for what has no meaning: a filter with a slip in its name would let all events pass.
+    """
+    _refuse_unknown(patch, "")
+    for name, member in patch.items():
+        if name.lower() in _MEMBERS and isinstance(member, dict):
+            _refuse_unknown(member, name)
+    return _fold(patch)
+
+
+def _refuse_unknown(members: dict[str, Any], place: str) -> None:
+    known = {
+        field.encode_name.lower(): field.encode_name
+        for kind in _MEMBERS[place.lower()]
+        for field in msgspec.structs.fields(kind)
+    }
+    for name in members:
+        if name.lower() not in known:
+            path = f"{place}.{name}" if place else name
+            told = ", ".join(known.values())
+            raise BadRequest(f"The property '{path[:MAX_SHOWN]}' is not known here; known are {told}.")

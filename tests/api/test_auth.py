@@ -204,6 +204,15 @@ def test_bad_signatures(client: Any, store: Any, signed: Any, change: dict[str, 
     assert store.commands == []
 
 
+def test_another_key_is_told(client: Any, signed: Any) -> None:
+    target = "/routing/jobs/x?api-version=2023-11-01"
+    headers = signed("GET", target)
+    scheme = headers["authorization"].partition("Signature=")[0]
+    response = client.send("GET", target, b"", headers | {"authorization": f"{scheme}Signature={'A' * 43}="})
+    assert response.status == 401
+    assert "fits no access key of the router of this host" in response.error["message"]
+
+
 def test_bearer_token_is_told_what_is_needed(client: Any, signed: Any) -> None:
     target = "/routing/jobs/x?api-version=2023-11-01"
     response = client.send("GET", target, b"", signed("GET", target) | {"authorization": "Bearer abc"})

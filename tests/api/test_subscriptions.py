@@ -230,6 +230,17 @@ BAD = [
     (LEAST | {"retryPolicy": {"eventTimeToLiveInMinutes": 0}}, "'retryPolicy.eventTimeToLiveInMinutes'"),
     (LEAST | {"retryPolicy": {"eventTimeToLiveInMinutes": 1441}}, "'retryPolicy.eventTimeToLiveInMinutes'"),
     (LEAST | {"enabled": "yes"}, "'enabled' is not valid"),
+    # a filter with a slip in its name would let all events pass
+    (
+        LEAST | {"filterz": {}},
+        "The property 'filterz' is not known here; known are destination, name, schema,",
+    ),
+    (
+        LEAST | {"filters": {"queueIds": ["q"], "queueId": "q"}},
+        "The property 'filters.queueId' is not known here; known are eventTypes, subjectBeginsWith,",
+    ),
+    (LEAST | {"destination": {"endpointUrl": URL, "key": 1}}, "'destination.key' is not known here"),
+    (LEAST | {"retryPolicy": {"attempts": 1}}, "'retryPolicy.attempts' is not known here"),
     (LEAST | {"startAfter": "soon"}, "'startAfter' is not valid: it must be 'now' or the id of an entry"),
     (LEAST | {"startAfter": "-1"}, "'startAfter' is not valid"),
     (LEAST | {"signingSecrets": SECRETS}, "'signingSecrets' is not valid"),
