@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,6 +19,11 @@ from engine.log_context import TENANT
 
 FIELDS = ("method", "route", "status", "ms")
 """What a line about a request tells besides: attributes that its record is given as ``extra``."""
+
+SERVER = "uvicorn"
+"""The first part of the names of the http server's loggers."""
+
+RARELY_SECONDS = 60.0
 
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), 127) if number not in (9, 10)} | {10: "\\n"}
 _encode = msgspec.json.Encoder().encode
@@ -54,12 +60,36 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class Rarely(logging.Filter):
+    """Lets a warning of the http server pass once in a minute.
+
+    Each is about what anybody may send, as often as they like, and must not fill the disk.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is told."""
+        if record.levelno >= logging.ERROR or record.name.partition(".")[0] != SERVER:
+            return True
+        now = self._clock()
+        # what is told are a few fixed texts
+        if now < self._told.get(str(record.msg), now):
+            return False
+        self._told[str(record.msg)] = now + RARELY_SECONDS
+        return True
+
+
 def begin(form: str = "text") -> None:
     """Logs to stderr as text, json or auto: text on a terminal, else JSON. It may be begun anew."""
     if form == "auto":
         form = "text" if sys.stderr.isatty() else "json"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(Rarely())
     logging.basicConfig(handlers=[handler], force=True)
     logging.getLogger("jobrouter").setLevel(logging.INFO)
 

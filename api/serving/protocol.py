@@ -220,6 +220,9 @@ class Protocol(HttpToolsProtocol):
         else:
             self._idle_timer = self.loop.call_later(rest, self._end_if_idle)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Says nothing: a request that asks for another protocol as well is answered like any other."""
+
     def send_400_response(self, msg: str) -> None:
         """Answers what is no http."""
         self._refuse(BadRequest(msg))

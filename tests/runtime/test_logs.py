@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from api.serving import logs
-from api.serving.logs import JsonFormatter, TextFormatter
+from api.serving.logs import RARELY_SECONDS, JsonFormatter, Rarely, TextFormatter
 from api.serving.request import CURRENT, RequestInfo
 from engine.log_context import context_of
 from tests.runtime.processes import jobrouter, serving
@@ -50,6 +51,21 @@ def test_a_line_for_machines() -> None:
         "logger": "jobrouter.test",
         "message": "it is so",
     }
+
+
+def test_what_anybody_may_cause_is_told_rarely() -> None:
+    now = 0.0
+    rarely = Rarely(lambda: now)
+
+    def told(message: str, level: int = logging.WARNING, name: str = "uvicorn.error") -> bool:
+        return rarely.filter(logging.LogRecord(name, level, "f.py", 1, message, (), None))
+
+    assert [told("no http") for _ in range(3)] == [True, False, False]
+    assert told("another")
+    assert all(told("it failed", logging.ERROR) for _ in range(2))
+    assert all(told("no http", name=name) for name in ("jobrouter.api", "uvicorns") for _ in range(2))
+    now = RARELY_SECONDS
+    assert [told("no http") for _ in range(2)] == [True, False]
 
 
 def test_a_line_for_people() -> None:
@@ -154,3 +170,17 @@ def test_an_unknown_format_is_refused() -> None:
     with jobrouter("worker", "--log-format", "xml") as it:
         assert it.process.wait(10) == 2
         assert "it must be auto, text or json" in it.rest()
+
+
+def test_what_is_no_http_is_told_once(tmp_path: Path) -> None:
+    upgrade = b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    with serving(tmp_path) as it:
+        for sent, status in ((b"no http\r\n\r\n", b"400"), (upgrade, b"200")):
+            for _ in range(3):
+                with socket.create_connection(("127.0.0.1", it.port), timeout=15) as connection:
+                    connection.sendall(sent)
+                    assert connection.recv(1024).startswith(b"HTTP/1.1 " + status)
+        it.end()
+        text = it.rest()
+    assert text.count("Invalid HTTP request received.") == 1
+    assert "pgrade" not in text
