@@ -216,7 +216,7 @@ function classification.apply(job, outcome)
     -- kept in this call only, for who previews it
     job.failed = outcome.failed
     jobs.move(job, "classificationFailed")
-    events.job_classification_failed(job, outcome.failed)
+    job_events.classification_failed(job, outcome.failed)
     return false
   end
   local priority = outcome.priority or job.priority or 1
@@ -226,7 +226,7 @@ function classification.apply(job, outcome)
   jobs.set(job, "priority", priority ~= 1 and priority or nil)
   jobs.set(job, "attached", outcome.attached ~= "" and started(job, outcome.attached) or nil)
   jobs.change_queue(job, outcome.queue)
-  events.job_classified(job, outcome)
+  job_events.classified(job, outcome)
   return true
 end
 

@@ -30,7 +30,7 @@ function assignments.close(job)
     jobs.set(job, "disposition", "Closed")
   end
   jobs.set(job, "closed_at", clock.text)
-  events.job_closed(job, assignments.release(job))
+  job_events.closed(job, assignments.release(job))
   jobs.finish(job)
 end
 
@@ -55,7 +55,7 @@ function assignments.unassign(job, suspend)
   for _, field in ipairs({ "assignment", "worker", "assigned_at", "accepted_offer", "accept_request" }) do
     jobs.set(job, field, nil)
   end
-  events.job_unassigned(job, assignment, worker_id, worker)
+  job_events.unassigned(job, assignment, worker_id, worker)
   if suspend then
     jobs.move(job, "waitingForActivation")
     jobs.set(job, "mode", "suspend")

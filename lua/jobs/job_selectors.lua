@@ -64,7 +64,7 @@ function job_selectors.expire(job)
   if #requested + #attached > 0 then
     jobs.set(job, "expired_to", clock.now)
     scorings.withdraw(job)
-    events.job_selectors_expired(job, requested, attached)
+    job_events.selectors_expired(job, requested, attached)
   end
 end
 

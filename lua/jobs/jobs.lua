@@ -269,7 +269,7 @@ function jobs.enqueue(job, stay)
   elseif stay then
     jobs.set(job, "entered_at", clock.text)
   end
-  events.job_queued(job)
+  job_events.queued(job)
   job_selectors.expire(job)
   job_selectors.arm(job)
   match.touch_job(job)
@@ -322,7 +322,7 @@ function jobs.cancel(job, disposition, note)
   jobs.rewrite(job)
   jobs.move(job, "cancelled")
   match.touch_job(job)
-  events.job_cancelled(job, note, worker)
+  job_events.cancelled(job, note, worker)
   jobs.finish(job)
 end
 

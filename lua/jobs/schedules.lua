@@ -4,7 +4,7 @@
 local function ring(job)
   jobs.move(job, "waitingForActivation")
   jobs.set(job, "scheduled_at", clock.now)
-  events.job_waiting_for_activation(job)
+  job_events.waiting_for_activation(job)
 end
 
 --- Waits for the time of the job's schedule, or for another one than before; a time that has passed has come.

@@ -80,7 +80,7 @@ function offers.issue(job, worker, plan, pick)
   end
   write_of_job(job, (job.offers or "") .. offer.id .. texts.sized(worker.id))
   agenda.add("offer:" .. offer.id .. ":" .. worker.id, offer.expires_at)
-  events.offer_issued(job, worker, offer, { mode = plan.mode, pick = pick, nth = #list, capacity = class.capacity })
+  offer_events.issued(job, worker, offer, { mode = plan.mode, pick = pick, nth = #list, capacity = class.capacity })
 end
 
 local NO_OFFER = "00000000-0000-4000-8000-000000000000"
@@ -140,7 +140,7 @@ end
 local function undo(job, worker, offer, how)
   take_out(job, worker, offer)
   capacity.use(worker, offer.channel, offer.cost, -1)
-  events.offer_ended(how, job, worker, offer)
+  offer_events.ended(how, job, worker, offer)
   match.touch_job(job)
   match.touch_worker(worker)
 end
@@ -181,7 +181,7 @@ function offers.revoke(worker_id, offer, lost)
     match.touch_worker(worker)
   end
   agenda.remove("offer:" .. offer.id .. ":" .. worker_id)
-  events.offer_ended("Revoked", job or gone(offer.job), worker or gone(worker_id), offer)
+  offer_events.ended("Revoked", job or gone(offer.job), worker or gone(worker_id), offer)
 end
 
 --- A worker and its offer of this id, each nil when there is none.
@@ -207,7 +207,7 @@ function offers.accept(job, worker, offer, request_id)
   take_out(job, worker, offer)
   held.write(worker, "a:" .. assignment, offer.cost .. " " .. clock.text .. " " .. texts.sized(offer.channel) .. job.id)
   workers.set(worker, "assigned", worker.assigned + 1)
-  events.offer_accepted(job, worker, offer, assignment)
+  offer_events.accepted(job, worker, offer, assignment)
   jobs.dequeue(job, true)
   jobs.move(job, "assigned")
   jobs.set(job, "assignment", assignment)

@@ -23,6 +23,6 @@ op.write("jr_assignment_complete", { job = op.TEXT, assignment = op.TEXT, reques
     notes.add(job, note)
     jobs.rewrite(job)
   end
-  events.job_completed(job)
+  job_events.completed(job)
   return { "op", op.number() }
 end)

@@ -90,7 +90,7 @@ op.write("jr_job_create", job_fields.specification(), function(given, labels, ta
   policies.count_active(job.classification, 1)
   agenda.add("life:" .. job.id, clock.now + limits.LIFETIME_MS)
   jobs.move(job, arrivals.first_status(given.mode, decided))
-  events.job_received(job)
+  job_events.received(job)
   local reply
   if outcome == "created" then
     reply = { "outcome", outcome, "op", number, "status", job.status, "created_at", clock.text }

@@ -19,7 +19,7 @@ op.write("jr_job_delete", { id = op.TEXT }, function(given)
   if failed then
     jobs.uncount(job)
   end
-  events.job_deleted(job)
+  job_events.deleted(job)
   jobs.remove(job)
   return { "outcome", "deleted", "op", op.number() }
 end)

@@ -113,7 +113,7 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
     return reply
   elseif meaning == "suspend" then
     jobs.move(job, "waitingForActivation")
-    events.job_waiting_for_activation(job)
+    job_events.waiting_for_activation(job)
   elseif meaning == "schedule" then
     schedules.start(job)
   elseif meaning then

@@ -19,7 +19,7 @@ op.write("jr_worker_delete", { id = op.TEXT }, function(given)
   supply.leave(worker)
   workers.set(worker, "state", "inactive")
   agenda.remove("idle:" .. worker.id)
-  events.worker_deleted(worker)
+  worker_events.deleted(worker)
   workers.remove(worker)
   return { "outcome", "deleted", "op", op.number() }
 end)

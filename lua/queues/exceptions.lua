@@ -66,7 +66,7 @@ local function fire(job, rule)
   -- kept in this call only, for who previews it
   job.triggered = job.triggered or {}
   table.insert(job.triggered, { "rule", rule.id, "policy", queues.load(job.queue).exception })
-  events.job_exception_triggered(job, rule.id)
+  job_events.exception_triggered(job, rule.id)
   for _, action in ipairs(rule.actions) do
     if not ACTIONS[action.kind](job, action) then
       return false

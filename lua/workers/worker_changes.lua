@@ -161,7 +161,7 @@ function worker_changes.apply(given, queue_lines, channel_lines, labels, tags)
   local before = write_fields(worker, given)
   upsert.count(worker)
   if outcome == "updated" then
-    events.worker_updated(worker, changed)
+    worker_events.updated(worker, changed)
   end
   if was_active and given.available then
     change_active(worker, before, changed)

@@ -164,7 +164,7 @@ function workers.register(worker)
   bars.lift(worker)
   supply.join(worker)
   agenda.add("idle:" .. worker.id, clock.now + limits.IDLE_MS)
-  events.worker_registered(worker)
+  worker_events.registered(worker)
   match.touch_worker(worker)
 end
 
@@ -177,7 +177,7 @@ function workers.deregister(worker)
   workers.set(worker, "available", nil)
   workers.revise(worker)
   agenda.remove("idle:" .. worker.id)
-  events.worker_deregistered(worker)
+  worker_events.deregistered(worker)
 end
 
 --- A worker has given a job back (closed, unassigned, cancelled): it waits from now.

@@ -16,7 +16,7 @@ from api.pages.dashboard import STATIC
 from tests.dashboard.conftest import Watched
 from tests.runtime.processes import Process, jobrouter, serving
 from tests.support import eventually
-from tests.tree.sources import lua_text
+from tests.tree.sources import event_types
 
 Open = Callable[..., Watched]
 
@@ -81,9 +81,8 @@ def _site(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_the_page_hears_every_event() -> None:
-    told = set(re.findall(r'"Router((?:Job|Worker)[A-Z]\w+)"', lua_text("events.lua"))) - {"WorkerOffer"}
     heard = set(re.findall(r'^  "(\w+)",$', (STATIC / "dashboard" / "feed.js").read_text(), re.MULTILINE))
-    assert heard == told | {f"WorkerOffer{end}" for end in ("Declined", "Expired", "Revoked")}
+    assert {f"Router{name}" for name in heard} == event_types()
 
 
 def test_the_numbers_are_those_of_the_interface(site: Site, open_page: Open) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from engine.commands import EventList
 from engine.event_filters import PREFIX, TYPES, About, EventFilters, about, type_of
 from tests.stories.router import Router
-from tests.tree.sources import lua_text
+from tests.tree.sources import event_types
 from tests.twin.driver import Driver, make
 from tests.twin.store import private_client
 
@@ -197,7 +196,4 @@ def test_types() -> None:
 
 
 def test_types_are_those_of_the_library() -> None:
-    text = lua_text("events.lua")
-    told = set(re.findall(r'"(Router(?:Job|Worker)[A-Z]\w+)"', text)) - {"RouterWorkerOffer"}
-    ended = {f"RouterWorkerOffer{how}" for how in ("Declined", "Revoked", "Expired")}
-    assert told | ended == TYPES - {"RouterJobSchedulingFailed"}
+    assert event_types() == TYPES - {"RouterJobSchedulingFailed"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,24 @@ LUA_FILES = sorted(_LUA_PATHS)
 """Modules by their names alone, wherever they stand; operations as ``ops/<name>.lua``."""
 MODULES = {path.stem: path.parent.name for path in LUA.rglob("*.lua") if path.parent.name != "ops"}
 """Each module and its folder."""
+PAYLOADS = {"job_events.lua", "offer_events.lua", "outbox.lua", "payloads.lua", "worker_events.lua"}
+"""The modules that make payloads of events, and so know wire names."""
 
 
 @functools.cache
 def lua_text(name: str) -> str:
     """A Lua file, by its name as in LUA_FILES."""
     return _LUA_PATHS[name].read_text()
+
+
+@functools.cache
+def event_types() -> frozenset[str]:
+    """The types of events that the library makes, without their prefix."""
+    named = {
+        name for file in PAYLOADS for name in re.findall(r'"(Router(?:Job|Worker)[A-Z]\w+)"', lua_text(file))
+    }
+    ended = {f"RouterWorkerOffer{how}" for how in ("Declined", "Revoked", "Expired")}
+    return frozenset(named - {"RouterWorkerOffer"} | ended)
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from luaparser import astnodes as lua
 
-from tests.tree.sources import LUA_FILES, ROOT, lua_nodes, python_files, python_tree, string
+from tests.tree.sources import LUA_FILES, PAYLOADS, ROOT, lua_nodes, python_files, python_tree, string
 
 # Values, not names: the wire's words for states, modes, kinds and schemas are stored as they are.
 VALUES = {
@@ -28,7 +28,6 @@ VALUES = {
     "cloudEventsStructured",
     "cloudEventsBinary",
 }
-PAYLOADS = {"events.lua", "outbox.lua"}
 _WORD = re.compile(r"\b[a-z]+(?:[A-Z][a-z]+)+\b")
 
 
