@@ -110,6 +110,25 @@ def test_a_host_of_no_router_gives_no_session(store: Any) -> None:
     assert answer.json["error"]["code"] == "Denied"
 
 
+def test_a_cookie_is_found_among_others(client: Any) -> None:
+    pair = signed_in(client).headers["set-cookie"].partition(";")[0]
+    name, _, value = pair.partition("=")
+    for cookies in (pair, f" {pair} ;b=1", f'a="x;{name}="{value}"', f"{name}=x; {pair}", f"=; ;a; {pair}"):
+        assert asked(client, cookie=cookies) == 200, cookies
+    for cookies in (f"{pair}; {name}=x", f"x{pair}", f"{name}", f"{name}={name}={value}", f"{name};={value}"):
+        assert asked(client, cookie=cookies) == 401, cookies
+
+
+def test_a_cookie_full_of_escapes(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One such header kept the whole process busy for 15 s, in what is not called any more."""
+
+    def slow(value: str) -> str:
+        raise AssertionError(f"{len(value)} characters are read in a time that grows with their square")
+
+    monkeypatch.setattr("http.cookies._unquote", slow)
+    assert asked(client, cookie='a="' + "\\\\" * 10_000 + '"') == 401
+
+
 def test_a_session_ends() -> None:
     clock, tenant = Clock(), Tenant("main", view_keys=(KEY,))
     viewing = Viewing(clock)
