@@ -84,8 +84,9 @@ function explanations.wanted_of(job)
   elseif not jobs.ASIDE[job.status] or job.unclassified or not job.queue then
     return nil
   end
-  -- it takes the policy of its queue when it joins
+  -- it takes the policy of its queue when it joins, and what has run out meanwhile is marked
   job.bypass = queues.plan(job.queue).bypass and "1" or nil
+  job.expired_to, job.active = clock.now, nil
   return demand.class(demand.class_of(job))
 end
 

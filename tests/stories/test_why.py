@@ -360,6 +360,17 @@ def test_the_turn_of_another(router: Router, why: Why) -> None:
     )
 
 
+def test_selectors_that_have_run_out_of_a_suspended_job(router: Router, why: Why) -> None:
+    router.worker("anna")
+    router.job("j", selectors=[wants("english", ">=", 5, seconds=90), wants("team", "!=")])
+    router.worker("bert", labels={"team": "red"})
+    router.job("j", mode="suspend")
+    told = "Job j of queue q on channel voice is waitingForActivation.\n"
+    told += "- The job is suspended: it waits to be activated.\n"
+    assert why("j", "anna") == f"{told}- The job asks for some team, but worker anna has none.\n"
+    assert why("j", "bert") == told
+
+
 def test_jobs_outside_their_queue(router: Router, why: Why) -> None:
     router.worker("anna", available=False)
     router.job("j", mode="suspend")

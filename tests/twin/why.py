@@ -112,9 +112,16 @@ def of_worker_told(found: WorkerExplanation) -> dict[str, object]:
 
 
 def asked(r: Router, job: Job) -> list[Selector]:
-    """The selectors that a worker must fit; outside its queue a job is to take the policy of the queue."""
-    bypass = job.bypass if job.status == "queued" else r.distribution(job.queue)["bypass"]
-    return [] if bypass else job.active_selectors()
+    """The selectors that a worker must fit.
+
+    Outside its queue a job is to take the policy of the queue, and loses what has run out meanwhile.
+    """
+    if job.status == "queued":
+        return [] if job.bypass else job.active_selectors()
+    if r.distribution(job.queue)["bypass"]:
+        return []
+    ends = {s: s.expires_at(job.enqueued_at) for s in job.active_selectors()}
+    return [s for s, at in ends.items() if at is None or at > r.now]
 
 
 def needs(r: Router, job: Job) -> tuple[str, str, frozenset[tuple[str, str, str]]]:
