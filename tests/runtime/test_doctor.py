@@ -14,8 +14,7 @@ import redis
 
 from api.cli.doctor import lines
 from engine import commands as c
-from engine import diagnosis
-from engine.diagnosis import Finding, diagnose, worst
+from engine.diagnosis import Finding, diagnose, routers, servers, subscriptions, worst
 from engine.store import root_of
 from tests import support
 from tests.runtime.processes import jobrouter, serving
@@ -114,10 +113,10 @@ def test_full_memory(own_server: support.Server, client: redis.Redis, store: sup
 
 
 def test_old_server() -> None:
-    assert diagnosis._version({"redis_version": "6.2.1"}).level == "critical"
-    assert diagnosis._version({"redis_version": "7.0.0"}).level == "ok"
-    assert diagnosis._version({"valkey_version": "7.2.5", "redis_version": "7.2.4"}).level == "critical"
-    assert diagnosis._version({"valkey_version": "8.0.0", "redis_version": "7.2.4"}).level == "ok"
+    assert servers._version({"redis_version": "6.2.1"}).level == "critical"
+    assert servers._version({"redis_version": "7.0.0"}).level == "ok"
+    assert servers._version({"valkey_version": "7.2.5", "redis_version": "7.2.4"}).level == "critical"
+    assert servers._version({"valkey_version": "8.0.0", "redis_version": "7.2.4"}).level == "ok"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,7 @@ def test_old_server() -> None:
     ],
 )
 def test_clocks(ahead: float, trip: float, level: str, word: str) -> None:
-    one = diagnosis._clock(ahead, trip)
+    one = servers._clock(ahead, trip)
     assert one.level == level
     assert word in one.text
 
@@ -164,17 +163,17 @@ def test_orphans_and_damage(own_server: support.Server, store: support.SyncStore
 
 
 def test_only_the_first_problems_are_listed(own_server: support.Server, store: support.SyncStore) -> None:
-    rows = {f"schedule:gone{n}": 4_102_444_800_000 for n in range(diagnosis.SHOWN_PROBLEMS + 5)}
+    rows = {f"schedule:gone{n}": 4_102_444_800_000 for n in range(routers.SHOWN_PROBLEMS + 5)}
     store.redis.zadd(f"{ROOT}:agenda", rows)
     unsound = [one for one in look(own_server.url) if one.code == "unsound"]
-    assert len(unsound) == diagnosis.SHOWN_PROBLEMS + 1
+    assert len(unsound) == routers.SHOWN_PROBLEMS + 1
     assert "5 more" in unsound[-1].text
 
 
 def test_some_entities_of_many(
     own_server: support.Server, store: support.SyncStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diagnosis, "SAMPLE", 3)
+    monkeypatch.setattr(routers, "SAMPLE", 3)
     for n in range(9):
         store.run(ROOT, c.JobCreate(id=f"j{n}", channel="voice", queue="q"))
     assert found(own_server.url, "invariants").text.startswith("4 entities are sound (at most 3")
@@ -220,7 +219,7 @@ def test_stuck_cursor(
 ) -> None:
     subscribe(store, "enabled", 0)
     assert found(own_server.url, "subscriptions").level == "ok"
-    monkeypatch.setattr(diagnosis, "BEHIND_SECONDS", -1)
+    monkeypatch.setattr(subscriptions, "BEHIND_SECONDS", -1)
     assert found(own_server.url, "stuck_cursor").level == "warning"
 
 
