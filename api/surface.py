@@ -37,7 +37,6 @@ _OP = b"x-jobrouter-op"
 _BODILESS = b"%b: %b\r\n" % _SUPPORTED + b"trace-id: %b\r\n"
 _LINES = _BODILESS + b"%b: %b\r\n" % _JSON + b"content-length: %d\r\n"
 _PLAIN_QUERIES = {f"{queries.VERSION}={version}".encode(): version for version in queries.VERSIONS}
-_MAX_PARAMETERS = 100
 
 
 class Surface:
@@ -199,7 +198,7 @@ def _query(raw: bytes) -> dict[str, str]:
             raw.decode(),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=_MAX_PARAMETERS,
+            max_num_fields=queries.MOST,
             separator="&",
         )
     except ValueError:

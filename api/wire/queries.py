@@ -12,6 +12,9 @@ from api.errors import BadRequest
 from api.wire.folding import microseconds, words
 from api.wire.values import Moment, milliseconds
 
+MOST = 100
+"""Parameters of a request, the version among them."""
+
 VERSION = "api-version"
 PAGE_SIZE = "maxpagesize"
 TOKEN = "continuationtoken"

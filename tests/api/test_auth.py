@@ -14,6 +14,7 @@ import pytest
 
 from api.auth import Authenticator
 from api.errors import Denied
+from engine.commands import QueueOverview
 from engine.settings import Settings, Tenant
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -144,6 +145,18 @@ def test_query_signed_as_a_form(client: Any, signed: Any) -> None:
     target = "/routing/workers?queueId=a%20b~&api-version=2023-11-01"
     form = "/routing/workers?queueId=a+b%7E&api-version=2023-11-01"
     assert client.send("GET", target, b"", signed("GET", target, signed_target=form)).status == 404
+
+
+@pytest.mark.parametrize(("count", "status"), [(100, 200), (101, 401)])
+def test_a_long_query_is_not_spelled_anew(
+    client: Any, signed: Any, store: Any, count: int, status: int
+) -> None:
+    store.on(QueueOverview, {"next": 0, "rows": []})
+    target, form = (
+        "/ext/v1/queues?" + "&".join(f"a{number}={blank}" for number in range(count))
+        for blank in ("%20", "+")
+    )
+    assert client.send("GET", target, b"", signed("GET", target, signed_target=form)).status == status
 
 
 @pytest.mark.parametrize(("off", "status"), [(0, 404), (899, 404), (-899, 404), (901, 401), (-901, 401)])
