@@ -27,30 +27,43 @@ class Plan:
     at_once: int = CONNECTIONS
 
 
+@dataclass(frozen=True)
+class Row:
+    """A server that is measured: what it runs, on which processor (None: any), in so many processes."""
+
+    program: str
+    cpu: int | None = None
+    workers: int = 1
+
+
 Found = dict[str, Samples]
 
 
 def measure(plan: Plan, say: Callable[[str], None]) -> Found:
-    """The samples of all rows; their servers live side by side and take turns.
+    """The samples of all rows.
 
     Each server has one processor, always the same; the store and this program take what is left.
     """
     cpus = two_processors()
-    found = {name: Samples(name) for name in ROWS}
+    return in_turns({name: Row(name, cpus and cpus[0]) for name in ROWS}, plan, say)
+
+
+def in_turns(rows: dict[str, Row], plan: Plan, say: Callable[[str], None]) -> Found:
+    """The samples of these servers, which live side by side on one store and take turns."""
+    found = {name: Samples(name) for name in rows}
     with contextlib.ExitStack() as stack:
         here = stack.enter_context(site())
         store = [int(info(here.client, "server")["process_id"])]
         lives = Lives(here, 2 * plan.lives)
         crowds: dict[str, Crowd] = {}
-        for name in ROWS:
-            served = stack.enter_context(serving(name, here.url, cpus and cpus[0]))
-            crowds[name] = stack.enter_context(
-                contextlib.closing(Crowd(served.port, served.pids, store, plan.at_once))
-            )
+        for name, row in rows.items():
+            served = stack.enter_context(serving(row.program, here.url, row.cpu, row.workers))
+            crowd = Crowd(served.port, served.pids, store, plan.at_once)
+            crowds[name] = stack.enter_context(contextlib.closing(crowd))
         for number in range(-1, plan.rounds):
             say("warming up" if number < 0 else f"round {number + 1}")
             for name, crowd in crowds.items():
-                if name in PRODUCT:
+                if rows[name].program in PRODUCT:
                     wave = lives.run(crowd, plan.lives)
                 else:
                     wave, _ = crowd.run(alike(crowd.port, PATH, len(STEPS) * plan.lives))

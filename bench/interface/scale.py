@@ -5,17 +5,10 @@ How much several give depends on the processors that the store and this program 
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 from collections.abc import Callable, Iterator
 
-from bench.interface.lives import Lives
-from bench.interface.rates import Found, Plan, note
-from bench.interface.servers import serving
-from bench.interface.waves import Crowd
-from bench.meters import info
-from bench.rounds import Samples
-from bench.site import site
+from bench.interface.rates import Found, Plan, Row, in_turns
 
 WORKERS = 2
 RATIO = "processes_2_per_1"
@@ -23,24 +16,8 @@ RATIO = "processes_2_per_1"
 
 def measure(plan: Plan, say: Callable[[str], None]) -> Found:
     """The samples of one process and of two."""
-    rows = {f"processes_{count}": count for count in (1, WORKERS)}
-    found = {name: Samples(name) for name in rows}
-    with contextlib.ExitStack() as stack:
-        here = stack.enter_context(site())
-        store = [int(info(here.client, "server")["process_id"])]
-        lives = Lives(here, 2 * plan.lives)
-        crowds: dict[str, Crowd] = {}
-        for name, count in rows.items():
-            served = stack.enter_context(serving("signed", here.url, workers=count))
-            crowd = Crowd(served.port, served.pids, store, plan.at_once)
-            crowds[name] = stack.enter_context(contextlib.closing(crowd))
-        for number in range(-1, plan.rounds):
-            say("warming up" if number < 0 else f"round {number + 1}")
-            for name, crowd in crowds.items():
-                wave = lives.run(crowd, plan.lives)
-                if number >= 0:
-                    note(found[name], wave)
-    return found
+    rows = {f"processes_{count}": Row("signed", workers=count) for count in (1, WORKERS)}
+    return in_turns(rows, plan, say)
 
 
 def ratios(found: Found) -> dict[str, float]:
