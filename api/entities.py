@@ -118,15 +118,10 @@ async def upsert(entity: Entity[R], call: Call, entity_id: str) -> Answer:
                 return entity.answer(201 if reply["outcome"] == "created" else 200, record, call)
         conditions.check(entity.tag(record), record.modified_at)
         update = entity.update(record, patch, record.rev if conditions.need_record else -1, call)
-        if update is None:
-            return entity.answer(200, record, call)
-        try:
-            return entity.answer(200, entity.record.parse(await call.run(update)), call)
-        except Refused as refused:
-            if refused.code != "CHANGED":
-                raise
-            await _pause(attempt)
-            record = await _find(entity, entity_id, call)
+        answer = await _attempt(entity, call, record, update, attempt)
+        if answer is not None:
+            return answer
+        record = await _find(entity, entity_id, call)
     raise _too_often()
 
 
@@ -138,20 +133,25 @@ async def change(
     for attempt in range(ATTEMPTS):
         record = entity.record.parse(await call.run(entity.read(entity_id)))
         conditions.check(entity.tag(record), record.modified_at)
-        command = update(record)
-        if command is None:
-            return entity.answer(200, record, call)
-        try:
-            return entity.answer(200, entity.record.parse(await call.run(command)), call)
-        except Refused as refused:
-            if refused.code != "CHANGED":
-                raise
-            await _pause(attempt)
+        answer = await _attempt(entity, call, record, update(record), attempt)
+        if answer is not None:
+            return answer
     raise _too_often()
 
 
-async def _pause(attempt: int) -> None:
+async def _attempt(
+    entity: Entity[R], call: Call, record: R, update: Command | None, attempt: int
+) -> Answer | None:
+    """The answer after an update, or when there is none; None, after a pause, when others were faster."""
+    if update is None:
+        return entity.answer(200, record, call)
+    try:
+        return entity.answer(200, entity.record.parse(await call.run(update)), call)
+    except Refused as refused:
+        if refused.code != "CHANGED":
+            raise
     await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.002 * 2**attempt)))
+    return None
 
 
 def _too_often() -> ServiceUnavailable:
