@@ -36,12 +36,13 @@ def server(
         socket = Path(folder) / "s"
         all_options = {**(OPTIONS if persistent else MEASURED), **(options or {})}
         words = [word for name, value in all_options.items() for word in (f"--{name}", value)]
-        command = [str(program or find_program()), "--unixsocket", str(socket), *words]
+        program = program or find_program()
+        command = [str(program), "--unixsocket", str(socket), *words]
         # a Ctrl-C is not for it: what it serves is taken down first
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment(),
+            env=environment(program),
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=dying.with_us(),

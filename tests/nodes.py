@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.retry import Retry
 
+from engine import allocator
 from engine.embedded import OPTIONS
 from tests import support
 
@@ -81,7 +82,7 @@ class Node:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
-                env={"LC_ALL": "C"},
+                env={"LC_ALL": "C", **allocator.variables(self._program)},
             )
         with self.client() as client:
             support.eventually(lambda: self._answers(client), f"start of {self._program}")

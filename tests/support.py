@@ -24,6 +24,7 @@ from api.app import create_app
 from api.serving import tls
 from api.serving.listeners import listen, serving
 from api.serving.runtime import worker_of
+from engine import allocator
 from engine.commands import Command
 from engine.embedded import OPTIONS
 from engine.feed import ROOM, Feeds
@@ -98,7 +99,7 @@ class Server:
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         command = [str(self.program), "--unixsocket", str(self.socket), "--dir", str(self.folder), *words]
-        environment = {"LC_ALL": "C", **self.variables}
+        environment = {"LC_ALL": "C", **allocator.variables(self.program), **self.variables}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         with self.client() as client:

@@ -11,7 +11,7 @@ import pytest
 
 from engine import leftover, server_program
 from engine.data_directory import DataDirectory, Held
-from engine.embedded import DidNotStart, Embedded, environment
+from engine.embedded import DidNotStart, Embedded
 from engine.leftover import ask
 from engine.server_program import NoProgram, find_program, version_of
 
@@ -29,29 +29,6 @@ def test_starts_answers_and_ends(tmp_path: Path) -> None:
             assert await ask(server.socket, "PING") == b""
 
     asyncio.run(work())
-
-
-def test_its_freed_memory_is_kept_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    program = tmp_path / "program"
-    program.write_text(f'#!/bin/sh\nenv >"$0.variables"\nexec {find_program()} "$@"\n')
-    program.chmod(0o700)
-
-    async def work() -> None:
-        with DataDirectory(tmp_path / "data") as directory:
-            server = Embedded(directory, program)
-            await server.start()
-            await server.stop()
-        variables = (tmp_path / "program.variables").read_text().splitlines()
-        assert {"GLIBC_TUNABLES=glibc.malloc.tcache_count=4000", "LC_ALL=C"} <= set(variables)
-
-    asyncio.run(work())
-
-
-def test_who_runs_it_knows_better(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=7")
-    # the last one counts
-    assert environment()["GLIBC_TUNABLES"].endswith(":glibc.malloc.tcache_count=7")
 
 
 def test_killed_server_comes_back(tmp_path: Path) -> None:
