@@ -63,6 +63,8 @@ def test_hanging_leftover_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert new.pid != hanging
             assert await ask(new.socket, "PING") == b"+PONG"
             await new.stop()
+            # or its remains are found in the middle of another test
+            await old.stop()
 
     asyncio.run(work())
 
