@@ -37,7 +37,8 @@ CALLS = {
     "job_history": 4,
     "job_list": 3,
     "job_position": 8,
-    "job_preview": 97,
+    # 97 when the worker who would get the offer is in the sample: the server's order of a set decides
+    "job_preview": 99,
     "job_read": 2,
     "job_reclassify": 17,
     "job_update": 11,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -70,6 +71,17 @@ def turn(request: pytest.FixtureRequest) -> None:
     """On a cluster each test has another primary."""
     if request.config.getoption("--cluster") and "server" in request.fixturenames:
         request.getfixturevalue("server").turn()
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """What a test lets a command log to goes with it."""
+    yield
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        # pytest's own are of other classes
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
 
 
 @pytest.fixture
