@@ -109,8 +109,15 @@ class Server:
 
     def _take_all_slots(self, client: redis.Redis) -> None:
         client.response_callbacks.clear()
-        if not client.execute_command("CLUSTER", "SLOTS"):  # type: ignore[no-untyped-call]
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)  # type: ignore[no-untyped-call]
+        free: list[int] = []
+        first = 0
+        # a node that finds keys when it starts has taken the slots of these
+        for start, end, *_ in sorted(client.execute_command("CLUSTER", "SLOTS")):  # type: ignore[no-untyped-call]
+            free += [first, start - 1] if first < start else []
+            first = end + 1
+        free += [first, 16_383] if first <= 16_383 else []
+        if free:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", *free)  # type: ignore[no-untyped-call]
 
         def is_ready() -> bool:
             return "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO"))  # type: ignore[no-untyped-call]
