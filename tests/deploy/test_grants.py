@@ -226,9 +226,12 @@ def test_a_reader_learns_where_a_router_is(server: support.Server) -> None:
 
 # ---- after a restart ---------------------------------------------------------------------------------------
 
+WRITTEN = {"appendonly": "yes", "appendfsync": "always"}
+"""By default a kill may lose what was answered while the file was being synced."""
+
 
 def test_what_users_wrote_comes_back(program: Path) -> None:
-    options = {"appendonly": "yes", "enable_debug_command": "local"}
+    options = {**WRITTEN, "enable_debug_command": "local"}
     with guarded(program, kind_of_program(program), **options) as server:
         with server.client() as client:
             load(client)
@@ -247,14 +250,14 @@ def test_what_users_wrote_comes_back(program: Path) -> None:
 
 def test_a_doctor_tells_that_a_restart_loses_everything(program: Path) -> None:
     """Only where it does."""
-    with guarded(program, kind_of_program(program), appendonly="yes") as server:
+    with guarded(program, kind_of_program(program), **WRITTEN) as server:
         with server.client() as client:
             client.acl_setuser("default", reset=True)
             load(client)
         play(server, "api", next(iter(SCENARIOS)))
         told = told_by_a_doctor(server)
         server.kill()
-        server.start(aclfile=str(without_rights(server.folder / "users.acl")), appendonly="yes")
+        server.start(aclfile=str(without_rights(server.folder / "users.acl")), **WRITTEN)
         with server.client() as client:
             is_lost = not client.dbsize()
         assert ("drops_calls" in told) == is_lost
