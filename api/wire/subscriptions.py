@@ -299,11 +299,17 @@ def view(record: SubscriptionRecord, tag: str, shown: Sequence[str] = ()) -> byt
 
 # ---- what clients may send ---------------------------------------------------------------------------------
 
-_MEMBERS: dict[str, Sequence[type[msgspec.Struct]]] = {
-    "": (SubscriptionBody, _SubscriptionView),
-    "destination": (Destination, _DestinationView),
-    "filters": (Filters,),
-    "retrypolicy": (RetryPolicy,),
+
+def _names(*kinds: type[msgspec.Struct]) -> dict[str, str]:
+    fields = (field for kind in kinds for field in msgspec.structs.fields(kind))
+    return {field.encode_name.lower(): field.encode_name for field in fields}
+
+
+_MEMBERS = {
+    "": _names(SubscriptionBody, _SubscriptionView),
+    "destination": _names(Destination, _DestinationView),
+    "filters": _names(Filters),
+    "retrypolicy": _names(RetryPolicy),
 }
 """By place, in small letters; what is only shown may be sent back."""
 
@@ -321,11 +327,7 @@ def fold(patch: Any) -> Any:
 
 
 def _refuse_unknown(members: dict[str, Any], place: str) -> None:
-    known = {
-        field.encode_name.lower(): field.encode_name
-        for kind in _MEMBERS[place.lower()]
-        for field in msgspec.structs.fields(kind)
-    }
+    known = _MEMBERS[place.lower()]
     for name in members:
         if name.lower() not in known:
             path = f"{place}.{name}" if place else name
