@@ -19,8 +19,7 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.retry import Retry
 
-from engine import allocator
-from engine.embedded import OPTIONS
+from engine.embedded import OPTIONS, environment
 from tests import support
 
 NODE_TIMEOUT_MS = 1_000
@@ -82,7 +81,7 @@ class Node:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
-                env={"LC_ALL": "C", **allocator.variables(self._program)},
+                env=environment(self._program),
             )
         with self.client() as client:
             support.eventually(lambda: self._answers(client), f"start of {self._program}")

@@ -24,9 +24,8 @@ from api.app import create_app
 from api.serving import tls
 from api.serving.listeners import listen, serving
 from api.serving.runtime import worker_of
-from engine import allocator
 from engine.commands import Command
-from engine.embedded import OPTIONS
+from engine.embedded import OPTIONS, environment
 from engine.feed import ROOM, Feeds
 from engine.health import Health
 from engine.library import library
@@ -99,9 +98,9 @@ class Server:
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         command = [str(self.program), "--unixsocket", str(self.socket), "--dir", str(self.folder), *words]
-        environment = {"LC_ALL": "C", **allocator.variables(self.program), **self.variables}
+        variables = {**environment(self.program), **self.variables}
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=variables)
         with self.client() as client:
             eventually(lambda: self._answers(client), f"start of {self.program}")
             if self.clustered:
