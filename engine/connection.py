@@ -81,6 +81,9 @@ class Connection:
                 channel = await self._open()
             if not channel.writable.is_set():
                 await self._wait_for_room(channel)
+            if not channel.is_open:
+                # since it was opened, or since there was no room
+                raise Unavailable("the connection to the store was lost; the call was not sent")
             if channel.under_way >= UNDER_WAY:
                 raise _overloaded()
             return await channel.send(_pack(arguments))
@@ -97,8 +100,6 @@ class Connection:
             await asyncio.wait_for(channel.writable.wait(), self._timeout)
         except TimeoutError:
             raise _overloaded() from None
-        if not channel.is_open:
-            raise Unavailable("the connection to the store was lost; the call was not sent")
 
     async def _open(self) -> Channel:
         if self._closed:
@@ -122,6 +123,9 @@ class Connection:
         try:
             channel = await asyncio.wait_for(self._dial(), self._connect_timeout)
             await asyncio.wait_for(self._sign_in(channel), self._connect_timeout)
+            if self._closed:
+                # wait_for may swallow a cancellation, before Python 3.12
+                raise Unavailable("nobody wants it any more")
         except (OSError, TimeoutError, hiredis.HiredisError, Unavailable) as error:
             if channel is not None:
                 channel.abort()

@@ -15,7 +15,7 @@ import pytest
 
 from engine import connection
 from engine.address import Address
-from engine.channel import WRITE_LIMIT
+from engine.channel import WRITE_LIMIT, Channel
 from engine.commands import JobCancel, RouterStatus
 from engine.connection import Connection
 from engine.errors import Failed, Unavailable
@@ -129,6 +129,53 @@ def test_a_connection_that_is_closed_while_it_signs_in_is_gone(path: Path) -> No
             # the server sees that nobody is there any more
             await asyncio.wait(server.talks)
 
+    run(work)
+
+
+@pytest.mark.parametrize("turns", range(16))
+def test_a_connection_that_is_closed_while_it_opens_is_gone(path: Path, turns: int) -> None:
+    async def work() -> None:
+        async with scripted(path, lambda _: None) as server:
+            it = Connection(Address.parse(f"unix://{path}"), timeout=1_000)
+            call = asyncio.create_task(it.call("PING"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await it.close()
+            await asyncio.gather(call, return_exceptions=True)
+            # the server sees that nobody is there any more
+            if server.talks:
+                await asyncio.wait(server.talks)
+
+    run(work)
+
+
+class Brief(Channel):
+    """Lost by itself, so many turns of the event loop after it was opened."""
+
+    turns: int
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._live(self.turns)
+
+    def _live(self, left: int) -> None:
+        if left:
+            asyncio.get_running_loop().call_soon(self._live, left - 1)
+        else:
+            self.abort()
+
+
+@pytest.mark.parametrize("turns", range(10))
+def test_no_call_waits_on_a_connection_that_is_lost_before_it_is_sent(
+    path: Path, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    async def work() -> None:
+        async with scripted(path, lambda _: None):
+            it = Connection(Address.parse(f"unix://{path}"), timeout=PATIENCE_SECONDS, channel=Brief)
+            await refused(it.call("PING"), "the connection to the store was lost")
+            await it.close()
+
+    monkeypatch.setattr(Brief, "turns", turns, raising=False)
     run(work)
 
 
