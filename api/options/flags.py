@@ -14,6 +14,7 @@ from api.options.values import (
     json_object,
     labels,
     log_format,
+    named,
     outage_ms,
     place,
     places,
@@ -50,7 +51,7 @@ SHOWING = (
     ),
 )
 LISTENING = (
-    Flag("host", "127.0.0.1", str, "address to listen on"),
+    Flag("host", "127.0.0.1", named, "address to listen on"),
     Flag("port", "8080", port_number, "port for http; 0: any that is free"),
     Flag("tls-port", "8443", port_number, "port for https; 0: any that is free"),
     Flag("tls-key", "", str, "key file of the certificate (PEM)"),
@@ -66,7 +67,7 @@ LISTENING = (
 _CERTIFICATE = "certificate file (PEM, with its chain)"
 CERTIFIED = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: a development certificate is made"),)
 CERTIFIED_OR_HTTP = (Flag("tls-cert", "", str, f"{_CERTIFICATE}; none: http alone, no --tls-port"),)
-DATA = (Flag("data-dir", ".jobrouter", str, "directory of data, key and certificate"),)
+DATA = (Flag("data-dir", ".jobrouter", named, "directory of data, key and certificate"),)
 STORE = (
     Flag(
         "redis-url",
@@ -147,7 +148,7 @@ MEASURING = (
     Flag("metric-labels", "100", positive, "queues with metrics of their own; all later ones share 'other'"),
 )
 METRICS_SERVER = (
-    Flag("metrics-host", "127.0.0.1", str, "address of the worker's own /metrics"),
+    Flag("metrics-host", "127.0.0.1", named, "address of the worker's own /metrics"),
     Flag("metrics-port", "", port_if_any, "port of the worker's own /metrics; none: it measures nothing"),
 )
 RULES = (

@@ -100,6 +100,13 @@ def factor(text: str) -> float:
     return number
 
 
+def named(text: str) -> str:
+    """A text that is not blank: a variable that was left empty means nothing by it."""
+    if not text.strip():
+        raise ValueError
+    return text
+
+
 def base_url(text: str) -> str:
     """The http or https URL under which something begins, or none."""
     if text:
@@ -196,6 +203,7 @@ ALLOWED: dict[Callable[[str], Any], str] = {
     some_time_ms: "a number above 0 with its unit, as 90d, 5s or 500ms, and at most 36500d",
     wait_ms: "above 0 and at most 4s, with its unit, as 500ms",
     positive: f"a whole number from 1 to {_MOST}",
+    named: "a text that is not empty",
     count: f"a whole number from 0 to {_MOST}",
     processes: f"a whole number from 1 to {_MOST_PROCESSES}",
     retries: f"a whole number from 0 to {_MOST_RETRIES}",

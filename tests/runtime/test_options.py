@@ -47,6 +47,8 @@ def test_durations(text: str, ms: int) -> None:
     ("flag", "text"),
     [
         ("port", "http"),
+        ("host", ""),
+        ("data-dir", " "),
         ("port", "70000"),
         ("keep-events", "soon"),
         ("keep-events-count", "0"),
