@@ -78,9 +78,11 @@ def test_event_grid_by_the_answer(hook: Hook, monkeypatch: pytest.MonkeyPatch) -
         async with endpoint(ok(b"")) as one:
             await hook.put(one)
             await hook.reaches("enabled")
-            (request,) = one.requests
+            # and perhaps an event of what other tests have left
+            (request,) = (
+                it for it in one.requests if it.headers["aeg-event-type"] == "SubscriptionValidation"
+            )
             assert (request.method, request.path) == ("POST", "/events?code=key")
-            assert request.headers["aeg-event-type"] == "SubscriptionValidation"
             assert request.headers["webhook-signature"].startswith("v1,")
 
     run(work())
@@ -115,8 +117,8 @@ def test_cloud_events(hook: Hook) -> None:
         async with endpoint(status(204, "WebHook-Allowed-Origin: *")) as one:
             await hook.put(one, schema="cloudEventsStructured")
             await hook.reaches("enabled")
-            (request,) = one.requests
-            assert (request.method, request.path) == ("OPTIONS", "/events?code=key")
+            (request,) = (it for it in one.requests if it.method == "OPTIONS")
+            assert request.path == "/events?code=key"
             assert request.headers["webhook-request-callback"].startswith(
                 f"http://{hook.call.host}/validate/"
             )
