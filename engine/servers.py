@@ -13,12 +13,11 @@ import logging
 from collections.abc import AsyncIterator
 
 from engine.address import Address
-from engine.channel import Channel
-from engine.connection import Connection, MakeChannel
+from engine.connection import Connection
 from engine.deployment import Deployment
 from engine.errors import Unavailable
 from engine.layout import Layout
-from engine.replicated import Durability
+from engine.replicated import Durability, ReplicatedConnection
 from engine.topology import OneServer, Topology, topology_of
 
 log = logging.getLogger("jobrouter.store")
@@ -44,7 +43,7 @@ class Servers:
         self.known: dict[str, Connection] = {}
         self._topology = topology
         self._timeout = timeout
-        self._channel: MakeChannel = durability.channel if durability else Channel
+        self._durability = durability
         self._layout = topology.layout if isinstance(topology, OneServer) else Layout(())
         self._connections: dict[Address, Connection] = {}
         self._stays: set[_Stay] = set()
@@ -167,11 +166,15 @@ class Servers:
         if connection is None:
             if self._closed:
                 raise Unavailable("the store is closed")
-            connection = Connection(
-                address, timeout=self._timeout, on_lost=self._wanted.set, channel=self._channel
-            )
-            self._connections[address] = connection
+            connection = self._connections[address] = self._made(address)
         return connection
+
+    def _made(self, address: Address) -> Connection:
+        if self._durability is None:
+            return Connection(address, timeout=self._timeout, on_lost=self._wanted.set)
+        return ReplicatedConnection(
+            address, self._durability, timeout=self._timeout, on_lost=self._wanted.set
+        )
 
     async def close(self) -> None:
         """Closes all connections; calls under way fail as unknown."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -18,6 +19,15 @@ from tests.nodes import Cluster
 
 def durable(cluster: Cluster, timeout_ms: int = 4_000) -> Store:
     return Store(Servers.of(cluster.url, durability=Durability(1, timeout_ms)))
+
+
+async def executed(store: Store, root: str, job: str) -> None:
+    """Returns as soon as a job is there."""
+    async with asyncio.timeout(support.PATIENCE_SECONDS):
+        while True:
+            with contextlib.suppress(Refused):
+                await store.run(root, JobRead(job))
+                return
 
 
 def test_what_was_answered_outlives_its_primary(cluster: Cluster, tenants: list[str]) -> None:
@@ -76,6 +86,52 @@ def test_a_replica_that_does_not_follow(cluster: Cluster, tenants: list[str]) ->
         support.eventually(cluster.is_whole)
         # the same once more: nothing is done, and now the replica has it
         await persistent(store, root, "a")
+        await store.close()
+
+    with_store(cluster, test)
+
+
+def test_who_reads_does_not_wait_for_replicas(cluster: Cluster, tenants: list[str]) -> None:
+    async def test(any_store: Store) -> None:
+        root = await set_up(any_store, tenants[1])
+        await any_store.run(root, JobCreate(id="a", queue="q", channel="voice"))
+        store = durable(cluster)
+        (replica,) = cluster.replicas_of(cluster.primary_of(root))
+        replica.stand_still()
+        write = asyncio.create_task(store.run(root, JobCreate(id="b", queue="q", channel="voice")))
+        await executed(any_store, root, "b")
+        assert (await store.run(root, JobRead("a")))["status"] == "queued"
+        assert not write.done()
+        replica.mend()
+        assert (await write)["created"]
+        await store.close()
+
+    with_store(cluster, test)
+
+
+def test_writes_that_come_while_others_wait_share_the_next_wait(cluster: Cluster, tenants: list[str]) -> None:
+    """With one WAIT each, the last of them would wait as often as there are writes."""
+
+    async def test(any_store: Store) -> None:
+        root = await set_up(any_store, tenants[1])
+        node = cluster.primary_of(root)
+        store = durable(cluster, 300)
+        await persistent(store, root, "before")
+        (replica,) = cluster.replicas_of(node)
+        replica.stand_still()
+        node.do("CONFIG", "RESETSTAT")
+        writes = []
+        for number in range(20):
+            call = store.run(root, JobCreate(id=f"j{number}", queue="q", channel="voice"))
+            writes.append(asyncio.create_task(call))
+            # each in a tick of its own, or several
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+        assert all(isinstance(one, Unavailable) for one in outcomes)
+        assert "cmdstat_wait:calls=2," in str(node.do("INFO", "commandstats"))
+        replica.mend()
+        support.eventually(cluster.is_whole)
         await store.close()
 
     with_store(cluster, test)
