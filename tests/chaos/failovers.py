@@ -41,7 +41,7 @@ _PAUSE_SECONDS = 0.01
 
 
 class Agent(threading.Thread):
-    """One client of a router: makes a job, reads it, cancels it, for ever; writes down what was answered."""
+    """Two clients of a router, one makes jobs and cancels them, one reads; writes down what was answered."""
 
     def __init__(self, tenant: str, port: int) -> None:
         super().__init__(daemon=True)
@@ -51,11 +51,15 @@ class Agent(threading.Thread):
         self.answered: dict[str, list[float]] = {"write": [], "read": []}
         """When requests of a kind were answered."""
         self.unexpected: list[str] = []
-        self._call = Caller(f"http://127.0.0.1:{port}", _KEY)
-        self._call.host = f"{tenant}.localhost:{port}"
+        self._calls = {kind: Caller(f"http://127.0.0.1:{port}", _KEY) for kind in self.answered}
+        for call in self._calls.values():
+            call.host = f"{tenant}.localhost:{port}"
         self._end = threading.Event()
 
     def run(self) -> None:
+        # reads have no part in what holds up writes
+        reader = threading.Thread(target=self._read_on, daemon=True)
+        reader.start()
         for number in count():
             if self._end.is_set():
                 break
@@ -63,11 +67,19 @@ class Agent(threading.Thread):
             path = f"/routing/jobs/{job}"
             if self._ask("write", "PATCH", path, {"channelId": "voice", "queueId": "q"}):
                 self.made.add(job)
-            self._ask("read", "GET", "/routing/queues/q")
             if number % 2 and self._ask("write", "POST", f"{path}:cancel", {}, job):
                 self.cancelled.add(job)
             self._end.wait(_PAUSE_SECONDS)
-        self._call.close()
+        reader.join()
+        self._close()
+
+    def _read_on(self) -> None:
+        while not self._end.wait(_PAUSE_SECONDS):
+            self._ask("read", "GET", "/routing/queues/q")
+
+    def _close(self) -> None:
+        for call in self._calls.values():
+            call.close()
 
     def set_up(self) -> None:
         """A queue without workers."""
@@ -102,16 +114,16 @@ class Agent(threading.Thread):
                     yield f"{self.tenant}: {job} was cancelled"
             elif job in self.cancelled and found["status"] != "cancelled":
                 yield f"{self.tenant}: {job} was cancelled, and is {found['status']}"
-        self._call.close()
+        self._close()
 
     def _read(self, job: str, read: list[tuple[int, Any]]) -> bool:
-        read.append(self._call("GET", f"/routing/jobs/{job}"))
+        read.append(self._calls["read"]("GET", f"/routing/jobs/{job}"))
         return read[-1][0] in (200, 404)
 
     def _ask(self, kind: str, method: str, path: str, body: Any = None, key: str = "") -> bool:
         """Whether it was answered. Of a job that was not answered, or is lost, nothing is expected."""
         try:
-            status, answer = self._call(method, path, body, key)
+            status, answer = self._calls[kind](method, path, body, key)
         except (OSError, HTTPException) as error:
             self.unexpected.append(f"{self.tenant}: {method} {path}: {error!r}")
             return False
@@ -225,4 +237,4 @@ def _is_replaced(cluster: nodes.Cluster, root: str, old: nodes.Node) -> bool:
 
 
 def _all_answered(agents: list[Agent], what: str, since: float) -> bool:
-    return all(one.answered[what][-1] > since for one in agents)
+    return all(one.answered[what][-1:] > [since] for one in agents)
