@@ -111,7 +111,8 @@ class _ReplicatedChannel(Channel):
 
     async def _kept(self, reply: asyncio.Future[Any], batch: asyncio.Future[int]) -> Any:
         answer = await reply
-        if await batch < self._durability.replicas:
+        # it is shared: a caller that goes away does not take it from the others
+        if await asyncio.shield(batch) < self._durability.replicas:
             raise Unavailable(
                 f"fewer than {self._durability.replicas} replicas had the write in time; it was executed, "
                 "whether it outlives the primary is unknown"
