@@ -30,6 +30,17 @@ SLOTS = 16_384
 ALARMS = {"notify-keyspace-events": OPTIONS["notify-keyspace-events"]}
 
 
+def slots_of(part: int) -> range:
+    """The slots that one of the primaries has at first."""
+    return range(SLOTS * part // PRIMARIES, SLOTS * (part + 1) // PRIMARIES)
+
+
+def part_of(root: str) -> int:
+    """Which of the primaries has a tenant's keys at first."""
+    slot = key_slot(root.encode("utf-8", "surrogateescape"))
+    return next(part for part in range(PRIMARIES) if slot in slots_of(part))
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens at, as the system gives them."""
     with contextlib.ExitStack() as stack:
@@ -154,8 +165,8 @@ class Cluster:
             ids.append(str(node.do("CLUSTER", "MYID")))
             node.do("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
             if number < PRIMARIES:
-                first, last = SLOTS * number // PRIMARIES, SLOTS * (number + 1) // PRIMARIES - 1
-                node.do("CLUSTER", "ADDSLOTSRANGE", first, last)
+                slots = slots_of(number)
+                node.do("CLUSTER", "ADDSLOTSRANGE", slots[0], slots[-1])
             for other in self.nodes[:number]:
                 node.do("CLUSTER", "MEET", "127.0.0.1", other.port, other.options["cluster_port"])
         for node, primary in zip(self.nodes[PRIMARIES:], ids, strict=False):
@@ -192,8 +203,7 @@ class Cluster:
         found: dict[int, str] = {}
         for number in itertools.count(1):
             name = f"{prefix}{number}"
-            part = key_slot(f"jr:{{{name}}}".encode()) * PRIMARIES // SLOTS
-            found.setdefault(part, name)
+            found.setdefault(part_of(f"jr:{{{name}}}"), name)
             if len(found) == PRIMARIES:
                 return [found[part] for part in sorted(found)]
         raise AssertionError

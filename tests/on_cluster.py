@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from redis.crc import key_slot
 
 from tests import nodes
 
@@ -49,9 +48,7 @@ class Server:
                 yield client
 
     def _of(self, root: str) -> nodes.Node:
-        return self._primaries[
-            key_slot(root.encode("utf-8", "surrogateescape")) * nodes.PRIMARIES // nodes.SLOTS
-        ]
+        return self._primaries[nodes.part_of(root)]
 
 
 class _Client(redis.Redis):
