@@ -45,6 +45,10 @@ class Connection(Protocol):
     def idle(self) -> bool:
         """Whether there is none under way."""
 
+    @property
+    def unread(self) -> int:
+        """Bytes that its client must read before anything goes on; 0 where something else goes on."""
+
 
 class Connections:
     """At most so many; a new one takes the place of one that is idle, if there is any."""
@@ -88,9 +92,7 @@ class Connections:
 
     def _look(self, some: Iterable[Connection]) -> None:
         for one in some:
-            # while an answer is being made its own bounds hold
-            unread = one.transport.get_write_buffer_size() if one.idle else 0
-            if not unread:
+            if not (unread := one.unread):
                 if self._unread.pop(one, None) is not None:
                     self._open[one] = 0
                 continue

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn import Config
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.errors import ApiError, BadRequest, HeadTooLarge, Overloaded, TooSlow, body
@@ -62,6 +62,8 @@ class Protocol(HttpToolsProtocol):
     _waited = 0
     _kept = b""
     """What has come and is not looked at yet."""
+    _ahead = 0
+    """Bytes that have come since the last answer while requests waited behind the one that is answered."""
     _refused: ApiError | None = None
     """What is answered to all that comes after the requests under way."""
     _first: Exchange | None = None
@@ -97,7 +99,7 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser, in pieces if it is much, and ends the connection when a head grows on and on."""
-        if self._kept or len(data) > PIECE:
+        if self._kept or len(data) > PIECE or len(self.pipeline) >= MOST_PIPELINED:
             self._kept += data
             self._feed_kept()
         else:
@@ -129,6 +131,11 @@ class Protocol(HttpToolsProtocol):
                 return
         else:
             super().data_received(data)
+        if self.pipeline:
+            # it is read on, since a client that goes is noticed in no other way; but not without end
+            self._ahead += len(data)
+            if self._ahead > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
         # most heads come in one piece: no timer is made for them. What comes after an answer, as empty lines
         # or the rest of a body, must end in a head too.
         if self._patience is None and (self._in_head or self._is_idle()):
@@ -180,7 +187,6 @@ class Protocol(HttpToolsProtocol):
         if before is None or before.response_complete:
             self._start_asgi_task(exchange, self.app)
         else:
-            self.flow.pause_reading()
             if not self.pipeline:
                 self._first = before  # type: ignore[assignment]
             self.pipeline.appendleft((exchange, self.app))
@@ -190,6 +196,7 @@ class Protocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
+        self._ahead = 0
         self.flow.resume_reading()
         if self._kept and len(self.pipeline) <= MOST_PIPELINED:
             self.loop.call_soon(self._feed_kept)
@@ -236,6 +243,15 @@ class Protocol(HttpToolsProtocol):
     def idle(self) -> bool:
         """Whether there is none under way."""
         return self._is_idle()
+
+    @property
+    def unread(self) -> int:
+        """Bytes that its client must read before anything goes on.
+
+        While an answer is being made its own bounds hold, until there is no room for it or the connection ends.
+        """
+        waits = self._is_idle() or self.flow.write_paused or self.transport.is_closing()
+        return self.transport.get_write_buffer_size() if waits else 0
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

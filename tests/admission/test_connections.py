@@ -160,6 +160,33 @@ def test_an_answer_that_nobody_reads_is_let_go(request_: bytes) -> None:
     run(work)
 
 
+BROKEN = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n"
+
+
+@pytest.mark.parametrize(("more", "room"), [(WHOLE, None), (BROKEN, None), (BROKEN, 2 * LARGE)])
+def test_a_request_behind_an_answer_that_nobody_reads_holds_nothing(more: bytes, room: int | None) -> None:
+    """Whether its own answer waits for room, or it has ended the connection with room or without."""
+
+    async def work() -> None:
+        server = Server(9, LARGE)
+        async with server.runs():
+            pair = await server.connect()
+            (known,) = server.connections._open
+            known.transport.set_write_buffer_limits(high=room)
+            pair[1].write(WHOLE)
+            await pair[0].readuntil(b"\r\n\r\n")
+            pair[1].write(more)
+            while server.asked < 2:
+                await asyncio.sleep(0)
+            for _ in range(connections.STUCK_LOOKS + 2):
+                await asyncio.sleep(0.01)
+                server.connections.look()
+            assert server.cut() == {"unread": 1}
+            assert len(await closed(pair)) < LARGE
+
+    run(work)
+
+
 def test_bodies_that_do_not_end_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "COMING_BYTES", 1_000)
 

@@ -271,11 +271,13 @@ def test_few_requests_are_understood_before_their_turn() -> None:
         asyncio.run(work())
 
 
-def test_a_client_that_goes_with_requests_behind_the_first() -> None:
+@pytest.mark.parametrize("parts", [(WHOLE + WHOLE,), (WHOLE, WHOLE), (WHOLE, WHOLE, WHOLE + UPLOAD)])
+def test_a_client_that_goes_with_requests_behind_the_first(parts: tuple[bytes, ...]) -> None:
     """The first is told, and nothing is raised when it answers nevertheless."""
 
     async def work() -> None:
-        async with _held(WHOLE + WHOLE) as (app, _, writer):
+        async with _held(*parts) as (app, _, writer):
+            await writer.drain()
             writer.transport.abort()
             await app.gone.wait()
         assert len(app.paths) == 1
