@@ -147,8 +147,9 @@ class Channel(asyncio.Protocol):
 
     def _watch(self, *, last_chance: bool = False) -> None:
         # replies come in the order of calls: when none has come for too long the server hangs. One timer for
-        # all calls, since one for each would cost more than the call itself
-        if not self.is_open:
+        # all calls, since one for each would cost more than the call itself. Until the connection is lost: a
+        # closed one stays for as long as the server does not read what is buffered
+        if self._transport is None:
             return
         now = self._loop.time()
         if not last_chance:

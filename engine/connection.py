@@ -97,7 +97,9 @@ class Connection:
 
     async def _wait_for_room(self, channel: Channel) -> None:
         try:
-            await asyncio.wait_for(channel.writable.wait(), self._timeout)
+            # not wait_for, which may swallow a cancellation, before Python 3.12
+            async with asyncio.timeout(self._timeout):
+                await channel.writable.wait()
         except TimeoutError:
             raise _overloaded() from None
 

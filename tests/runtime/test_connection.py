@@ -179,6 +179,45 @@ def test_no_call_waits_on_a_connection_that_is_lost_before_it_is_sent(
     run(work)
 
 
+@pytest.mark.parametrize("turns", range(8))
+def test_a_caller_that_goes_away_when_there_is_room_again_is_gone(path: Path, turns: int) -> None:
+    async def work() -> None:
+        async with scripted(path, lambda _: None) as server, connected(f"unix://{path}", timeout=1_000) as it:
+            first = asyncio.create_task(it.call("PING"))
+            while not server.commands:
+                await asyncio.sleep(0)
+            assert it._channel is not None
+            it._channel.pause_writing()
+            second = asyncio.create_task(it.call("PING"))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            it._channel.resume_writing()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            second.cancel()
+            await asyncio.wait({second})
+            assert second.cancelled()
+            first.cancel()
+
+    run(work)
+
+
+def test_no_call_waits_on_a_connection_that_is_closed_and_cannot_end(path: Path) -> None:
+    """What is buffered is written first, which a server that does not read never lets happen."""
+
+    async def work() -> None:
+        async with scripted(path, pong) as server:
+            server.reads.clear()
+            it = Connection(Address.parse(f"unix://{path}"), timeout=0.05)
+            call = asyncio.create_task(it.call("ECHO", "x" * 4 * WRITE_LIMIT))
+            while it._channel is None or it._channel.writable.is_set():
+                await asyncio.sleep(0)
+            await it.close()
+            await refused(call, "did not answer in time; whether the call was executed is unknown")
+
+    run(work)
+
+
 def test_what_is_no_protocol_ends_the_connection(path: Path) -> None:
     async def work() -> None:
         async with scripted(path, lambda _: b"nonsense\r\n") as server, connected(f"unix://{path}") as it:
