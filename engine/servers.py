@@ -120,8 +120,15 @@ class Servers:
             self._looking = asyncio.create_task(self._look())
             # everybody who waits may have gone away
             self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
-        await asyncio.shield(self._looking)
-        if self._watching is None and not self._topology.fixed:
+        looking = self._looking
+        try:
+            await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not looking.cancelled() or (task is not None and task.cancelling()):
+                raise
+            raise Unavailable("the store is closed") from None
+        if self._watching is None and not self._topology.fixed and not self._closed:
             self._watching = asyncio.create_task(self._watch())
 
     async def _look(self) -> None:
