@@ -53,7 +53,12 @@ class Names(AbstractResolver):
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(settle, infos, failure)
 
-        threading.Thread(target=look_up, name="names", daemon=True).start()
+        try:
+            threading.Thread(target=look_up, name="names", daemon=True).start()
+        except RuntimeError as error:
+            # the system has no more of them now
+            self._places.release()
+            raise OSError(str(error)) from error
         return [_result(host, port, info) for info in await found]
 
     async def close(self) -> None:

@@ -287,6 +287,23 @@ def test_dead_name_servers_delay_only_those_who_ask_them(monkeypatch: pytest.Mon
     run(work())
 
 
+def test_names_are_found_again_when_there_are_threads_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work() -> None:
+        names = Names(threads=1)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_thread)
+            with pytest.raises(OSError, match="thread"):
+                await names.resolve("127.0.0.1", 80)
+        async with asyncio.timeout(5):
+            [found] = await names.resolve("127.0.0.1", 80)
+        assert found["host"] == "127.0.0.1"
+
+    run(work())
+
+
 def test_a_name_that_is_found_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, release = threading.Event(), threading.Event()
 
