@@ -83,7 +83,9 @@ class Health:
             except Unavailable as error:
                 lost.append(([tenant], Findings(reasons=[_unreachable(error)])))
         for gone in self._clients.keys() - places.keys():
-            await self._clients.pop(gone).aclose()
+            # another look beside this one may have closed it
+            if client := self._clients.pop(gone, None):
+                await client.aclose()
         looks = (self._look_at(address, tenants) for address, tenants in places.items())
         return [*zip(places.values(), await asyncio.gather(*looks), strict=True), *lost]
 

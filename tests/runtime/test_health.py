@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import redis
 
+from engine.address import Address
+from engine.clients import administration
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, RouterStatus, WorkerUpsert
 from engine.errors import NewerLibrary
 from engine.health import Health
@@ -154,3 +156,22 @@ def test_hanging_store_is_unreachable(own_server: support.Server, monkeypatch: p
         os.kill(own_server.process.pid, signal.SIGCONT)
     assert not ready
     assert "unreachable" in found["reasons"][0]
+
+
+def test_looks_side_by_side_when_servers_are_gone(own_server: support.Server) -> None:
+    """Each closes what it does not need any more, and none what another has closed."""
+
+    async def look() -> None:
+        store = Store.at(own_server.url)
+        health = Health(store, [])
+        for name in ("a", "b"):
+            client = administration(Address.parse(own_server.url))
+            await client.ping()
+            health._clients[Address.parse(f"redis://{name}:1")] = client
+        looks = await asyncio.gather(health(), health())
+        assert [ready for ready, _ in looks] == [True, True]
+        assert not health._clients
+        await health.close()
+        await store.close()
+
+    asyncio.run(look())
