@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 import redis.asyncio
@@ -16,11 +19,14 @@ def administration(address: Address, *, seconds: float = 5.0) -> redis.asyncio.R
     return _client(address, seconds, decode_responses=True, encoding_errors="surrogateescape")
 
 
-def reading(address: Address, name: str, *, connect_seconds: float = 5.0) -> redis.asyncio.Redis:
+@contextlib.asynccontextmanager
+async def reading(
+    address: Address, name: str, *, connect_seconds: float = 5.0
+) -> AsyncIterator[redis.asyncio.Redis]:
     """A client with one named connection for blocking XREADs, which it gives as bytes and as they come.
 
-    It waits for a reply for ever: a timeout of redis-py's would, before Python 3.12, swallow a cancellation
-    that comes while a command is written.
+    Once it is connected it waits for a reply for ever: a timeout of redis-py's would, before Python 3.12,
+    swallow a cancellation that comes while a command is written. Raises TimeoutError, OSError and RedisError.
     """
     client = _client(
         address,
@@ -32,7 +38,13 @@ def reading(address: Address, name: str, *, connect_seconds: float = 5.0) -> red
     )
     # an entry may have several fields of one name, of which redis-py would keep the last
     client.set_response_callback("XREAD", _as_it_comes)
-    return client
+    try:
+        # the server may take the connection and say nothing
+        async with asyncio.timeout(connect_seconds):
+            await client.initialize()
+        yield client
+    finally:
+        await client.aclose()
 
 
 def connection_options(address: Address, seconds: float | None) -> dict[str, Any]:
