@@ -248,7 +248,7 @@ class Protocol(HttpToolsProtocol):
     def unread(self) -> int:
         """Bytes that its client must read before anything goes on.
 
-        While an answer is being made its own bounds hold, until there is no room for it or the connection ends.
+        An answer that is being made has its own bounds, until there is no room for it or the connection ends.
         """
         waits = self._is_idle() or self.flow.write_paused or self.transport.is_closing()
         return self.transport.get_write_buffer_size() if waits else 0

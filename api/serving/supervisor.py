@@ -16,7 +16,7 @@ import socket
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,19 +122,25 @@ class Supervisor:
     def _start(self, child: _Child) -> None:
         child.report, told = os.pipe()
         place = Place(child.number, len(self._children), self._folder, self._lifeline, told)
-        child.pid = os.fork()
-        if not child.pid:
-            self._become(place)
+        # what a new process is told at once must not reach the handlers that it has from us
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            child.pid = os.fork()
+            if not child.pid:
+                self._become(place, mask)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(told)
         os.set_blocking(child.report, False)
         self._selector.register(child.report, selectors.EVENT_READ, child)
 
-    def _become(self, place: Place) -> None:
+    def _become(self, place: Place, mask: Iterable[int]) -> None:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for inherited in (self._wakes, self._signals, self._selector):
                 inherited.close()
             os.close(self._held)

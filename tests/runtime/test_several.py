@@ -119,3 +119,17 @@ def test_one_that_fails_at_the_start_ends_all() -> None:
         return 0
 
     assert Supervisor(2, work, print).run() == 3
+
+
+def test_one_that_is_told_to_end_as_it_begins_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it has forgotten who looked after signals in the process that it was made of."""
+    fork = os.fork
+
+    def told() -> int:
+        if pid := fork():
+            return pid
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    monkeypatch.setattr(os, "fork", told)
+    assert Supervisor(1, lambda place: 3, print).run() == -signal.SIGTERM
