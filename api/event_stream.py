@@ -9,7 +9,7 @@ from typing import Any
 from api.call import Call
 from api.errors import BadRequest
 from api.events import gone
-from api.streaming import Streaming
+from api.streaming import Streaming, unless_gone
 from api.wire import event_filters, queries
 from api.wire import event_stream as wire
 from api.wire.event_stream import Position
@@ -49,7 +49,7 @@ async def stream(call: Call) -> Streaming:
         if after is None:
             it.begin_live()
         else:
-            await it.begin_at(after)
+            await unless_gone(call.receive, it.begin_at(after))
     except BaseException as error:
         listener.leave()
         if isinstance(error, Ended):
@@ -133,10 +133,7 @@ class _Stream:
             await self._read()
 
     async def _read(self, *, first: bool = False) -> None:
-        async with self._listener.turn:
-            if self._listener.ended.done():
-                raise Ended(self._listener.ended.result())
-            reply = await self._listed(patient=not first)
+        reply = await self._listed(patient=not first)
         if self._seen or self._start.place or not first:
             check_kept(self._seen, reply)
         if first:
@@ -150,8 +147,12 @@ class _Stream:
         patience = loop.time() + (PATIENCE_SECONDS if patient else 0)
         while True:
             try:
-                reply: dict[str, Any] = await self._call.run(EventList(self._seen, PORTION))
-                return reply
+                # who waits for the store lets others have their turn
+                async with self._listener.turn:
+                    if self._listener.ended.done():
+                        raise Ended(self._listener.ended.result())
+                    reply: dict[str, Any] = await self._call.run(EventList(self._seen, PORTION))
+                    return reply
             except Unavailable:
                 if loop.time() >= patience or self._listener.ended.done():
                     raise

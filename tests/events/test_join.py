@@ -55,13 +55,27 @@ class Log:
         return {"oldest": 1, "last": self._last, "next": rows[-1]["op"] if rows else 0, "rows": rows}
 
 
+def call(log: Log, gone: asyncio.Event) -> Any:
+    """One that asks for all events, of a client that may go."""
+
+    async def receive() -> dict[str, str]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    return SimpleNamespace(
+        run=log.run,
+        feeds=log,
+        root="r",
+        raw_query=b"after=0",
+        query={"after": "0"},
+        headers={},
+        receive=receive,
+    )
+
+
 async def shown(log: Log, count: int) -> list[str]:
     """The ids that a client gets that begins with the oldest event, up to so many."""
-    query = {"after": "0"}
-    call: Any = SimpleNamespace(
-        run=log.run, feeds=log, root="r", raw_query=b"after=0", query=query, headers={}
-    )
-    answer = await event_stream.stream(call)
+    answer = await event_stream.stream(call(log, asyncio.Event()))
     ids: list[str] = []
     async for part in answer.parts:
         lines = part.decode().split("\n")
