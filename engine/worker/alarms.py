@@ -155,12 +155,16 @@ class _Subscription:
                 await self._follow(subscription)
 
     async def _follow(self, subscription: PubSub) -> None:
-        subscribed = 0
+        subscribed, asked = 0, False
         while True:
             message = await subscription.get_message(timeout=_LISTEN_SECONDS)
             if message is None:
+                if asked:
+                    raise TimeoutError("the server does not answer any more")
                 await subscription.ping()
+                asked = True
                 continue
+            asked = False
             one = self._channels.get(message["channel"])
             if message["type"] == "subscribe":
                 subscribed += 1
@@ -178,7 +182,7 @@ class _Subscription:
 async def request_notifications(client: Redis) -> None:
     """Adds what the alarms need to the server's notifications; sweeping goes on where that is not allowed."""
     with contextlib.suppress(RedisError):
-        present = (await client.config_get(_SETTING))[_SETTING] or ""
+        present = (await client.config_get(_SETTING)).get(_SETTING) or ""
         missing = missing_flags(present)
         if missing:
             await client.config_set(_SETTING, present + missing)
