@@ -10,6 +10,7 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from engine.address import Address
 
@@ -44,6 +45,12 @@ async def reading(
             await client.initialize()
         yield client
     finally:
+        await put_away(client)
+
+
+async def put_away(client: redis.asyncio.Redis) -> None:
+    """Closes a client. One whose server hangs is not waited for: over TLS that would have to agree."""
+    with contextlib.suppress(RedisError):
         await client.aclose()
 
 

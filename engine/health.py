@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from engine.address import Address
-from engine.clients import administration
+from engine.clients import administration, put_away
 from engine.commands import RouterStatus
 from engine.errors import Failed, NewerLibrary, Refused, Unavailable
 from engine.store import Store, root_of
@@ -71,7 +71,7 @@ class Health:
     async def close(self) -> None:
         """Closes its connections."""
         for client in self._clients.values():
-            await client.aclose()
+            await put_away(client)
 
     async def _parts(self) -> list[tuple[list[str], Findings]]:
         """For each primary its tenants, and what was found there."""
@@ -85,7 +85,7 @@ class Health:
         for gone in self._clients.keys() - places.keys():
             # another look beside this one may have closed it
             if client := self._clients.pop(gone, None):
-                await client.aclose()
+                await put_away(client)
         looks = (self._look_at(address, tenants) for address, tenants in places.items())
         return [*zip(places.values(), await asyncio.gather(*looks), strict=True), *lost]
 

@@ -10,7 +10,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
 from engine.address import Address
-from engine.clients import administration, connection_options
+from engine.clients import administration, connection_options, put_away
 from engine.deployment import Deployment
 from engine.errors import Unavailable
 from engine.layout import Layout
@@ -112,7 +112,7 @@ class Cluster:
             self._answered = None
         client = self._clients.pop(node, None)
         if client is not None:
-            await client.aclose()
+            await put_away(client)
 
     async def close(self) -> None:
         """Closes the connections to the nodes that were asked."""
@@ -151,7 +151,7 @@ class Sentinels:
     async def close(self) -> None:
         """Closes the connections to the Sentinels."""
         for client in self._client.sentinels:
-            await client.aclose()
+            await put_away(client)
 
 
 def _as_it_comes(response: Any, **kwargs: Any) -> Any:
