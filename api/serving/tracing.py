@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
 _LAST_SECONDS = 5.0
+"""How long one sending may take, and all that is left at the end together."""
 
 
 class Tracing:
@@ -88,7 +90,21 @@ class Tracing:
 
     async def close(self) -> None:
         """Sends what is left, for a moment at most."""
-        await asyncio.to_thread(self._provider.shutdown)
+        loop, sent = asyncio.get_running_loop(), asyncio.Event()
+
+        def send() -> None:
+            try:
+                self._provider.shutdown()
+            finally:
+                # nobody may wait for it any more
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(sent.set)
+
+        # the end of the loop and of the process would wait for a thread of theirs
+        threading.Thread(target=send, daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await sent.wait()
 
 
 def over_otlp(endpoint: str) -> Tracing:

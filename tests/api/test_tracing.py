@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from api.serving import tracing as tracing_module
 from api.serving.access_keys import BadOption
 from api.serving.request import CURRENT, RequestInfo
 from api.serving.tracing import Tracing, over_otlp
@@ -199,3 +200,18 @@ def test_missing_packages_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(BadOption, match="pip install opentelemetry-sdk"):
         over_otlp("http://localhost:4318")
+
+
+def test_the_end_does_not_wait_for_who_takes_no_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    class Silent(SpanProcessor):
+        def shutdown(self) -> None:
+            answers.wait(support.PATIENCE_SECONDS)
+            ended.append(answers.is_set())
+
+    ended: list[bool] = []
+    monkeypatch.setattr(tracing_module, "_LAST_SECONDS", 0.01)
+    asyncio.run(Tracing(Silent()).close())
+    assert not ended
+    answers.set()
