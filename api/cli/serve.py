@@ -46,10 +46,15 @@ def run_until_told(work: Callable[[], Coroutine[Any, Any, int]], lifeline: int |
                 task.cancel()
             told.append(number)
 
+        def alone(file: int) -> None:
+            # it is at its end from now on
+            loop.remove_reader(file)
+            end(0)
+
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end, number)
         if lifeline is not None:
-            loop.add_reader(lifeline, end, 0)
+            loop.add_reader(lifeline, alone, lifeline)
         try:
             return await task
         except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 
+from api.cli.serve import run_until_told
 from api.serving.supervisor import Place, Supervisor
 from tests import support
 from tests.runtime.processes import Process, jobrouter
@@ -133,3 +136,23 @@ def test_one_that_is_told_to_end_as_it_begins_ends(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(os, "fork", told)
     assert Supervisor(1, lambda place: 3, print).run() == -signal.SIGTERM
+
+
+def test_the_end_of_the_lifeline_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays readable, and would keep the process busy while requests under way finish."""
+    # whose loop tells whether somebody looked
+    monkeypatch.setattr(uvloop, "run", asyncio.run)
+    lifeline, held = os.pipe()
+    watched: list[bool] = []
+
+    async def work() -> int:
+        os.close(held)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            watched.append(asyncio.get_running_loop().remove_reader(lifeline))
+        return 1
+
+    assert run_until_told(work, lifeline) == 0
+    assert watched == [False]
+    os.close(lifeline)
