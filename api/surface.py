@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ _ACS = b"/routing/"
 _SINGLE = (b"host", b"x-ms-date", b"authorization")
 _JSON: Header = (b"content-type", b"application/json; charset=utf-8")
 _SUPPORTED: Header = (b"api-supported-versions", ", ".join(queries.VERSIONS).encode())
+_ENDS = "the server ends; whether the request was executed is unknown"
 _OP = b"x-jobrouter-op"
 _BODILESS = b"%b: %b\r\n" % _SUPPORTED + b"trace-id: %b\r\n"
 _LINES = _BODILESS + b"%b: %b\r\n" % _JSON + b"content-length: %d\r\n"
@@ -84,6 +86,9 @@ class Surface:
             answer = _refusal(errors.from_engine(error), path)
         except Disconnected:
             return
+        except asyncio.CancelledError:
+            # the process ends, and waits for this request no longer
+            answer = _refusal(errors.from_engine(Unavailable(_ENDS)), path)
         except Exception:
             log.exception("%s %s failed", scope["method"], request.route)
             answer = _refusal(ApiError("The server failed to answer this request."), path)
