@@ -21,7 +21,8 @@ local function listed_buckets(groups)
   for from, to in portions.of(names) do
     for i, bound in ipairs(redis.call("ZMSCORE", keys.demand(), unpack(names, from, to))) do
       if bound then
-        listed[#listed + 1] = { name = names[from + i - 1], bound = tonumber(bound), from = 0, count = 4 }
+        listed[#listed + 1] =
+          { name = names[from + i - 1], bound = tonumber(bound), from = "-inf", count = 4, seen = {} }
       end
     end
   end
@@ -39,19 +40,23 @@ function candidates.of(ready)
   return { groups = groups, buckets = listed_buckets(groups), classes = {} }
 end
 
--- the next demand classes of a bucket, each at its lower bound
+-- the next demand classes of a bucket, each at its lower bound. By score, not by rank: classes leave while the walk goes on
 local function read_bucket(walk, i)
   local bucket = walk.buckets[i]
-  local rows =
-    redis.call("ZRANGE", keys.demand_bucket(bucket.name), bucket.from, bucket.from + bucket.count - 1, "WITHSCORES")
+  local name, from, count = keys.demand_bucket(bucket.name), bucket.from, bucket.count
+  local rows = redis.call("ZRANGE", name, from, "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES")
   for k = 1, #rows, 2 do
-    bucket.bound = tonumber(rows[k + 1])
-    table.insert(walk.classes, { name = rows[k], score = bucket.bound })
+    if not bucket.seen[rows[k]] then
+      bucket.seen[rows[k]] = true
+      bucket.bound = tonumber(rows[k + 1])
+      table.insert(walk.classes, { name = rows[k], score = bucket.bound })
+    end
   end
   if #rows < 2 * bucket.count then
     table.remove(walk.buckets, i)
   end
-  bucket.from, bucket.count = bucket.from + bucket.count, math.min(bucket.count * 2, 256)
+  -- several may stand at one bound
+  bucket.from, bucket.count = rows[#rows], bucket.count * 2
 end
 
 -- the workers that might take jobs of a demand class, as far as class and Id go

@@ -424,3 +424,27 @@ def test_job_for_one_worker_only(router: Router) -> None:
     router.job("j1", selectors=[wants("Id", "=", "w2")])
     router.job("j2", selectors=[wants("Id", "=", "w2")])
     assert (router.offers("w1"), router.offers("w2")) == ([], ["j1"])
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3])
+@pytest.mark.parametrize("stuck", [1, 2, 3, 4])
+def test_freed_workers_find_the_jobs_behind_those_that_others_take(
+    router: Router, taken: int, stuck: int
+) -> None:
+    """Kinds of jobs that a call takes while it frees several workers hide none of the kinds behind them."""
+    workers = [f"w{number}" for number in range(taken + 1)]
+    router.policy("many", offers=len(workers))
+    router.queue("first", distribution="many")
+    for worker in workers:
+        router.worker(worker, queues=["first", "q"])
+    router.job("first", queue="first")
+    assert router.offered("first") == workers
+    for number in range(taken):
+        router.job(f"taken {number}", selectors=[wants(f"none {number}", "!=", 1)])
+    for number in range(stuck):
+        router.job(f"stuck {number}", selectors=[wants("none", ">", number)])
+    router.job("last")
+    router.cancel("first")
+    for number in range(taken):
+        assert len(router.offered(f"taken {number}")) == 1
+    assert len(router.offered("last")) == 1
