@@ -17,6 +17,7 @@ import hiredis
 from engine.address import Address
 from engine.channel import Channel
 from engine.errors import Unavailable
+from engine.sharing import outcome_of
 
 UNDER_WAY = 10_000
 """Calls under way, those that nobody waits for any more among them, before further ones are refused."""
@@ -97,7 +98,7 @@ class Connection:
 
     async def _wait_for_room(self, channel: Channel) -> None:
         try:
-            # not wait_for, which may swallow a cancellation, before Python 3.12
+            # not wait_for, see _connect
             async with asyncio.timeout(self._timeout):
                 await channel.writable.wait()
         except TimeoutError:
@@ -111,23 +112,16 @@ class Connection:
             if loop.time() < self._retry_at:
                 raise Unavailable("the store cannot be reached; the call was not sent")
             self._opening = loop.create_task(self._connect())
-        opening = self._opening
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not opening.cancelled() or (task is not None and task.cancelling()):
-                raise
-            raise Unavailable("the store is not talked to any more; the call was not sent") from None
+        return await outcome_of(self._opening, "the store is not talked to any more; the call was not sent")
 
     async def _connect(self) -> Channel:
         channel = None
         try:
-            channel = await asyncio.wait_for(self._dial(), self._connect_timeout)
-            await asyncio.wait_for(self._sign_in(channel), self._connect_timeout)
-            if self._closed:
-                # wait_for may swallow a cancellation, before Python 3.12
-                raise Unavailable("nobody wants it any more")
+            # not wait_for, which may swallow a cancellation, before Python 3.12
+            async with asyncio.timeout(self._connect_timeout):
+                channel = await self._dial()
+            async with asyncio.timeout(self._connect_timeout):
+                await self._sign_in(channel)
         except (OSError, TimeoutError, hiredis.HiredisError, Unavailable) as error:
             if channel is not None:
                 channel.abort()

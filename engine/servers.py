@@ -18,6 +18,7 @@ from engine.deployment import Deployment
 from engine.errors import Unavailable
 from engine.layout import Layout
 from engine.replicated import Durability, ReplicatedConnection
+from engine.sharing import outcome_of
 from engine.topology import OneServer, Topology, topology_of
 
 log = logging.getLogger("jobrouter.store")
@@ -120,14 +121,7 @@ class Servers:
             self._looking = asyncio.create_task(self._look())
             # everybody who waits may have gone away
             self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
-        looking = self._looking
-        try:
-            await asyncio.shield(looking)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not looking.cancelled() or (task is not None and task.cancelling()):
-                raise
-            raise Unavailable("the store is closed") from None
+        await outcome_of(self._looking, "the store is closed")
         if self._watching is None and not self._topology.fixed and not self._closed:
             self._watching = asyncio.create_task(self._watch())
 

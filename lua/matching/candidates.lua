@@ -45,18 +45,19 @@ local function read_bucket(walk, i)
   local bucket = walk.buckets[i]
   local name, from, count = keys.demand_bucket(bucket.name), bucket.from, bucket.count
   local rows = redis.call("ZRANGE", name, from, "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES")
+  local is_new = false
   for k = 1, #rows, 2 do
     if not bucket.seen[rows[k]] then
-      bucket.seen[rows[k]] = true
+      bucket.seen[rows[k]], is_new = true, true
       bucket.bound = tonumber(rows[k + 1])
       table.insert(walk.classes, { name = rows[k], score = bucket.bound })
     end
   end
-  if #rows < 2 * bucket.count then
+  if #rows < 2 * count then
     table.remove(walk.buckets, i)
   end
-  -- several may stand at one bound
-  bucket.from, bucket.count = rows[#rows], bucket.count * 2
+  -- several may stand at one bound: a slice of known ones alone would be read for ever
+  bucket.from, bucket.count = rows[#rows], is_new and math.min(count * 2, 256) or count * 2
 end
 
 -- the workers that might take jobs of a demand class, as far as class and Id go

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,6 +29,18 @@ async def executed(store: Store, root: str, job: str) -> None:
             with contextlib.suppress(Refused):
                 await store.run(root, JobRead(job))
                 return
+
+
+@contextlib.contextmanager
+def without_replica(cluster: Cluster, root: str) -> Iterator[None]:
+    """The replica of a tenant's primary stands still meanwhile."""
+    (replica,) = cluster.replicas_of(cluster.primary_of(root))
+    replica.stand_still()
+    try:
+        yield
+    finally:
+        replica.mend()
+    support.eventually(cluster.is_whole)
 
 
 def test_what_was_answered_outlives_its_primary(cluster: Cluster, tenants: list[str]) -> None:
@@ -73,17 +86,14 @@ def test_a_replica_that_does_not_follow(cluster: Cluster, tenants: list[str]) ->
     async def test(any_store: Store) -> None:
         root = await set_up(any_store, tenants[1])
         store = durable(cluster, 50)
-        (replica,) = cluster.replicas_of(cluster.primary_of(root))
-        replica.stand_still()
-        calls = (store.run(root, JobCreate(id=job, queue="q", channel="voice")) for job in "ab")
-        for outcome in await asyncio.gather(*calls, return_exceptions=True):
-            assert isinstance(outcome, Unavailable)
-            assert "fewer than 1 replicas had the write in time; it was executed" in str(outcome)
-        assert (await store.run(root, JobRead("a")))["status"] == "queued"
-        with pytest.raises(Refused):
-            await store.run(root, JobCancel("nobody"))
-        replica.mend()
-        support.eventually(cluster.is_whole)
+        with without_replica(cluster, root):
+            calls = (store.run(root, JobCreate(id=job, queue="q", channel="voice")) for job in "ab")
+            for outcome in await asyncio.gather(*calls, return_exceptions=True):
+                assert isinstance(outcome, Unavailable)
+                assert "fewer than 1 replicas had the write in time; it was executed" in str(outcome)
+            assert (await store.run(root, JobRead("a")))["status"] == "queued"
+            with pytest.raises(Refused):
+                await store.run(root, JobCancel("nobody"))
         # the same once more: nothing is done, and now the replica has it
         await persistent(store, root, "a")
         await store.close()
@@ -96,13 +106,11 @@ def test_who_reads_does_not_wait_for_replicas(cluster: Cluster, tenants: list[st
         root = await set_up(any_store, tenants[1])
         await any_store.run(root, JobCreate(id="a", queue="q", channel="voice"))
         store = durable(cluster)
-        (replica,) = cluster.replicas_of(cluster.primary_of(root))
-        replica.stand_still()
-        write = asyncio.create_task(store.run(root, JobCreate(id="b", queue="q", channel="voice")))
-        await executed(any_store, root, "b")
-        assert (await store.run(root, JobRead("a")))["status"] == "queued"
-        assert not write.done()
-        replica.mend()
+        with without_replica(cluster, root):
+            write = asyncio.create_task(store.run(root, JobCreate(id="b", queue="q", channel="voice")))
+            await executed(any_store, root, "b")
+            assert (await store.run(root, JobRead("a")))["status"] == "queued"
+            assert not write.done()
         assert (await write)["created"]
         await store.close()
 
@@ -117,21 +125,18 @@ def test_writes_that_come_while_others_wait_share_the_next_wait(cluster: Cluster
         node = cluster.primary_of(root)
         store = durable(cluster, 300)
         await persistent(store, root, "before")
-        (replica,) = cluster.replicas_of(node)
-        replica.stand_still()
-        node.do("CONFIG", "RESETSTAT")
-        writes = []
-        for number in range(20):
-            call = store.run(root, JobCreate(id=f"j{number}", queue="q", channel="voice"))
-            writes.append(asyncio.create_task(call))
-            # each in a tick of its own, or several
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-        outcomes = await asyncio.gather(*writes, return_exceptions=True)
-        assert all(isinstance(one, Unavailable) for one in outcomes)
-        assert "cmdstat_wait:calls=2," in str(node.do("INFO", "commandstats"))
-        replica.mend()
-        support.eventually(cluster.is_whole)
+        with without_replica(cluster, root):
+            node.do("CONFIG", "RESETSTAT")
+            writes = []
+            for number in range(20):
+                call = store.run(root, JobCreate(id=f"j{number}", queue="q", channel="voice"))
+                writes.append(asyncio.create_task(call))
+                # each in a tick of its own, or several
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            outcomes = await asyncio.gather(*writes, return_exceptions=True)
+            assert all(isinstance(one, Unavailable) for one in outcomes)
+            assert "cmdstat_wait:calls=2," in str(node.do("INFO", "commandstats"))
         await store.close()
 
     with_store(cluster, test)
