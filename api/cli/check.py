@@ -11,7 +11,7 @@ from api.cli.progress import progress
 from api.cli.serve import run_until_told
 from api.options import Options
 from api.serving.access_keys import BadOption
-from api.serving.runtime import deployment_of, tenants_of
+from api.serving.settings import deployment_of, tenants_of
 from engine.data_directory import usable
 from engine.inspection import entities, problems
 from engine.leftover import recorded_socket

@@ -16,7 +16,8 @@ from azure.core.exceptions import AzureError
 from api.cli.plain import plain_line
 from api.cli.serve import run_until_told, viewing
 from api.options import Options, parse
-from api.serving.runtime import Router, whole_router
+from api.serving.router import Router
+from api.serving.runtime import whole_router
 from engine.inspection import problems
 
 PATIENCE_SECONDS = 10.0

@@ -12,7 +12,7 @@ from api.cli.plain import plain_json, plain_line
 from api.cli.progress import progress
 from api.cli.serve import run_until_told
 from api.options import Options
-from api.serving.runtime import tenants_of
+from api.serving.settings import tenants_of
 from engine.diagnosis import Finding, diagnose, worst
 from engine.inspection import entities
 

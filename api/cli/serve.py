@@ -16,7 +16,9 @@ import uvloop
 
 from api.options import Options
 from api.serving import logs
-from api.serving.runtime import Router, api_alone, api_sockets, check_api, whole_router, worker_alone
+from api.serving.router import Router
+from api.serving.runtime import api_alone, api_sockets, whole_router, worker_alone
+from api.serving.settings import check_api
 
 log = logging.getLogger("jobrouter")
 

@@ -18,7 +18,7 @@ from api.merge_patch import merge
 from api.options import Options
 from api.serving import addresses
 from api.serving.access_keys import BadOption
-from api.serving.runtime import tenants_of
+from api.serving.settings import tenants_of
 from api.subscriptions import replayed
 from api.wire import dead_letters as dead_letters_wire
 from api.wire import subscriptions as wire

@@ -12,7 +12,7 @@ from api.cli.plain import plain
 from api.cli.serve import run_until_told
 from api.history import LOOKED_BACK, life
 from api.options import Options
-from api.serving.runtime import tenants_of
+from api.serving.settings import tenants_of
 from api.wire import history as wire
 from engine.errors import Refused
 from engine.store import Store, root_of

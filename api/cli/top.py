@@ -16,7 +16,7 @@ from api.cli.plain import plain
 from api.cli.serve import run_until_told
 from api.options import Options
 from api.serving.access_keys import BadOption
-from api.serving.runtime import tenants_of
+from api.serving.settings import tenants_of
 from engine.errors import Unavailable
 from engine.glance import Glance, Offer, Queue, Worker, glance
 from engine.store import Store, root_of

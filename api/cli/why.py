@@ -12,7 +12,7 @@ from api.cli.plain import plain, plain_line
 from api.explain import tell_how
 from api.options import Options
 from api.sentences import change, counted, sentence, staff
-from api.serving.runtime import tenants_of
+from api.serving.settings import tenants_of
 from engine.errors import Refused
 from engine.explanations import JobExplanation, explain_job
 from engine.store import Store, root_of

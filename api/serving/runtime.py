@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import socket
-from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from api.app import create_app, create_metrics_app
 from api.options import Options
@@ -19,7 +16,6 @@ from api.serving import addresses, tls
 from api.serving.access_keys import (
     VIEW_BYTES,
     BadOption,
-    checked_name,
     kept_key,
     parse_tenants,
     with_view_keys,
@@ -27,9 +23,19 @@ from api.serving.access_keys import (
 from api.serving.connections import Connections, as_many_as_allowed
 from api.serving.listeners import listen, serving
 from api.serving.rate_limits import with_rates
+from api.serving.router import Router
+from api.serving.settings import (
+    certified_hosts,
+    check_api,
+    deployment_of,
+    given_files,
+    ports,
+    required_url,
+    settings_of,
+    tenants_of,
+)
 from api.wire.answers import queue_selectors, worker_selectors
 from engine.data_directory import DataDirectory, usable
-from engine.deployment import Deployment
 from engine.embedded import Embedded
 from engine.feed import Feeds
 from engine.health import Health
@@ -38,7 +44,7 @@ from engine.metrics import Metrics
 from engine.replicated import Durability
 from engine.server_program import find_program
 from engine.servers import Servers
-from engine.settings import Settings, Tenant
+from engine.settings import Settings
 from engine.store import Store
 from engine.topology import topology_of
 from engine.worker.preparation import Preparation, prepare
@@ -47,102 +53,9 @@ from engine.worker.service import Outgoing, Worker
 
 if TYPE_CHECKING:
     from api.serving.siblings import Siblings
-    from api.serving.tracing import Tracing
-
-log = logging.getLogger("jobrouter")
 
 OTLP_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Variables of OpenTelemetry that ask for tracing as --otlp does."""
-
-_EVERYWHERE = ("", "0.0.0.0", "::")
-_LOCAL = (*_EVERYWHERE, "127.0.0.1", "::1", "localhost")
-_RENAMED = {
-    "keep_finished": "keep_finished_ms",
-    "keep_events": "keep_events_ms",
-    "outage": "outage_ms",
-    "rule_timeout": "rule_timeout_ms",
-    "delivery_timeout": "delivery_timeout_ms",
-    "keep_dead_letters": "keep_dead_letters_ms",
-    "slow_request": "slow_request_ms",
-    "wait_timeout": "wait_timeout_ms",
-}
-
-
-class Router:
-    """A router that answers: what clients and operators have to know of it."""
-
-    def __init__(self, options: Options, settings: Settings) -> None:
-        self.settings = settings
-        self.tls: tls.Files | None = None
-        self.embedded: Embedded | None = None
-        self.worker: Worker | None = None
-        self.metrics: Metrics | None = None
-        self.tracing: Tracing | None = None
-        self.port = 0
-        self.tls_port = 0
-        self.metrics_port = 0
-        self.shows_keys: bool = getattr(options, "show_keys", False)
-        self.key_file: Path | None = None
-        """Where the access key stands that was made; None when keys are given."""
-        self.view_key_file: Path | None = None
-        self._host = options.host
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def endpoint(self, tenant: str, *, secure: bool) -> str:
-        """The address of a tenant's interface, with a slash at its end."""
-        if self.settings.public_base_url and tenant == "main":
-            return self.settings.public_base_url.rstrip("/") + "/"
-        scheme, port = ("https", self.tls_port) if secure else ("http", self.port)
-        return f"{scheme}://{host_of(self.settings.tenants[tenant], self._host)}:{port}/"
-
-    def public_addresses(self) -> dict[str, str]:
-        """An address of each tenant that others can open: few trust a development certificate."""
-        secure = self.tls is not None and self.tls.ca is None
-        return {tenant: self.endpoint(tenant, secure=secure) for tenant in self.settings.tenants}
-
-    def key(self, tenant: str) -> str:
-        """A tenant's first key, as base64."""
-        return b64encode(self.settings.tenants[tenant].keys[0]).decode()
-
-    def connection_string(self, tenant: str) -> str:
-        """What an official client takes; that of Python uses https whatever the address says."""
-        return f"{self.endpoint_part(tenant)};accesskey={self.key(tenant)}"
-
-    def endpoint_part(self, tenant: str) -> str:
-        """The first half of a connection string."""
-        return f"endpoint={self.endpoint(tenant, secure=self.tls is not None)}"
-
-    def metrics_address(self) -> str:
-        """The address of the metrics, empty where there are none."""
-        port = self.metrics_port or self.port
-        host = host_of(Tenant("main"), self._host)
-        return f"http://{host}:{port}/metrics" if self.metrics and port else ""
-
-    def keep(self, task: asyncio.Task[None]) -> None:
-        """A task without which the router cannot go on."""
-        self._tasks.append(task)
-
-    async def run(self) -> None:
-        """Returns never; raises when a part has failed."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        raise RuntimeError("a part of the router has ended")
-
-
-def host_of(tenant: Tenant, host: str) -> str:
-    """A host name by which clients reach a tenant."""
-    if tenant.hosts:
-        return tenant.hosts[0]
-    local = "localhost" if host in _LOCAL else f"[{host}]" if ":" in host else host
-    return local if tenant.name == "main" else f"{tenant.name}.{local}"
-
-
-def settings_of(options: Options, tenants: dict[str, Tenant], url: str) -> Settings:
-    """The settings that the options of any command give."""
-    given = {_RENAMED.get(name, name): value for name, value in vars(options).items()}
-    fields = {name: given[name] for name in Settings.__struct_fields__ if name in given}
-    return Settings(**{**fields, "tenants": tenants, "redis_url": url})
 
 
 def worker_of(
@@ -193,12 +106,10 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         router.metrics = Metrics(settings.metric_labels)
         _trace(stack, router, options)
         router.embedded = embedded
-        router.tls = _given_files(options)
+        router.tls = given_files(options)
         if router.tls is None:
             with usable(directory.path):
-                router.tls = tls.development_files(
-                    directory.folder("tls"), _certified_hosts(options, tenants)
-                )
+                router.tls = tls.development_files(directory.folder("tls"), certified_hosts(options, tenants))
         sockets = _sockets(stack, options, secure=True)
         if embedded:
             stack.push_async_callback(embedded.stop)
@@ -212,20 +123,9 @@ async def whole_router(options: Options) -> AsyncIterator[Router]:
         yield router
 
 
-def check_api(options: Options) -> None:
-    """Looks whether the options of an API fit each other. Raises BadOption."""
-    if not options.access_keys:
-        raise BadOption("The access keys are missing: give --access-keys or JOBROUTER_ACCESS_KEYS.")
-    if _given_files(options) is None and "tls_port" in options.given:
-        raise BadOption(
-            "--tls-port (or JOBROUTER_TLS_PORT) needs a certificate: give --tls-cert and --tls-key. "
-            "Only 'jobrouter serve' makes a development certificate."
-        )
-
-
 def api_sockets(options: Options) -> list[socket.socket]:
     """What an API listens on: http, and https with a certificate. Raises BadOption."""
-    return [listen(options.host, port) for port in _ports(options, secure=_given_files(options) is not None)]
+    return [listen(options.host, port) for port in ports(options, secure=given_files(options) is not None)]
 
 
 @contextlib.asynccontextmanager
@@ -240,10 +140,10 @@ async def api_alone(
     async with contextlib.AsyncExitStack() as stack:
         tenants = parse_tenants(options.access_keys, options.hosts, options.view_keys)
         tenants = with_rates(tenants, options.rate_limit)
-        router = Router(options, settings_of(options, tenants, _required_url(options)))
+        router = Router(options, settings_of(options, tenants, required_url(options)))
         router.metrics = Metrics()
         _trace(stack, router, options)
-        router.tls = _given_files(options)
+        router.tls = given_files(options)
         listening = [*sockets] or _sockets(stack, options, secure=router.tls is not None)
         store = _store(stack, router)
         await stack.enter_async_context(_task(router, _prepared(store, router.settings)))
@@ -259,7 +159,7 @@ async def worker_alone(options: Options) -> AsyncIterator[Router]:
     async with contextlib.AsyncExitStack() as stack:
         options.host = options.metrics_host
         tenants = with_view_keys(tenants_of(options), options.view_keys)
-        router = Router(options, settings_of(options, tenants, _required_url(options)))
+        router = Router(options, settings_of(options, tenants, required_url(options)))
         sockets = []
         if options.metrics_port is not None:
             router.metrics = Metrics(router.settings.metric_labels)
@@ -269,28 +169,6 @@ async def worker_alone(options: Options) -> AsyncIterator[Router]:
         if sockets:
             await _serve_metrics(stack, router, store, sockets)
         yield router
-
-
-def tenants_of(options: Options) -> dict[str, Tenant]:
-    """The tenants that a command without HTTP is for. Raises BadOption."""
-    names = [name.strip() for name in options.tenants.split(",") if name.strip()]
-    if names:
-        return {checked_name(name): Tenant(name) for name in names}
-    return parse_tenants(options.access_keys) or {"main": Tenant("main")}
-
-
-def _required_url(options: Options) -> str:
-    if not options.redis_url:
-        raise BadOption("The address of the store is missing: give --redis-url or JOBROUTER_REDIS_URL.")
-    return options.redis_url
-
-
-def deployment_of(url: str) -> Deployment:
-    """The servers that --redis-url names. Raises BadOption."""
-    try:
-        return Deployment.parse(url)
-    except ValueError as error:
-        raise BadOption(f"--redis-url cannot be used: {error}.") from None
 
 
 def _store(stack: contextlib.AsyncExitStack, router: Router) -> Store:
@@ -343,11 +221,7 @@ async def _task(router: Router, work: Coroutine[Any, Any, None]) -> AsyncIterato
 
 
 def _sockets(stack: contextlib.AsyncExitStack, options: Options, *, secure: bool) -> list[socket.socket]:
-    return [_socket(stack, options.host, port) for port in _ports(options, secure=secure)]
-
-
-def _ports(options: Options, *, secure: bool) -> list[int]:
-    return [options.port, options.tls_port] if secure else [options.port]
+    return [_socket(stack, options.host, port) for port in ports(options, secure=secure)]
 
 
 def _socket(stack: contextlib.AsyncExitStack, host: str, port: int) -> socket.socket:
@@ -384,18 +258,3 @@ async def _serve_metrics(
     router.metrics_port = sockets[0].getsockname()[1]
     app = create_metrics_app(settings, health, metrics)
     router.keep(await stack.enter_async_context(serving(app, sockets)))
-
-
-def _given_files(options: Options) -> tls.Files | None:
-    if bool(options.tls_cert) != bool(options.tls_key):
-        raise BadOption("--tls-cert and --tls-key belong together.")
-    return tls.Files(Path(options.tls_cert), Path(options.tls_key), None) if options.tls_cert else None
-
-
-def _certified_hosts(options: Options, tenants: dict[str, Tenant]) -> tuple[str, ...]:
-    addresses = [
-        options.public_base_url,
-        *(f"//{host_of(tenant, options.host)}" for tenant in tenants.values()),
-    ]
-    hosts = [urlsplit(f"//{host}").hostname for tenant in tenants.values() for host in tenant.hosts]
-    return tuple(filter(None, [options.host, *(urlsplit(address).hostname for address in addresses), *hosts]))

@@ -12,7 +12,7 @@ import pytest
 from api.options import ALLOWED, COMMANDS, parse
 from api.serving.access_keys import BadOption, kept_key, parse_tenants
 from api.serving.listeners import listen
-from api.serving.runtime import settings_of, tenants_of
+from api.serving.settings import settings_of, tenants_of
 from engine import __version__
 
 KEY = b64encode(b"0123456789abcdef").decode()

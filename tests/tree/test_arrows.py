@@ -21,7 +21,7 @@ class Rule(NamedTuple):
 
 
 # The command line puts API and worker together in one process; the wire knows of neither.
-COMMAND_LINE = ("api.cli", "api.serving.runtime")
+COMMAND_LINE = ("api.cli", "api.serving.runtime", "api.serving.router")
 
 RULES = (
     Rule("engine", "api"),
