@@ -27,7 +27,8 @@ END_SECONDS = 10.0
 
 PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-"""Before one is started anew that had not become ready: pauses begin short and double."""
+"""Before one is started anew that had not become ready, or could not be started: they begin short and
+double."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
@@ -120,6 +121,15 @@ class Supervisor:
                     self._again(child, status)
 
     def _start(self, child: _Child) -> None:
+        try:
+            self._fork(child)
+        except OSError as error:
+            # the system has no process, memory or file to spare: perhaps in a moment
+            child.pause = min(LONGEST_PAUSE_SECONDS, max(PAUSE_SECONDS, 2 * child.pause))
+            child.start_at = time.monotonic() + child.pause
+            log.error("process %d of the API cannot be started, trying on: %s", child.number, error)
+
+    def _fork(self, child: _Child) -> None:
         child.report, told = os.pipe()
         place = Place(child.number, len(self._children), self._folder, self._lifeline, told)
         # what a new process is told at once must not reach the handlers that it has from us
@@ -128,9 +138,13 @@ class Supervisor:
             child.pid = os.fork()
             if not child.pid:
                 self._become(place, mask)
+        except OSError:
+            os.close(child.report)
+            child.report = None
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.close(told)
+            os.close(told)
         os.set_blocking(child.report, False)
         self._selector.register(child.report, selectors.EVENT_READ, child)
 

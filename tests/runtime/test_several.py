@@ -16,6 +16,7 @@ import pytest
 import uvloop
 
 from api.cli.serve import run_until_told
+from api.serving import supervisor
 from api.serving.supervisor import Place, Supervisor
 from tests import support
 from tests.runtime.processes import Process, jobrouter
@@ -122,6 +123,50 @@ def test_one_that_fails_at_the_start_ends_all() -> None:
         return 0
 
     assert Supervisor(2, work, print).run() == 3
+
+
+def test_one_that_cannot_be_started_again_at_once_is_started_later(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The system may have no process to spare for a moment."""
+    fork, forks = os.fork, 0
+
+    def scarce() -> int:
+        nonlocal forks
+        forks += 1
+        if forks in (2, 3):
+            raise BlockingIOError("no more processes")
+        return fork()
+
+    known, told = os.pipe()
+
+    def say(text: str) -> None:
+        os.write(told, b"!")
+
+    def work(place: Place) -> int:
+        place.ready("ready")
+        if not (place.folder / "first").exists():
+            (place.folder / "first").touch()
+            os.read(known, 1)
+            return 7
+        os.kill(os.getppid(), signal.SIGTERM)
+        os.read(place.lifeline, 1)
+        return 0
+
+    monkeypatch.setattr(os, "fork", scarce)
+    monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.001)
+    files = open_files()
+    assert Supervisor(1, work, say).run() == 0
+    assert forks == 4
+    _, *failures = [record.getMessage() for record in caplog.records]
+    assert failures == ["process 0 of the API cannot be started, trying on: no more processes"] * 2
+    assert open_files() == files
+    os.close(known)
+    os.close(told)
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 def test_one_that_is_told_to_end_as_it_begins_ends(monkeypatch: pytest.MonkeyPatch) -> None:
