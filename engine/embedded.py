@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from engine import allocator, leftover
 from engine.data_directory import DataDirectory, usable, write_private
+from engine.sharing import to_its_end
 
 log = logging.getLogger("jobrouter.embedded")
 
@@ -88,7 +89,10 @@ class Embedded:
         self._watcher = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Shuts the server down; it has written everything when this returns."""
+        """Shuts the server down; it has written everything when this returns, or is cancelled."""
+        await to_its_end(self._end())
+
+    async def _end(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)

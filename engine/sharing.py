@@ -1,9 +1,10 @@
-"""Tasks that several wait for: one goes on when a caller goes away."""
+"""Tasks that go on when a caller goes away."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from engine.errors import Unavailable
 
@@ -19,3 +20,18 @@ async def outcome_of(task: asyncio.Task[T], ended: str) -> T:
         if not task.cancelled() or (caller is not None and caller.cancelling()):
             raise
         raise Unavailable(ended) from None
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """What short work gives. A caller that is cancelled meanwhile learns of it when the work is done."""
+    task = asyncio.create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result

@@ -31,6 +31,27 @@ def test_starts_answers_and_ends(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
+def test_ends_though_its_end_is_not_waited_for(tmp_path: Path) -> None:
+    """A second order to end, or a failure, may meet it while it ends."""
+
+    async def work() -> None:
+        with DataDirectory(tmp_path) as directory:
+            server = Embedded(directory, find_program())
+            await server.start()
+            process = server._process
+            assert process
+            ending = asyncio.create_task(server.stop())
+            await asyncio.sleep(0)
+            while not ending.done():
+                ending.cancel()
+                await asyncio.sleep(0)
+            assert ending.cancelled()
+            assert process.returncode == 0
+            assert not server.socket.exists()
+
+    asyncio.run(work())
+
+
 def test_killed_server_comes_back(tmp_path: Path) -> None:
     async def work() -> None:
         with DataDirectory(tmp_path) as directory:
