@@ -12,15 +12,11 @@ import msgspec
 
 from engine.commands import Command
 from engine.store import named
+from tests.operations import COMMANDS
 
 Reply = dict[str, Any]
 
 DUE = "due"
-COMMANDS = {
-    command.function: command
-    for base in Command.__subclasses__()
-    for command in (base, *base.__subclasses__())
-}
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from engine import commands as c
 from engine.errors import Refused
 from engine.scoring import Equal, scoring_text
 from engine.store import translated
+from tests.operations import OPERATIONS
 from tests.stories.router import START, Router
 
-OPERATIONS: list[type[c.Command]] = sorted(c.Command.__subclasses__(), key=lambda kind: kind.function)
 IDS = [kind.function for kind in OPERATIONS]
 FITTING: dict[str, Any] = {
     "kind": "distribution",
@@ -169,10 +169,12 @@ WITH_DOCUMENTS = [(kind, name) for kind in OPERATIONS for name in kind.documents
 
 def finding(router: Router, kind: type[c.Command]) -> c.Command:
     """A command of this kind that would succeed."""
-    doc = router.read("j1").doc
+    doc, worker = router.read("j1").doc, router.read_worker("w1").doc
     commands: list[c.Command] = [
         c.QueueUpsert(id="q2", distribution="p"),
+        c.QueueUpdate(id="q", doc=1, distribution="p"),
         c.WorkerUpsert(id="w2", capacity=1, available=True),
+        c.WorkerUpdate(id="w1", doc=worker, capacity=1, available=True),
         c.JobCreate(id="j9", channel="voice", queue="q"),
         c.JobPreview(id="j9", channel="voice", queue="q"),
         c.JobUpdate(id="j1", doc=doc, channel="voice", queue="q"),

@@ -12,6 +12,7 @@ from engine import commands as c
 from engine.errors import Refused
 from tests.deliveries.router import CODE, subscription
 from tests.histories.log import DUE, Entry, entries
+from tests.operations import OPERATIONS
 from tests.stories.router import START, Router
 
 
@@ -111,12 +112,14 @@ def test_credentials_are_not_recorded(router: Router) -> None:
     assert "function" in text
 
 
-@pytest.mark.parametrize("kind", [kind for kind in c.Command.__subclasses__() if kind.write])
+@pytest.mark.parametrize("kind", [kind for kind in OPERATIONS if kind.write])
 def test_places_of_credentials_are_known(kind: type[c.Command]) -> None:
     """What is called a secret or a code stands in lua/call/recording.lua; add a new one there."""
-    hidden = {"PolicyUpsert": [1], "SubscriptionUpsert": [1, 2], "SubscriptionConfirm": [0]}
+    hidden = {"jr_subscription_confirm": [0]}
+    for verb in ("upsert", "update"):
+        hidden |= {f"jr_policy_{verb}": [1], f"jr_subscription_{verb}": [1, 2]}
     found = [i for i, name in enumerate(kind.documents) if name in ("secret", "code")]
-    assert found == hidden.get(kind.__name__, [])
+    assert found == hidden.get(kind.function, [])
 
 
 def test_the_log_is_bounded(router: Router) -> None:

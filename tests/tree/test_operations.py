@@ -7,8 +7,8 @@ import re
 import msgspec
 import pytest
 
-from engine.commands import Command
 from engine.errors import CODES
+from tests.operations import COMMANDS
 from tests.tree.operation import (
     LABELS,
     REQUIRED_NUMBER,
@@ -19,12 +19,6 @@ from tests.tree.operation import (
     sections,
 )
 from tests.tree.sources import LUA_FILES, OPERATIONS, calls, lua_text, text_of
-
-COMMANDS = {
-    command.function: command
-    for base in Command.__subclasses__()
-    for command in (base, *base.__subclasses__())
-}
 
 operations = pytest.mark.parametrize("name", OPERATIONS)
 

@@ -22,12 +22,27 @@ from tests.twin import (
 from tests.twin.matching import candidates, fill_due, settle
 from tests.twin.model import Reply, Router, Worker
 
+
+def _update(upsert: Callable[[Router, Any], Reply]) -> Callable[[Router, Any], Reply]:
+    """The same of what is there already."""
+
+    def update(r: Router, command: Any) -> Reply:
+        if command.doc == 0:
+            raise Refused("BAD_CALL", "doc is missing: this replaces what is there")
+        return upsert(r, command)
+
+    return update
+
+
 WRITES: dict[type[c.Command], Callable[[Router, Any], Reply]] = {
     c.PolicyUpsert: policies.policy_upsert,
+    c.PolicyUpdate: _update(policies.policy_upsert),
     c.PolicyDelete: policies.policy_delete,
     c.QueueUpsert: policies.queue_upsert,
+    c.QueueUpdate: _update(policies.queue_upsert),
     c.QueueDelete: policies.queue_delete,
     c.WorkerUpsert: workers.upsert,
+    c.WorkerUpdate: _update(workers.upsert),
     c.WorkerDelete: workers.delete,
     c.OfferAccept: offers.accept,
     c.OfferDecline: offers.decline,
