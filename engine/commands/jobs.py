@@ -9,16 +9,12 @@ import msgspec
 from engine.commands.base import Command
 
 
-class JobCreate(Command, frozen=True):
-    """Create a job (doc = 0), or give a closed or cancelled one a new life (doc = its present counter)."""
+class _JobFields(Command, frozen=True):
+    """What clients write of a job."""
 
-    function = "jr_job_create"
-    creates = True
     documents = ("labels", "tags", "notes", "selectors")
 
     id: str
-    doc: int = 0
-    rev: int = -1
     channel: str = ""
     queue: str = ""
     classification: str = ""
@@ -27,11 +23,23 @@ class JobCreate(Command, frozen=True):
     disposition: str = ""
     mode: str = "queueAndMatch"
     schedule_at: int = 0
-    request_id: str = ""
     labels: str = ""
     tags: str = ""
     notes: str = ""
     selectors: str = ""
+
+
+class _JobWrite(_JobFields, frozen=True):
+    doc: int = 0
+    rev: int = -1
+    request_id: str = ""
+
+
+class JobCreate(_JobWrite, frozen=True):
+    """Create a job (doc = 0), or give a closed or cancelled one a new life (doc = its present counter)."""
+
+    function = "jr_job_create"
+    creates = True
 
     def completed(self, reply: dict[str, Any]) -> dict[str, Any]:
         if reply["outcome"] != "created":
@@ -45,58 +53,25 @@ _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(JobCr
 _SHOWN = sorted(_DEFAULTS.keys() - {"id", "doc", "rev", "notes", "request_id"})
 
 
-class JobUpdate(Command, frozen=True):
+class JobUpdate(_JobWrite, frozen=True):
     """Replace all client-written fields of a job whose ``doc`` counter is still the given one."""
 
     function = "jr_job_update"
-    documents = ("labels", "tags", "notes", "selectors")
-
-    id: str
-    doc: int = 0
-    rev: int = -1
-    channel: str = ""
-    queue: str = ""
-    classification: str = ""
-    priority: int = 1
-    reference: str = ""
-    disposition: str = ""
-    mode: str = "queueAndMatch"
-    schedule_at: int = 0
-    request_id: str = ""
-    labels: str = ""
-    tags: str = ""
-    notes: str = ""
-    selectors: str = ""
 
 
-class JobPreview(Command, frozen=True):
+class JobPreview(_JobFields, frozen=True):
     """What would become of a new job; slices of its queue as JobExplain."""
 
     function = "jr_job_preview"
     write = False
-    documents = ("labels", "tags", "notes", "selectors")
 
-    id: str
-    channel: str = ""
-    queue: str = ""
-    classification: str = ""
-    priority: int = 1
-    reference: str = ""
-    disposition: str = ""
-    mode: str = "queueAndMatch"
-    schedule_at: int = 0
     cursor: str = ""
     sampled: int = 0
-    labels: str = ""
-    tags: str = ""
-    notes: str = ""
-    selectors: str = ""
 
     @classmethod
     def of(cls, create: JobCreate) -> JobPreview:
         """The preview of what a command would create."""
-        own = (name for name in cls.__struct_fields__ if name not in ("cursor", "sampled"))
-        return cls(**{name: getattr(create, name) for name in own})
+        return cls(**{name: getattr(create, name) for name in _JobFields.__struct_fields__})
 
 
 class JobRead(Command, frozen=True):

@@ -82,7 +82,7 @@ local DO = {
     workers.idle_due(rest)
   end,
   life = function(rest)
-    jobs.life_due(rest)
+    endings.life_due(rest)
   end,
   offer = function(rest)
     offers.due(rest)

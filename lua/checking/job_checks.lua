@@ -127,12 +127,12 @@ local function check_tasks(job, name)
 end
 
 local function check_policy(job, name)
-  if job.classification and not jobs.FINISHED[job.status] then
+  if job.classification and not statuses.FINISHED[job.status] then
     local active = redis.call("HGET", keys.policy("classification", job.classification), "active")
     audit.expect(tonumber(active or 0) > 0, name, "is not counted by its classification policy")
   end
   audit.expect(job.classification or not job.attached, name, "has attached selectors without a policy")
-  local aside = job.classification and (jobs.ASIDE[job.status] or jobs.FINISHED[job.status])
+  local aside = job.classification and (statuses.ASIDE[job.status] or statuses.FINISHED[job.status])
   audit.expect(not job.unclassified or aside, name, "waits for a classification although it is", job.status)
 end
 
@@ -149,9 +149,9 @@ function job_checks.one(id)
     audit.expect(not audit.score(keys.listing("jobs"), id), name, "is gone but listed")
     return
   end
-  audit.expect(jobs.TRANSITIONS[job.status], name, "has an unknown status")
+  audit.expect(statuses.TRANSITIONS[job.status], name, "has an unknown status")
   audit.expect(
-    jobs.FINISHED[job.status] or not job.queue or queues.load(job.queue),
+    statuses.FINISHED[job.status] or not job.queue or queues.load(job.queue),
     name,
     "has a queue that does not exist"
   )
@@ -182,7 +182,7 @@ function job_checks.one(id)
   check_policy(job, name)
   check_tasks(job, name)
   check_assignment(job, name)
-  local finished = jobs.FINISHED[job.status] or false
+  local finished = statuses.FINISHED[job.status] or false
   audit.expect((audit.score(keys.listing("finished"), id) ~= nil) == finished, name, "is wrongly among the finished")
   local life = audit.due("life:" .. id)
   audit.expect(finished or life == job.created_at + limits.LIFETIME_MS, name, "has no end of life on the agenda")

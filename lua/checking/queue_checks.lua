@@ -48,7 +48,7 @@ function queue_checks.one(id)
   check_label_set(queue, name)
   local unfinished = 0
   for _, job_id in ipairs(redis.call("ZRANGE", keys.queue_jobs(id), 0, limits.LISTED_ROWS - 1)) do
-    if not jobs.FINISHED[redis.call("HGET", keys.job(job_id), "status")] then
+    if not statuses.FINISHED[redis.call("HGET", keys.job(job_id), "status")] then
       unfinished = unfinished + 1
     end
   end

@@ -115,7 +115,7 @@ end
 --- A job waits for its classification: it leaves its queue, and its offers are revoked.
 function classification.start(job)
   if job.status == "queued" then
-    jobs.dequeue(job)
+    stays.dequeue(job)
   end
   if job.status ~= "pendingClassification" then
     jobs.move(job, "pendingClassification")
@@ -236,7 +236,7 @@ function classification.finish(job, outcome, new_stay)
   local moves = outcome.queue ~= job.queue
   if classification.apply(job, outcome) then
     jobs.set(job, "stays", nil)
-    jobs.enqueue(job, new_stay or moves)
+    stays.enqueue(job, new_stay or moves)
   elseif outcome.failed then
     jobs.set(job, "stays", nil)
   elseif not new_stay then

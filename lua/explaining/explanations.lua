@@ -81,7 +81,7 @@ end
 function explanations.wanted_of(job)
   if job.status == "queued" then
     return demand.class(demand.class_of(job))
-  elseif not jobs.ASIDE[job.status] or job.unclassified or not job.queue then
+  elseif not statuses.ASIDE[job.status] or job.unclassified or not job.queue then
     return nil
   end
   -- it takes the policy of its queue when it joins, and what has run out meanwhile is marked

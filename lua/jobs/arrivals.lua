@@ -40,7 +40,7 @@ function arrivals.go_on(job, decided)
   if decided then
     classification.finish(job, decided, true)
   elseif job.status == "created" then
-    jobs.enqueue(job, true)
+    stays.enqueue(job, true)
   elseif job.status == "pendingSchedule" then
     schedules.start(job)
   end

@@ -31,7 +31,7 @@ function assignments.close(job)
   end
   jobs.set(job, "closed_at", clock.text)
   job_events.closed(job, assignments.release(job))
-  jobs.finish(job)
+  endings.finish(job)
 end
 
 --- A due row: the wrap-up of a job is over.
@@ -63,7 +63,7 @@ function assignments.unassign(job, suspend)
     jobs.rewrite(job)
     match.touch_job(job)
   else
-    jobs.enqueue(job, true)
+    stays.enqueue(job, true)
   end
   return job.unassigned
 end

@@ -1,21 +1,13 @@
--- The client-written fields of a job, as create and update take them.
+-- The client-written fields of a job, as create, update and preview take them.
 
---- Control fields of both operations.
-function job_fields.specification()
-  return {
-    id = op.TEXT,
-    doc = 0,
-    rev = -1,
-    channel = "",
-    queue = "",
-    classification = "",
-    priority = 1,
-    reference = "",
-    disposition = "",
-    mode = "queueAndMatch",
-    schedule_at = 0,
-    request_id = "",
-  }
+--- Control fields of an operation: what clients write of a job, and its own.
+---@param own table
+function job_fields.specification(own)
+  own.id = op.TEXT
+  own.channel, own.queue, own.classification = "", "", ""
+  own.priority, own.reference, own.disposition = 1, "", ""
+  own.mode, own.schedule_at = "queueAndMatch", 0
+  return own
 end
 
 local MODES = { queueAndMatch = true, suspend = true, scheduleAndSuspend = true }

@@ -1,50 +1,4 @@
--- The job record and its one table of legal transitions; jobs.move is the only writer of a job's status.
-
---- From each status to those that may follow ("" = no job yet, or a new life).
-jobs.TRANSITIONS = {
-  [""] = { created = true, pendingClassification = true, pendingSchedule = true, waitingForActivation = true },
-  created = { pendingClassification = true, queued = true, cancelled = true },
-  pendingClassification = {
-    queued = true,
-    classificationFailed = true,
-    scheduled = true,
-    waitingForActivation = true,
-    cancelled = true,
-  },
-  classificationFailed = {
-    pendingClassification = true,
-    queued = true,
-    scheduled = true,
-    waitingForActivation = true,
-    cancelled = true,
-  },
-  pendingSchedule = { scheduled = true },
-  scheduled = { waitingForActivation = true, pendingClassification = true, queued = true, cancelled = true },
-  waitingForActivation = { pendingClassification = true, queued = true, scheduled = true, cancelled = true },
-  queued = {
-    pendingClassification = true,
-    assigned = true,
-    scheduled = true,
-    waitingForActivation = true,
-    cancelled = true,
-  },
-  assigned = {
-    completed = true,
-    pendingClassification = true,
-    queued = true,
-    waitingForActivation = true,
-    cancelled = true,
-  },
-  completed = { closed = true, cancelled = true },
-  closed = {},
-  cancelled = {},
-}
-
---- Statuses in which nothing more happens to a job.
-jobs.FINISHED = { closed = true, cancelled = true }
-
---- Statuses of jobs outside the order of their queue that a client may activate.
-jobs.ASIDE = { scheduled = true, waitingForActivation = true }
+-- The job record; jobs.move is the only writer of a job's status.
 
 -- fields that are compared as numbers; those that are only shown, passed on or reckoned with stay as they are stored
 local NUMERIC = {
@@ -176,7 +130,7 @@ end
 --- Moves a job to another status.
 function jobs.move(job, status)
   local from = job.status or ""
-  if not jobs.TRANSITIONS[from][status] then
+  if not statuses.TRANSITIONS[from][status] then
     error("a job cannot go from '" .. from .. "' to '" .. status .. "'")
   end
   job.status = status
@@ -215,7 +169,7 @@ function jobs.change_queue(job, queue_id)
   if job.queue == queue_id then
     return
   end
-  local counts, before = not jobs.FINISHED[job.status or "closed"], job.queue
+  local counts, before = not statuses.FINISHED[job.status or "closed"], job.queue
   jobs.set(job, "queue", queue_id)
   if rehearsals.on then
     return
@@ -244,93 +198,5 @@ function jobs.change_policy(job, policy)
   if not policy then
     jobs.set(job, "attached", nil)
     jobs.set(job, "unclassified", nil)
-  end
-end
-
--- ---- the queue ----------------------------------------------------------------------------------------------
-
---- Puts a job into its queue: at its first enqueue it takes its number and time, later it keeps them.
----@param stay boolean whether a new stay in the queue begins: then exception rules may send it elsewhere, or cancel it
-function jobs.enqueue(job, stay)
-  if stay then
-    if not exceptions.admit(job) then
-      return
-    end
-    jobs.set(job, "fired", nil)
-  end
-  if job.status ~= "queued" then
-    jobs.move(job, "queued")
-  end
-  if not job.enqueued_at then
-    -- the usual numbers are left out: seq is that of the creation, the stay begins with the first enqueue
-    op.number()
-    jobs.set(job, "seq", op.text ~= job.created and op.number() or nil)
-    jobs.set(job, "enqueued_at", clock.text)
-  elseif stay then
-    jobs.set(job, "entered_at", clock.text)
-  end
-  job_events.queued(job)
-  job_selectors.expire(job)
-  job_selectors.arm(job)
-  match.touch_job(job)
-end
-
---- Takes a job out of its queue; its offers are revoked.
----@param lost boolean|nil whether another worker has taken it
-function jobs.dequeue(job, lost)
-  revocations.of_job(job, lost)
-  scorings.withdraw(job)
-  exceptions.disarm(job)
-  if job.selector_at then
-    agenda.remove("selector:" .. job.id)
-    jobs.set(job, "selector_at", nil)
-  end
-end
-
---- A job counts no more as an active one of its queue and its classification policy.
-function jobs.uncount(job)
-  queues.count_active(job.queue, -1)
-  policies.count_active(job.classification, -1)
-end
-
---- Ends a job's life in the router: it is kept for a while, then removed.
-function jobs.finish(job)
-  jobs.uncount(job)
-  if not rehearsals.on then
-    redis.call("ZADD", keys.listing("finished"), clock.now, job.id)
-  end
-end
-
---- Cancels a job in whatever unfinished state it is.
----@param note string JSON string text, or empty
-function jobs.cancel(job, disposition, note)
-  local before, worker = job.status, nil
-  schedules.stop(job)
-  classification.forget(job)
-  if before == "queued" then
-    jobs.dequeue(job)
-  elseif job.assignment and (before == "assigned" or before == "completed") then
-    jobs.set(job, "closed_at", clock.text)
-    worker = assignments.release(job)
-    if job.close_at then
-      agenda.remove("close:" .. job.id)
-      jobs.set(job, "close_at", nil)
-    end
-  end
-  notes.add(job, note)
-  jobs.set(job, "disposition", disposition ~= "" and disposition or "Cancelled")
-  jobs.rewrite(job)
-  jobs.move(job, "cancelled")
-  match.touch_job(job)
-  job_events.cancelled(job, note, worker)
-  jobs.finish(job)
-end
-
---- A due row: the job is too old, unless it has finished in time.
-function jobs.life_due(id)
-  local job = jobs.load(id)
-  if job and not jobs.FINISHED[job.status] then
-    op.number()
-    jobs.cancel(job, "Expired", "")
   end
 end

@@ -64,7 +64,7 @@ function bars.clear_some(worker, count)
   local from = count * 2 % math.max(1, redis.call("ZCARD", key) - most + 1)
   for _, id in ipairs(redis.call("ZRANGE", key, from, from + most - 1)) do
     local status = redis.call("HGET", keys.job(id), "status")
-    if not status or jobs.FINISHED[status] then
+    if not status or statuses.FINISHED[status] then
       over[#over + 1] = id
     end
   end

@@ -11,12 +11,12 @@ op.write("jr_job_cancel", { id = op.TEXT, disposition = "", request_id = "" }, f
   end
   -- check
   formats.note(note)
-  if jobs.FINISHED[job.status] then
+  if statuses.FINISHED[job.status] then
     refuse.conflict("The job is already " .. job.status .. ".")
   end
   -- write
   op.number()
-  jobs.cancel(job, given.disposition, note or "")
+  endings.cancel(job, given.disposition, note or "")
   jobs.set(job, "cancel_request", given.request_id ~= "" and given.request_id or job.cancel_request)
   return { "op", op.number() }
 end)

@@ -52,14 +52,16 @@ local function forget_former_life(job)
   job.status = nil
 end
 
-op.write("jr_job_create", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
+local TAKES = job_fields.specification({ doc = 0, rev = -1, request_id = "" })
+
+op.write("jr_job_create", TAKES, function(given, labels, tags, note_lines, wanted)
   -- read
   local job = jobs.load(given.id)
   -- check
   if upsert.check(job, given) then
     return upsert.reply("exists", job)
   end
-  if job and not jobs.FINISHED[job.status] then
+  if job and not statuses.FINISHED[job.status] then
     refuse.changed("it has changed since it was read")
   end
   if job and is_repeated(job, given) then

@@ -11,13 +11,13 @@ op.write("jr_job_delete", { id = op.TEXT }, function(given)
   end
   -- check
   local failed = job.status == "classificationFailed"
-  if not jobs.FINISHED[job.status] and not failed then
+  if not statuses.FINISHED[job.status] and not failed then
     refuse.in_use("active")
   end
   -- write
   op.number()
   if failed then
-    jobs.uncount(job)
+    endings.uncount(job)
   end
   job_events.deleted(job)
   jobs.remove(job)

@@ -75,21 +75,11 @@ local function tell_match(reply, rows, job, pending, given)
   return surveys.tell(reply, rows, job, demand.class(demand.class_of(job)), given)
 end
 
-op.read("jr_job_preview", {
-  id = op.TEXT,
-  channel = "",
-  queue = "",
-  classification = "",
-  priority = 1,
-  reference = "",
-  disposition = "",
-  mode = "queueAndMatch",
-  schedule_at = 0,
-  cursor = "",
-  sampled = 0,
-}, function(given, labels, tags, note_lines, wanted)
+local TAKES = job_fields.specification({ cursor = "", sampled = 0 })
+
+op.read("jr_job_preview", TAKES, function(given, labels, tags, note_lines, wanted)
   local stored = jobs.load(given.id)
-  if stored and not jobs.FINISHED[stored.status] then
+  if stored and not statuses.FINISHED[stored.status] then
     refuse.conflict("There is a job of this id, which is " .. stored.status .. ".")
   end
   job_fields.check(given, labels, tags, note_lines, wanted)

@@ -10,13 +10,13 @@ op.write("jr_job_reclassify", { id = op.TEXT, request_id = "" }, function(given)
     return { "op", op.last }
   end
   -- check
-  if jobs.FINISHED[job.status] or job.status == "assigned" or job.status == "completed" then
+  if statuses.FINISHED[job.status] or job.status == "assigned" or job.status == "completed" then
     refuse.conflict("The job is " .. job.status .. ": it cannot be reclassified.")
   end
   if not job.classification then
     refuse.invalid("The job has no classification policy.")
   end
-  local aside, was_queued, decided = jobs.ASIDE[job.status], job.status == "queued", nil
+  local aside, was_queued, decided = statuses.ASIDE[job.status], job.status == "queued", nil
   if not aside then
     decided = classification.decide_job(job)
   end

@@ -29,7 +29,7 @@ end
 
 -- what the change means for a job that waits: nil, "classify", "activate", "schedule", "suspend" or "requeue"
 local function meaning_of(job, given, after)
-  local aside, anew = jobs.ASIDE[job.status], reclassifies(job, after)
+  local aside, anew = statuses.ASIDE[job.status], reclassifies(job, after)
   if not aside and not WAITING[job.status] then
     return nil
   elseif aside and given.mode == "queueAndMatch" then
@@ -62,14 +62,16 @@ local function decide(job, meaning, after)
   return meaning == "classify" and classification.decide_job(job, after) or nil
 end
 
-op.write("jr_job_update", job_fields.specification(), function(given, labels, tags, note_lines, wanted)
+local TAKES = job_fields.specification({ doc = 0, rev = -1, request_id = "" })
+
+op.write("jr_job_update", TAKES, function(given, labels, tags, note_lines, wanted)
   -- read
   local job = jobs.load(given.id)
   -- check
   if upsert.check(job, given) then
     return upsert.reply("exists", job)
   end
-  if not job or jobs.FINISHED[job.status] then
+  if not job or statuses.FINISHED[job.status] then
     refuse.changed("it has changed since it was read")
   end
   job_fields.check(given, labels, tags, note_lines, wanted)
@@ -90,7 +92,7 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   local unclassified = reclassifies(job, after) or before == "classificationFailed" or before == "pendingClassification"
   local was_in_queue = before == "queued" or job.stays ~= nil
   if meaning and before == "queued" then
-    jobs.dequeue(job)
+    stays.dequeue(job)
   elseif meaning then
     schedules.stop(job)
     if not decided then
@@ -117,9 +119,9 @@ op.write("jr_job_update", job_fields.specification(), function(given, labels, ta
   elseif meaning == "schedule" then
     schedules.start(job)
   elseif meaning then
-    jobs.enqueue(job, meaning == "activate" or not was_in_queue or moves)
+    stays.enqueue(job, meaning == "activate" or not was_in_queue or moves)
   end
-  if after.classification and unclassified and jobs.ASIDE[job.status] then
+  if after.classification and unclassified and statuses.ASIDE[job.status] then
     jobs.set(job, "unclassified", "1")
   end
   return upsert.reply("updated", job)

@@ -7,7 +7,7 @@
 -- ---- actions ----------------------------------------------------------------------------------------------------
 
 local function cancel(job, action)
-  jobs.cancel(job, action.disposition or "", action.note or "")
+  endings.cancel(job, action.disposition or "", action.note or "")
   return false
 end
 
@@ -16,7 +16,7 @@ local function change(job, action)
   local wanted = action.selectors and action.selectors ~= "" and job_selectors.started(job, action.selectors)
   -- offers of a changed job are revoked before the change; another priority alone leaves them
   if job.status == "queued" and (moves or (wanted and wanted ~= (job.selectors or ""))) then
-    jobs.dequeue(job)
+    stays.dequeue(job)
   end
   if moves then
     jobs.change_queue(job, action.queue)
@@ -44,7 +44,7 @@ local function classify(job, action)
   if policy then
     classification.start(job)
   elseif job.status == "queued" and labels ~= (job.labels or "") then
-    jobs.dequeue(job)
+    stays.dequeue(job)
   end
   jobs.set(job, "labels", labels ~= "" and labels or nil)
   jobs.change_policy(job, policy)
@@ -193,7 +193,7 @@ local function fire_in_queue(job, rule, queue)
     return false
   end
   if rule.requeues then
-    jobs.enqueue(job, moved)
+    stays.enqueue(job, moved)
   end
   return not moved
 end

@@ -96,8 +96,8 @@ def _transitions() -> set[tuple[str, str]]:
     """Pairs of the transition table; "" is no job yet."""
     (table,) = (
         node.values[0]
-        for node in lua_nodes("jobs.lua")
-        if isinstance(node, lua.Assign) and dotted(node.targets[0]) == ("jobs", "TRANSITIONS")
+        for node in lua_nodes("statuses.lua")
+        if isinstance(node, lua.Assign) and dotted(node.targets[0]) == ("statuses", "TRANSITIONS")
     )
     return {(_key(row), _key(cell)) for row in table.fields for cell in row.value.fields}
 
