@@ -19,6 +19,7 @@ from urllib.parse import quote
 from engine import allocator, leftover
 from engine.data_directory import DataDirectory, usable, write_private
 from engine.sharing import to_its_end
+from engine.unending import unending
 
 log = logging.getLogger("jobrouter.embedded")
 
@@ -86,7 +87,8 @@ class Embedded:
         except BaseException:
             await self.stop()
             raise
-        self._watcher = asyncio.create_task(self._watch())
+        watching = unending(self._watch, "looking after the embedded server", log)
+        self._watcher = asyncio.create_task(watching)
 
     async def stop(self) -> None:
         """Shuts the server down; it has written everything when this returns, or is cancelled."""

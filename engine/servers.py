@@ -20,6 +20,7 @@ from engine.layout import Layout
 from engine.replicated import Durability, ReplicatedConnection
 from engine.sharing import outcome_of
 from engine.topology import OneServer, Topology, topology_of
+from engine.unending import unending
 
 log = logging.getLogger("jobrouter.store")
 
@@ -123,7 +124,8 @@ class Servers:
             self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
         await outcome_of(self._looking, "the store is closed")
         if self._watching is None and not self._topology.fixed and not self._closed:
-            self._watching = asyncio.create_task(self._watch())
+            watching = unending(self._watch, "looking at the topology of the store", log)
+            self._watching = asyncio.create_task(watching)
 
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
@@ -140,12 +142,8 @@ class Servers:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wanted.wait()
             self._wanted.clear()
-            try:
+            with contextlib.suppress(Unavailable):
                 await self.look()
-            except Unavailable:
-                continue
-            except Exception:
-                log.exception("the topology of the store cannot be read, trying on")
 
     def _take(self, layout: Layout) -> None:
         if layout == self._layout:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from engine.open_files import allow
+from engine.unending import unending
 
 if TYPE_CHECKING:
     from engine.metrics import Metrics
@@ -115,7 +116,7 @@ class Connections:
     @contextlib.asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
         """Looks now and then, to the end of the block."""
-        task = asyncio.create_task(self._watch())
+        task = asyncio.create_task(unending(self._watch, "looking at connections", log))
         try:
             yield
         finally:

@@ -108,7 +108,7 @@ class Deliveries:
 
     def _follow(self) -> None:
         """The outbox is followed while there is anybody to deliver to."""
-        if self._working and self._following is None:
+        if self._working and (self._following is None or self._following.done()):
             self._following = asyncio.create_task(self._tail.run())
         elif not self._working and self._following is not None:
             self._following.cancel()

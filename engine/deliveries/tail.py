@@ -16,6 +16,7 @@ from engine.errors import Failed, Refused, Unavailable
 from engine.following import follow, newest
 from engine.outbox import Lost
 from engine.store import Store
+from engine.unending import unending
 
 log = logging.getLogger("jobrouter.worker")
 
@@ -52,6 +53,9 @@ class Tail:
 
     async def run(self) -> None:
         """Follows until it is cancelled."""
+        await unending(self._follow, "following the events for deliveries", log)
+
+    async def _follow(self) -> None:
         failures = 0
         try:
             while True:
@@ -78,6 +82,7 @@ class Tail:
                 await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2 ** min(failures, 10)))
         finally:
             self._forget()
+            self._wake()
 
     def _forget(self) -> None:
         self._entries, self._size, self._base = [], 0, None

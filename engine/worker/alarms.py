@@ -16,6 +16,7 @@ from engine.address import Address
 from engine.clients import administration
 from engine.errors import Unavailable
 from engine.servers import Servers
+from engine.unending import unending
 
 log = logging.getLogger("jobrouter.worker")
 
@@ -61,6 +62,9 @@ class Alarms:
     async def run(self, waiting: Iterable[Wakeful]) -> None:
         """Listens for ever."""
         self._waiting = tuple(waiting)
+        await unending(self._listen, "listening to alarms", log)
+
+    async def _listen(self) -> None:
         tasks: dict[Address, asyncio.Task[None]] = {}
         try:
             while True:
@@ -76,6 +80,8 @@ class Alarms:
             for task in tasks.values():
                 task.cancel()
             await asyncio.gather(*tasks.values(), return_exceptions=True)
+            self._heard.clear()
+            self._tell()
 
     async def _places(self) -> dict[Address, list[Wakeful]]:
         """Who waits for alarms of which primary."""
@@ -120,6 +126,9 @@ class _Subscription:
 
     async def run(self) -> None:
         """Listens for ever."""
+        await unending(self._listen_on, f"listening to alarms of {self._address.shown}", log)
+
+    async def _listen_on(self) -> None:
         failures = 0
         while True:
             try:
@@ -130,6 +139,9 @@ class _Subscription:
                 # a single loss is nothing special: a restart of the store, or our own end
                 if failures == _REPORTED_FAILURE:
                     log.warning("cannot listen to alarms of %s, trying on: %s", self._address.shown, error)
+            except Exception:
+                self._stand(False)
+                raise
             await asyncio.sleep(min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * 2 ** min(failures, 10)))
 
     def _stand(self, stands: bool) -> None:

@@ -15,6 +15,7 @@ from api.serving import body, connections
 from api.serving.body import read_body
 from api.serving.connections import Connections, as_many_as_allowed
 from api.serving.listeners import listen, serving
+from engine import unending
 from engine.metrics import Metrics
 from tests.admission.asgi import Site, run
 from tests.api.conftest import GA, sign
@@ -158,6 +159,37 @@ def test_an_answer_that_nobody_reads_is_let_go(request_: bytes) -> None:
             unread[1].close()
 
     run(work)
+
+
+def test_a_look_that_fails_is_not_the_last(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connections, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(unending, "PAUSE_SECONDS", 0.001)
+
+    async def work() -> None:
+        looks, again = 0, asyncio.Event()
+
+        class Odd:
+            transport: Any = None
+            asked = idle = True
+
+            @property
+            def unread(self) -> int:
+                nonlocal looks
+                looks += 1
+                if looks == 1:
+                    raise KeyError("odd")
+                again.set()
+                return 0
+
+        it = Connections(1)
+        assert it.opened(Odd())
+        async with it.watched():
+            await again.wait()
+
+    run(work)
+    assert [record.getMessage() for record in caplog.records] == ["looking at connections: failed, going on"]
 
 
 BROKEN = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n"

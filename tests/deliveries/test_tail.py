@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from engine import commands as c
+from engine import unending
 from engine.deliveries import tail as module
 from engine.deliveries.outbox import entry_of
 from engine.deliveries.tail import Tail
 from engine.outbox import of_row, of_texts
 from engine.store import root_of
 from tests.deliveries.router import Router
+from tests.outgoing.endpoint import endpoint, ok
 
 Run = Callable[[Any], None]
 
@@ -109,6 +111,58 @@ def test_an_entry_that_is_missing_is_left_to_those_who_miss_it(with_router: Run)
                 while tail.after(start, 10) is not None:
                     await woken.wait()
                     woken.clear()
+
+    with_router(test)
+
+
+def test_what_nobody_has_foreseen_is_told_and_it_begins_anew(
+    with_router: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(unending, "PAUSE_SECONDS", 0.001)
+    follow, times = module.follow, 0
+
+    async def odd(*given: Any) -> Any:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise KeyError("odd")
+        return await follow(*given)
+
+    monkeypatch.setattr(module, "follow", odd)
+
+    async def test(router: Router) -> None:
+        start = await last_of(router)
+        async with following(router) as (tail, woken):
+            async with asyncio.timeout(15):
+                while times < 2:
+                    await woken.wait()
+                    woken.clear()
+            await router.job("a")
+            async with asyncio.timeout(15):
+                while not tail.after(start, 10):
+                    await woken.wait()
+                    woken.clear()
+
+    with_router(test)
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "following the events for deliveries: failed, going on"
+    ]
+
+
+def test_a_dead_one_is_followed_by_another(with_router: Run) -> None:
+    async def test(router: Router) -> None:
+        async with endpoint(ok(b"")) as one, router.delivering() as deliveries:
+            await router.subscribe("s", one.url)
+            async with asyncio.timeout(15):
+                while deliveries._following is None:
+                    await asyncio.sleep(0.005)
+            first = deliveries._following
+            first.cancel()
+            await asyncio.wait({first})
+            deliveries.alarm_set()
+            async with asyncio.timeout(15):
+                while deliveries._following is first:
+                    await asyncio.sleep(0.005)
 
     with_router(test)
 

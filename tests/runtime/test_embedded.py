@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from engine import leftover, server_program
+from engine import leftover, server_program, unending
 from engine.data_directory import DataDirectory, Held
 from engine.embedded import DidNotStart, Embedded
 from engine.leftover import ask
 from engine.server_program import NoProgram, find_program, version_of
+from tests import support
 
 
 def test_starts_answers_and_ends(tmp_path: Path) -> None:
@@ -66,6 +67,31 @@ def test_killed_server_comes_back(tmp_path: Path) -> None:
             await server.stop()
 
     asyncio.run(work())
+
+
+def test_a_start_that_fails_as_nobody_has_foreseen_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(unending, "PAUSE_SECONDS", 0.001)
+    take_lock = leftover.take_lock
+
+    def odd(folder: Path) -> int:
+        monkeypatch.setattr(leftover, "take_lock", take_lock)
+        raise KeyError("odd")
+
+    async def work() -> None:
+        with DataDirectory(tmp_path) as directory:
+            server = Embedded(directory, find_program())
+            await server.start()
+            monkeypatch.setattr(leftover, "take_lock", odd)
+            os.kill(killed := server.pid, signal.SIGKILL)
+            async with asyncio.timeout(support.PATIENCE_SECONDS):
+                while server.pid in (0, killed) or await ask(server.socket, "PING") != b"+PONG":
+                    await asyncio.sleep(0.005)
+            await server.stop()
+
+    asyncio.run(work())
+    assert "looking after the embedded server: failed, going on" in caplog.messages
 
 
 def test_hanging_leftover_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

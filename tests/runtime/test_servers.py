@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from engine import servers as module
+from engine import unending
 from engine.address import Address
 from engine.errors import Unavailable
 from engine.layout import Layout
@@ -61,3 +63,32 @@ def test_nobody_looks_on_when_the_store_is_closed(turns: int) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(work)
+
+
+def test_a_topology_that_cannot_be_read_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(unending, "PAUSE_SECONDS", 0.0)
+
+    async def work() -> None:
+        looks, enough = 0, asyncio.Event()
+
+        class Odd(Waiting):
+            async def look(self) -> Layout:
+                nonlocal looks
+                looks += 1
+                if 1 < looks < 4:
+                    raise KeyError("odd")
+                if looks == 5:
+                    enough.set()
+                return Layout.single(Address.parse("redis://127.0.0.1:1"))
+
+        servers = Servers(Odd())
+        await servers.find(ROOT)
+        await enough.wait()
+        await servers.close()
+
+    run(work)
+    assert caplog.messages == ["looking at the topology of the store: failed, going on"]
