@@ -219,6 +219,8 @@ class Feed:
         self._told = 0
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(self._run())
+        # whatever ends it: nobody is left who would hear nothing any more
+        self.task.add_done_callback(lambda _: self.end(BROKEN))
 
     async def join(self, listener: Listener) -> None:
         """Takes in a member, and waits until the read has begun. Raises what hinders it."""

@@ -284,3 +284,28 @@ def test_large_events_are_taken_a_few_at_a_time() -> None:
         assert taken == [[1, 2], [3, 4], [5, 6], []]
 
     run(work)
+
+
+def test_nobody_is_left_with_a_read_that_is_over(open_store: Opener, root: str) -> None:
+    """Whatever has ended it: its listeners connect again."""
+
+    async def work() -> None:
+        async with open_store() as store:
+            feeds = Feeds(store)
+            listener = await feeds.join(root)
+            listener.listen(EVERYTHING)
+            joining = [asyncio.create_task(feeds.join(root + "other")) for _ in range(2)]
+            await asyncio.sleep(0)
+            for task in tuple(feeds._tasks):
+                task.cancel()
+            with pytest.raises(Ended):
+                await listener.next(support.PATIENCE_SECONDS)
+            for outcome in await asyncio.gather(*joining, return_exceptions=True):
+                assert isinstance(outcome, Unavailable)
+            again = await feeds.join(root)
+            again.listen(EVERYTHING)
+            await make(store, root, "a")
+            await hear(again, ["a"])
+            await feeds.aclose()
+
+    run(work)
