@@ -14,6 +14,7 @@ from engine.address import Address
 from engine.clients import administration, put_away
 from engine.commands import RouterStatus
 from engine.errors import Failed, NewerLibrary, Refused, Unavailable
+from engine.sharing import outcome_of
 from engine.store import Store, root_of
 from engine.worker.alarms import missing_flags
 
@@ -21,7 +22,7 @@ OVERDUE_MS = 2_000
 """How late the agenda may be before it is worth a warning; the workers sweep every second at the latest."""
 
 SECONDS = 2.0
-"""How long the store may take to answer."""
+"""How long it may take to find the primaries, and then how long each of them to answer it all."""
 
 SETTINGS = (
     "keep_finished_ms",
@@ -45,15 +46,26 @@ class Findings(msgspec.Struct):
 
 
 class Health:
-    """Called, it looks at the store anew and gives (ready, report)."""
+    """Called, it looks at the store and gives (ready, report). Whoever calls during a look shares it.
+
+    Probes need no key and pass no gate: however many come, a store that hangs is asked by one at a time.
+    """
 
     def __init__(self, store: Store, tenants: Iterable[str]) -> None:
         self._store = store
         self._tenants = tuple(tenants)
         self._clients: dict[Address, Redis] = {}
+        self._looking: asyncio.Task[tuple[bool, dict[str, Any]]] | None = None
 
     async def __call__(self) -> tuple[bool, dict[str, Any]]:
         """Ready or not, and the report."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+            # everybody who waits may have gone away
+            self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await outcome_of(self._looking, "the store is closed")
+
+    async def _look(self) -> tuple[bool, dict[str, Any]]:
         parts = await self._parts()
         found = Findings()
         for _, part in parts:
@@ -70,6 +82,9 @@ class Health:
 
     async def close(self) -> None:
         """Closes its connections."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         for client in self._clients.values():
             await put_away(client)
 
@@ -77,15 +92,17 @@ class Health:
         """For each primary its tenants, and what was found there."""
         places: dict[Address, list[str]] = {}
         lost: list[tuple[list[str], Findings]] = []
+        until = asyncio.get_running_loop().time() + SECONDS
         for tenant in self._tenants:
             try:
-                places.setdefault(await self._store.servers.address(root_of(tenant)), []).append(tenant)
-            except Unavailable as error:
+                async with asyncio.timeout_at(until):
+                    address = await self._store.servers.address(root_of(tenant))
+            except (Unavailable, TimeoutError) as error:
                 lost.append(([tenant], Findings(reasons=[_unreachable(error)])))
+            else:
+                places.setdefault(address, []).append(tenant)
         for gone in self._clients.keys() - places.keys():
-            # another look beside this one may have closed it
-            if client := self._clients.pop(gone, None):
-                await put_away(client)
+            await put_away(self._clients.pop(gone))
         looks = (self._look_at(address, tenants) for address, tenants in places.items())
         return [*zip(places.values(), await asyncio.gather(*looks), strict=True), *lost]
 
@@ -93,9 +110,10 @@ class Health:
         found = Findings()
         client = self._clients.setdefault(address, administration(address, seconds=SECONDS))
         try:
-            await self._look_at_server(client, found)
-            for tenant in tenants:
-                await self._look_at_tenant(tenant, found)
+            async with asyncio.timeout(SECONDS):
+                await self._look_at_server(client, found)
+                for tenant in tenants:
+                    await self._look_at_tenant(tenant, found)
         except NewerLibrary as error:
             found.reasons.append(str(error))
         except (RedisError, Unavailable, OSError, TimeoutError) as error:
@@ -130,7 +148,7 @@ class Health:
 
 
 def _unreachable(error: Exception) -> str:
-    return f"the store is unreachable: {error}"
+    return f"the store is unreachable: {str(error) or f'no answer in {SECONDS:g} s'}"
 
 
 def refusals_of(info: dict[str, Any]) -> list[str]:

@@ -17,8 +17,10 @@ from engine.clients import administration
 from engine.commands import JobCreate, PolicyUpsert, QueueUpsert, RouterStatus, WorkerUpsert
 from engine.errors import NewerLibrary
 from engine.health import Health
+from engine.servers import Servers
 from engine.store import Store, root_of
 from tests import support
+from tests.runtime.test_connection import PATIENCE_SECONDS, run, scripted
 
 
 @pytest.fixture
@@ -156,6 +158,71 @@ def test_hanging_store_is_unreachable(own_server: support.Server, monkeypatch: p
         os.kill(own_server.process.pid, signal.SIGCONT)
     assert not ready
     assert "unreachable" in found["reasons"][0]
+
+
+@pytest.mark.parametrize("answers", [["HELLO", "CLIENT"], ["HELLO", "CLIENT", "INFO", "CONFIG"]])
+def test_probes_of_a_store_that_hangs_share_one_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: list[str]
+) -> None:
+    """They are told in time, whatever it does not answer, and cost it no connection each."""
+    monkeypatch.setattr("engine.health.SECONDS", 0.2)
+    replies = {"HELLO": b"%1\r\n+proto\r\n:3\r\n", "INFO": b"$0\r\n\r\n", "CONFIG": b"%0\r\n"}
+
+    def answer(command: list[str]) -> bytes | None:
+        return replies.get(command[0], b"+OK\r\n") if command[0] in answers else None
+
+    async def work() -> None:
+        async with scripted(tmp_path / "s", answer) as server:
+            store = Store(Servers.of(f"unix://{tmp_path / 's'}", timeout=10 * PATIENCE_SECONDS))
+            health = Health(store, ["main", "other"])
+            for told in await asyncio.gather(*(health() for _ in range(50))):
+                ready, found = told
+                assert not ready
+                assert found["reasons"] == ["the store is unreachable: no answer in 0.2 s"]
+            # that of health, and perhaps that of the store
+            assert server.callers <= 2
+            await health.close()
+            await store.close()
+
+    run(work)
+
+
+def test_a_store_that_has_hung_is_ready_again(
+    own_server: support.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert own_server.process
+    pid = own_server.process.pid
+
+    async def look() -> None:
+        store = Store.at(own_server.url)
+        health = Health(store, ["main"])
+        assert (await health())[0]
+        os.kill(pid, signal.SIGSTOP)
+        monkeypatch.setattr("engine.health.SECONDS", 0.05)
+        try:
+            assert not (await health())[0]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        monkeypatch.setattr("engine.health.SECONDS", PATIENCE_SECONDS)
+        assert (await health())[0]
+        await health.close()
+        await store.close()
+
+    asyncio.run(look())
+
+
+def test_a_probe_that_goes_away_takes_the_look_from_nobody(own_server: support.Server) -> None:
+    async def look() -> None:
+        store = Store.at(own_server.url)
+        health = Health(store, ["main"])
+        first, second = asyncio.create_task(health()), asyncio.create_task(health())
+        await asyncio.sleep(0)
+        first.cancel()
+        assert (await second)[0]
+        await health.close()
+        await store.close()
+
+    asyncio.run(look())
 
 
 def test_looks_side_by_side_when_servers_are_gone(own_server: support.Server) -> None:
