@@ -33,6 +33,9 @@ KEPT_SECONDS = 1.0
 BLIND_SECONDS = 1.0
 """How long everything is let in after the store has not answered, which will not answer that either."""
 
+HUNG_SECONDS = 1.0
+"""After so long without an answer those who wait are refused: the store would let them wait as long again."""
+
 
 class Allowance:
     """This process's part of the bucket of one router."""
@@ -53,6 +56,7 @@ class Allowance:
         self._blind_until = -math.inf
         self._spent_until = -math.inf
         self._waiting = 0
+        self._hung = False
         self._lease: asyncio.Task[None] | None = None
         self._leased = asyncio.Event()
 
@@ -62,7 +66,7 @@ class Allowance:
             raise self._refusal()
 
     async def take(self) -> None:
-        """One request comes in. Raises TooManyRequests when the bucket is empty."""
+        """One request comes in. Raises TooManyRequests, and Unavailable when the store hangs."""
         while not self._take():
             self.check()
             self._begin_lease()
@@ -71,6 +75,8 @@ class Allowance:
                 await self._leased.wait()
             finally:
                 self._waiting -= 1
+            if self._hung:
+                raise Unavailable("the store did not answer in time; nothing was done")
 
     def _take(self) -> bool:
         now = self._clock()
@@ -88,11 +94,13 @@ class Allowance:
     def _begin_lease(self) -> None:
         if self._lease is None:
             self._leased.clear()
+            self._hung = False
             self._lease = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
         used_up = self._left <= self._size // 4 and self._used_at - self._leased_at < PART_SECONDS
         self._size = min(self._most, self._size * 2) if used_up else max(1, self._size // 2)
+        began = self._clock()
         # all who wait have begun to when this task runs
         wanted = min(self.rate.limit, max(self._size, self._waiting))
         try:
@@ -105,6 +113,7 @@ class Allowance:
                 trace = not isinstance(error, Unavailable)
                 log.warning("%s: the rate limit is not kept: %s", self._tenant, error, exc_info=trace)
             self._blind_until = now + BLIND_SECONDS
+            self._hung = isinstance(error, Unavailable) and now - began >= HUNG_SECONDS
             return
         finally:
             self._lease = None

@@ -155,3 +155,34 @@ def test_all_are_let_in_while_the_store_is_away(error: Exception, caplog: pytest
     with caplog.at_level(logging.WARNING):
         asyncio.run(work())
     assert [record.getMessage() for record in caplog.records] == ["t: the rate limit is not kept: it is away"]
+
+
+def test_who_has_waited_for_a_store_that_hangs_is_not_sent_to_wait_for_it_again() -> None:
+    """Its request would wait for as long once more."""
+
+    async def work() -> None:
+        bucket = Bucket()
+        allowance = Allowance(bucket, "t", Rate(10, 10_000), bucket.now)
+        asked, gives_up = asyncio.Event(), asyncio.Event()
+
+        async def hangs(root: str, command: Any) -> Any:
+            asked.set()
+            await gives_up.wait()
+            bucket.router.now += 5_000
+            raise Unavailable("it did not answer in time; whether the call was executed is unknown")
+
+        bucket.run = hangs  # type: ignore[method-assign]
+        first = asyncio.create_task(allowance.take())
+        await asked.wait()
+        bucket.router.now += 4_500
+        late = asyncio.create_task(allowance.take())
+        await asyncio.sleep(0)
+        gives_up.set()
+        with pytest.raises(Unavailable, match="nothing was done"):
+            await first
+        with pytest.raises(Unavailable, match="nothing was done"):
+            await late
+        # whoever comes now finds out for itself
+        await allowance.take()
+
+    asyncio.run(work())
