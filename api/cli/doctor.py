@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from itertools import zip_longest
 
 import msgspec
 
@@ -32,40 +33,43 @@ def run(options: Options) -> int:
         with progress("looking", await entities(url, tenants, whole=options.whole)) as advance:
             async for finding in diagnose(url, tenants, whole=options.whole, advance=advance):
                 findings.append(finding)
-        _show(findings, as_json=options.json)
+        show(findings, as_json=options.json)
         return STATUS[worst(findings)]
 
     return run_until_told(work)
 
 
-def _show(findings: list[Finding], *, as_json: bool) -> None:
+def show(findings: list[Finding], *, as_json: bool) -> None:
+    """Prints findings, with what is to be done about several in a row once, behind them."""
     status = worst(findings)
     if as_json:
         print(plain_json(msgspec.json.encode({"status": status, "findings": findings}).decode()))
         return
-    for finding in findings:
-        print(*lines(finding), sep="\n")
+    for finding, following in zip_longest(findings, findings[1:]):
+        is_last = following is None or following.todo != finding.todo
+        print(*lines(finding, todo=is_last), sep="\n")
     numbers = {level: sum(one.level == level for one in findings) for level in STATUS}
     warnings = "1 warning" if numbers["warning"] == 1 else f"{numbers['warning']} warnings"
     print(f"{status}: {numbers['critical']} critical, {warnings}", file=sys.stderr)
 
 
-def lines(finding: Finding) -> list[str]:
-    """A finding as text."""
+def lines(finding: Finding, *, todo: bool = True) -> list[str]:
+    """A finding as text, with what is to be done unless ``todo`` is false."""
     where = f"{finding.router}: " if finding.router else ""
+    told = finding.text if finding.times == 1 else f"{finding.text[:-1]} ({finding.times} times)."
     head = f"{finding.level:<{len(_INDENT)}}"
     text = textwrap.wrap(
-        plain_line(where + finding.text),
+        plain_line(where + told),
         _WIDTH,
         initial_indent=head,
         subsequent_indent=_INDENT,
         break_on_hyphens=False,
     )
-    todo = textwrap.wrap(
-        plain_line(finding.todo),
+    what_to_do = textwrap.wrap(
+        plain_line(finding.todo if todo else ""),
         _WIDTH,
         initial_indent=f"{_INDENT}→ ",
         subsequent_indent=f"{_INDENT}  ",
         break_on_hyphens=False,
     )
-    return text + todo
+    return text + what_to_do

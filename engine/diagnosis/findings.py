@@ -10,13 +10,14 @@ Level = Literal["ok", "warning", "critical"]
 
 
 class Finding(msgspec.Struct, omit_defaults=True):
-    """One thing that was looked at: how it is, and what to do unless it is well."""
+    """One thing that was looked at: how it is, what to do unless it is well, and how often it was found."""
 
     level: Level
     code: str
     text: str
     todo: str = ""
     router: str = ""
+    times: int = 1
 
 
 def worst(findings: list[Finding]) -> Level:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from redis.asyncio import Redis
@@ -99,21 +101,23 @@ async def _tasks(client: Redis, root: str, now_ms: int) -> Finding | None:
 
 
 async def _invariants(url: str, tenant: str, whole: bool, advance: Advance) -> AsyncIterator[Finding]:
-    number, found = 0, list[str]()
+    # what concerns the whole router is found with each slice of its entities
+    number, found = 0, Counter[str]()
     async for seen, wrong in problems(url, tenant, None if whole else SAMPLE, load=False):
         number += seen
-        found += wrong
+        found.update(wrong)
         advance(seen)
     some = "" if whole else f" (at most {SAMPLE} of a kind; --whole verifies all)"
     if not found:
         yield Finding("ok", "invariants", f"{number} entities are sound{some}.")
         return
-    for problem in found[:SHOWN_PROBLEMS]:
+    for problem, times in islice(found.items(), SHOWN_PROBLEMS):
         yield Finding(
             "critical",
             "unsound",
             f"{sentence(problem)}.",
             "Report it with this text: the library alone should write to the store.",
+            times=times,
         )
     if len(found) > SHOWN_PROBLEMS:
         more = len(found) - SHOWN_PROBLEMS

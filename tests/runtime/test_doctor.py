@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import redis
 
-from api.cli.doctor import lines
+from api.cli.doctor import lines, show
 from engine import commands as c
+from engine import inspection
 from engine.diagnosis import Finding, diagnose, routers, servers, subscriptions, worst
 from engine.store import root_of
 from tests import support
@@ -168,6 +169,37 @@ def test_only_the_first_problems_are_listed(own_server: support.Server, store: s
     unsound = [one for one in look(own_server.url) if one.code == "unsound"]
     assert len(unsound) == routers.SHOWN_PROBLEMS + 1
     assert "5 more" in unsound[-1].text
+
+
+def test_what_is_found_again_and_again_is_told_once(
+    own_server: support.Server, store: support.SyncStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What concerns the whole router is found with each slice of its entities."""
+    monkeypatch.setattr(inspection, "SLICE", 1)
+    store.redis.zadd(f"{ROOT}:closed", {"gone": 1})
+    one = found(own_server.url, "unsound")
+    assert (one.text, one.times) == ("The closed queues are counted wrongly.", 2)
+    assert lines(one)[0].endswith("The closed queues are counted wrongly (2 times).")
+
+
+def test_what_is_to_be_done_about_several_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    report = "Report it."
+    findings = [
+        Finding("critical", "unsound", "Job a is unsound.", report),
+        Finding("critical", "unsound", "Job b is unsound.", report),
+        Finding("warning", "memory", "It is nearly full.", "Add some."),
+        Finding("warning", "unsound", "Job c is unsound.", report),
+    ]
+    show(findings, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "critical  Job a is unsound.",
+        "critical  Job b is unsound.",
+        "          → Report it.",
+        "warning   It is nearly full.",
+        "          → Add some.",
+        "warning   Job c is unsound.",
+        "          → Report it.",
+    ]
 
 
 def test_some_entities_of_many(

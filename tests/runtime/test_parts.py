@@ -14,6 +14,7 @@ from azure.communication.jobrouter import JobRouterAdministrationClient
 from azure.core.credentials import AzureKeyCredential
 
 from engine.commands import RouterStatus, WorkerRead, WorkerUpsert
+from engine.inspection import SLICE
 from engine.store import root_of
 from tests import support
 from tests.runtime.processes import ROOT, jobrouter, serving
@@ -128,6 +129,20 @@ def test_check_of_damage(server: support.Server, store: support.SyncStore, tenan
     with jobrouter("check", "--redis-url", server.url, "--tenants", tenant) as check:
         assert check.process.wait(10) == 1
         assert "worker w" in check.rest()
+
+
+def test_check_tells_once_what_concerns_the_whole_router(
+    server: support.Server, store: support.SyncStore, tenant: str
+) -> None:
+    root = root_of(tenant)
+    for n in range(SLICE + 1):
+        store.run(root, WorkerUpsert(id=f"w{n}", capacity=1))
+    store.redis.zadd(f"{root}:closed", {"gone": 1})
+    with jobrouter("check", "--redis-url", server.url, "--tenants", tenant) as check:
+        assert check.process.wait(10) == 1
+        told = check.rest()
+    assert told.count("the closed queues are counted wrongly") == 1
+    assert "1 problems" in told
 
 
 def test_demo() -> None:
