@@ -133,7 +133,18 @@ def test_operation_with_malformed_frame(full: Router, kind: type[c.Command]) -> 
 
 # not every text that is no JSON, but whatever would not be read back as what it is
 DOCUMENTS = {
-    "labels": ["x", '"a"', '"a":', '"a:1', "a:1", '"a":{}', '"a":nil', '"a":1\nx'],
+    "labels": [
+        "x",
+        '"a"',
+        '"a":',
+        '"a:1',
+        "a:1",
+        '"a":{}',
+        '"a":nil',
+        '"a":1\nx',
+        '"a":1\n',
+        '"a":1,\n\n"b":2',
+    ],
     "tags": ["x", '"a"', '"a":[]'],
     "notes": ["x", "x\t1", '"x"', '"x"\tsoon', '"x"\t1\t1', "\t", '"x"\t-1'],
     "selectors": [
