@@ -18,7 +18,9 @@ from engine.worker.alarms import Alarms
 from engine.worker.expiry import Sweeper
 from tests.histories.book import Call, Tagged
 from tests.histories.known import Known
-from tests.twin.moves import Maker, Step, resolve
+from tests.twin.episodes import Episode
+from tests.twin.moves import Maker
+from tests.twin.placeholders import Step, resolve
 
 RECORDED = 10_000_000
 """Entries that the log of calls keeps, and that of events: all of a history."""
@@ -59,7 +61,7 @@ class History:
         self.calls: list[Call] = []
         self._left = operations
         self._known = Known(self.root)
-        self._maker = hurried(Maker(seed))
+        self._maker = hurried(Episode(seed))
         self._dice = random.Random(seed)
         self._stores = stores
         self._flaky = flaky

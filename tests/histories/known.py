@@ -13,7 +13,7 @@ from typing import Any
 from engine import commands as c
 from tests.histories.book import Reply
 from tests.twin.model import Job, Offer, Policy, Queue, Router, Worker
-from tests.twin.moves import Memory
+from tests.twin.placeholders import Memory
 
 _STATUS = {
     "JobClassificationFailed": "classificationFailed",

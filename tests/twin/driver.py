@@ -12,8 +12,9 @@ from engine.errors import Failed, Refused
 from engine.explanations import Gathering, WorkerExplanation
 from tests.twin import preview
 from tests.twin.dump import difference, lua_events, lua_state, same_reply, texts, twin_events, twin_state
+from tests.twin.episodes import Episode
 from tests.twin.model import Reply, Router
-from tests.twin.moves import Maker, Memory, Step, resolve
+from tests.twin.placeholders import Memory, Step, resolve
 from tests.twin.router import Twin
 from tests.twin.store import Store, private_client
 from tests.twin.texts import lines
@@ -34,7 +35,9 @@ WHOLE_EVERY = 200
 SHORT = 200
 EXPLAINED = 2
 """Pairs of a job and a worker that are explained after each step."""
-EXPLAIN_ALL_EVERY = 2
+EXPLAIN_MANY_EVERY = 2
+EXPLAINED_AT_MOST = 24
+"""Pairs that are explained after every so manieth step: all, where there are no more."""
 SURVEY_EVERY = 3
 TEXT_MATTERS = ("NOT_FOUND", "IN_USE", "TAKEN")
 
@@ -127,14 +130,11 @@ class Pair:
             return refusal
 
     def some_pairs(self) -> list[tuple[str, str]]:
-        """Jobs and workers to be explained: a few, or all of them."""
-        jobs, workers = list(self.state.jobs), list(self.state.workers)
-        if not jobs or not workers:
-            return []
-        if self.steps % EXPLAIN_ALL_EVERY == 0:
-            return [(job, worker) for job in jobs for worker in workers]
+        """Jobs and workers to be explained: two pairs, or many."""
         dice = random.Random(self.steps)
-        return [(dice.choice(jobs), dice.choice(workers)) for _ in range(EXPLAINED)]
+        pairs = [(job, worker) for job in self.state.jobs for worker in self.state.workers]
+        many = EXPLAINED_AT_MOST if self.steps % EXPLAIN_MANY_EVERY == 0 else EXPLAINED
+        return pairs if len(pairs) <= many else dice.sample(pairs, many)
 
     def compare_reasons(self, job_id: str, worker_id: str, reply: Reply) -> None:
         """Why is this job not offered to this worker?"""
@@ -232,9 +232,9 @@ def compare(got: Reply | Refused, wanted: Reply | Refused) -> None:
         raise Difference("\n".join(found) or f"reply: lua {got!r}\ntwin {wanted!r}")
 
 
-def make(seed: int, count: int) -> list[Step]:
-    """The steps of one episode."""
-    maker = Maker(seed)
+def make(seed: int, count: int, kind: str | None = None) -> list[Step]:
+    """The steps of one episode, of a kind where one is given (see episodes)."""
+    maker = Episode(seed, kind)
     return [*maker.start(), *(maker.step() for _ in range(count))]
 
 

@@ -1,15 +1,9 @@
-"""Random steps: small pools of everything, so that every corner is met often.
-
-A step is made without knowing what the router will answer: ids made by the service and document counters are
-placeholders that ``resolve`` fills in from the twin when the step is run. So a sequence stays meaningful when
-steps are taken out.
-"""
+"""Random steps: small pools of everything, so that every corner is met often."""
 
 from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,12 +12,9 @@ from engine import pipelines
 from engine.exception_rules import Cancel, Change, Classify, Rule, rules_text
 from engine.expressions import compile_expression
 from engine.scoring import Equal, Function, Webhook, by_expression, scoring_text
-from tests.twin import tasks
-from tests.twin.model import DAY, Job, Offer, Router, Worker
-from tests.twin.texts import lines
+from tests.twin.model import DAY
+from tests.twin.placeholders import JOB_FIELDS, OFFERED, PRESENT, WIDE_JOBS, WIDEST, Step
 
-PRESENT = -1
-"""Placeholder of a document counter: the present one."""
 MALFORMED = [
     *("", "x", "1", "[1]", "[]", "{}", "null", '{"priority":1}', '{"priority":{}}'),
     *('{"priority":{"kind":"value"}}', '{"priority":{"kind":"value","text":"1","more":"1"}}'),
@@ -42,19 +33,6 @@ VALUES = [
 ]
 KEYS = ['"skill"', '"site"', '"a\\tb"']
 OPERATORS = ["=", "!=", "<", "<=", ">", ">="]
-JOB_FIELDS = [
-    "channel",
-    "queue",
-    "classification",
-    "priority",
-    "reference",
-    "disposition",
-    "mode",
-    "labels",
-    "tags",
-    "notes",
-    "selectors",
-]
 EXPRESSIONS = [
     "If(job.skill = 1, 10, -5)",
     "job.skill",
@@ -82,182 +60,8 @@ SCORES = [
 NOTES = ['"hello"', '"second\\nline"']
 
 
-@dataclass
-class Step:
-    """When (a delay, or the k-th due time and an offset), what, and how its placeholders are meant."""
-
-    command: c.Command
-    delay: int = 0
-    due: int | None = None
-    pick: int = 0
-    """Which of the offers or assignments that fit the placeholder."""
-    changes: frozenset[str] = frozenset()
-    """Of an update: the fields that change; the others stay as they are."""
-    ids: tuple[str, ...] = ()
-    """Of a create: ids to take from, the first that is free for a new life."""
-
-
-@dataclass
-class Memory:
-    """Ids that the service has made so far, ended ones included."""
-
-    offers: list[tuple[str, str]] = field(default_factory=list)
-    assignments: list[tuple[str, str]] = field(default_factory=list)
-    questions: list[tuple[str, int, int, str]] = field(default_factory=list)
-    """Task, number and revision of questions, and the pipeline that asks, if it is one."""
-
-    def note(self, r: Router) -> None:
-        for worker in r.workers.values():
-            for offer in worker.offers.values():
-                if (worker.id, offer.id) not in self.offers[-50:]:
-                    self.offers.append((worker.id, offer.id))
-            for held in worker.assignments.values():
-                if (held.job, held.id) not in self.assignments[-50:]:
-                    self.assignments.append((held.job, held.id))
-        for task in r.tasks:
-            asked = tasks.question(r, task)
-            if not asked:
-                continue
-            text = str(asked.get("pipeline", ""))
-            question = (task, int(str(asked["asked"])), int(str(asked["revision"])), text)
-            if question not in self.questions[-50:]:
-                self.questions.append(question)
-
-
-def resolve(step: Step, r: Router, memory: Memory) -> tuple[int, c.Command] | None:
-    """Time and command of a step as they stand now; None when there is nothing it could mean."""
-    now = r.now + step.delay
-    if step.due is not None:
-        times = sorted(r.agenda.values())
-        if not times:
-            return None
-        now = max(r.now, times[step.due % len(times)] + step.delay)
-    command = step.command
-    if step.ids and command.id in r.jobs and not r.jobs[command.id].finished:  # type: ignore[attr-defined]
-        free = [i for i in step.ids if i not in r.jobs or r.jobs[i].finished]
-        command = msgspec.structs.replace(command, id=free[0]) if free else command
-    if isinstance(command, c.JobUpdate):
-        command = patched(command, step.changes, r, now)
-    if getattr(command, "doc", 0) == PRESENT:
-        command = with_counter(command, r)
-    for name in ("retry_at", "close_at", "schedule_at", "scheduled_before", "scheduled_after"):
-        if getattr(command, name, 0):
-            command = msgspec.structs.replace(command, **{name: now + getattr(command, name)})
-    if getattr(command, "offer", "") in ("open", "past"):
-        return with_offer(now, command, step.pick, r, memory)
-    if isinstance(command, c.JobHistory | c.WorkerHistory):
-        return now, msgspec.structs.replace(command, before=place(command, step.pick, r))
-    if isinstance(command, c.TaskAnswer):
-        return with_question(now, command, step.pick, r, memory)
-    if getattr(command, "assignment", "") in ("present", "past"):
-        return with_assignment(now, command, step.pick, r, memory)
-    return now, command
-
-
-def place(command: c.JobHistory | c.WorkerHistory, pick: int, r: Router) -> str:
-    """Of the last event of a job or worker, or of any event that was ever told."""
-    of: Job | Worker | None = (r.jobs if isinstance(command, c.JobHistory) else r.workers).get(command.id)
-    if command.before == "last" and of:
-        return of.event
-    if command.before == "any" and r.op:
-        return f"{1 + pick % r.op}.{1 + pick % 3}"
-    return ""
-
-
-def with_question(
-    now: int, command: c.TaskAnswer, pick: int, r: Router, memory: Memory
-) -> tuple[int, c.Command] | None:
-    """An open question mostly, or one of the past; its rules get one answer each, unless they are spoilt."""
-    asked = {number for job in r.jobs.values() for number in (job.asked, job.scoring) if number}
-    some = [q for q in memory.questions[-200:] if command.task == "past" or q[1] in asked]
-    if not some:
-        return None
-    task, number, revision, text = some[pick % len(some)]
-    if task.startswith("score:") and command.task != "malformed":
-        return now, c.TaskAnswer(task, number, revision, ranking(random.Random(pick), r))
-    if command.task == "malformed":
-        return now, c.TaskAnswer(task, number, revision, command.answers)
-    made = [json.loads(line) for line in command.answers.split("\n")]
-    answers = {}
-    for i, (place, _, selects) in enumerate(pipelines.rules(pipelines.pipeline_of_text(text))):
-        fitting = made[0 if place == "priority" else 2 if selects else 1]
-        # what was made for another place fits seldom
-        answers[place] = made[(pick + i) % len(made)] if (pick + i) % 7 == 0 else fitting
-    places = list(answers)
-    if command.task == "partial" and places:
-        del answers[places[pick % len(places)]]
-        answers["worker.99"] = made[0]
-    elif command.task == "strange":
-        task, revision = ("classify:nobody", 0) if pick % 2 else (task, revision + 1)
-    return now, c.TaskAnswer(task, number, revision, json.dumps(answers))
-
-
-def ranking(d: random.Random, r: Router) -> str:
-    """Some workers or all, strangers among them, with scores that repeat or are none; sorted or not."""
-    scores = d.choice([[3, 2.5, 1, -1, None], [2, 1], [None], [0, None]])
-    pairs = [(worker, d.choice(scores)) for worker in d.sample([*r.workers, "stranger"], len(r.workers) + 1)]
-    if d.random() < 0.8:
-        pairs.sort(key=lambda pair: (pair[1] is None, -(pair[1] or 0)))
-    return json.dumps(pairs[: d.choice([0, 1, 2, 100, 100, 100])])
-
-
-def patched(command: c.JobUpdate, changes: frozenset[str], r: Router, now: int) -> c.JobUpdate:
-    """A PATCH of an existing job: what it does not change is sent as it stands."""
-    job = r.jobs.get(command.id)
-    if not job:
-        return command
-    kept = {name: getattr(job, name) for name in JOB_FIELDS if name not in changes}
-    if "mode" in kept:
-        # as time from now, as the dice make it
-        kept["schedule_at"] = job.schedule_at and job.schedule_at - now
-    if "selectors" in kept:
-        kept["selectors"] = "\n".join(line.rsplit("\t", 1)[0] + "\t" for line in lines(job.selectors))
-    return msgspec.structs.replace(command, **kept)
-
-
-def with_counter(command: c.Command, r: Router) -> c.Command:
-    record: object = None
-    if isinstance(command, c.PolicyUpsert):
-        record = r.policies.get((command.kind, command.id))
-    elif isinstance(command, c.QueueUpsert):
-        record = r.queues.get(command.id)
-    elif isinstance(command, c.WorkerUpsert):
-        record = r.workers.get(command.id)
-    else:
-        record = r.jobs.get(getattr(command, "id", ""))
-    return msgspec.structs.replace(command, doc=getattr(record, "doc", 0))
-
-
-def with_offer(
-    now: int, command: c.Command, pick: int, r: Router, memory: Memory
-) -> tuple[int, c.Command] | None:
-    assert isinstance(command, c.OfferAccept | c.OfferDecline)
-    found: list[tuple[str, str]] = memory.offers[-20:]
-    if command.offer == "open":
-        offers: list[Offer] = [o for w in r.workers.values() for o in w.offers.values()]
-        found = [(o.worker, o.id) for o in sorted(offers, key=lambda o: o.place)]
-    if not found:
-        return None
-    worker, offer = found[pick % len(found)]
-    return now, msgspec.structs.replace(command, worker=worker, offer=offer)
-
-
-def with_assignment(
-    now: int, command: c.Command, pick: int, r: Router, memory: Memory
-) -> tuple[int, c.Command] | None:
-    found = memory.assignments[-20:]
-    if getattr(command, "assignment", "") == "present":
-        wanted = "completed" if isinstance(command, c.AssignmentClose) else "assigned"
-        held: list[Job] = [j for j in r.jobs.values() if j.status == wanted]
-        found = [(j.id, j.assignment) for j in held]
-    if not found:
-        return None
-    job, assignment = found[pick % len(found)]
-    return now, msgspec.structs.replace(command, job=job, assignment=assignment)
-
-
 class Maker:
-    """Makes the steps of one episode; its dice decide first what kind of episode it is."""
+    """Makes the steps of one episode, each kind as often as its weight says (see episodes)."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
@@ -284,6 +88,12 @@ class Maker:
         self.scoring_elsewhere = d.choice([0.0, 0.0, 0.2])
         self.questions = d.choice([1, 2, 3, 100])
         self.asking_id = d.choice([0.15, 0.6])
+        self.widths: dict[str, int] = {}
+        """To how many workers at once distribution policies offer jobs; others up to ``most_offers``."""
+        self.policy_of: dict[str, str] = {}
+        """The distribution policies of queues; any where it is not told."""
+        self.job_queues: list[str] = []
+        """The queues that jobs name, as often; any where it is empty."""
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
         self.costs = d.choice([[1], [1], [0, 1, 2], [1, 2], [1, 3_000, 4_999]])
@@ -291,25 +101,21 @@ class Maker:
         self.limits = d.choice([[0], [0, 1, 2]])
         self.offer_ms = d.choice([[1_000], [60_000], [500, 2_000, 60_000]])
         self.delays = d.choice([[0, 1], [0, 1, 100, 1_000], [0, 500, 3_000, 20_000]])
-        shapes = d.choice([1, 2, 2, 3, 40])
+        self.variety = d.choice([1, 2, 2, 3, 40])
         self.vary = d.choice([0.02, 0.2])
         self.batch = d.choice([100, 1, 2, 3, 7])
         self.worker_offers = d.choice([1_000, 1_000, 1, 2])
-        self.leaping, self.available = 0.02, 0.75
+        self.leaping, self.available, self.serving = 0.02, 0.75, 0.8
         if d.random() < 0.1:
             self.delays = [*self.delays, -1, -3_000]
         self.weights = self.choose_weights()
-        if d.random() < 0.3:
-            shapes = self.be_plain()
-        elif d.random() < 0.3:
-            shapes = self.be_crowded()
-        elif d.random() < 0.5:
-            shapes = self.be_choosy()
-        elif d.random() < 0.6:
-            shapes = self.be_asking()
-        if d.random() < 0.25:
-            shapes = self.let_others_score()
-        self.shapes = [self.shape() for _ in range(shapes)]
+        self.planning = 0.0
+        """How often steps are planned ahead."""
+        self.planned: list[str] = []
+        """Kinds of steps that come next."""
+        self.signatures: list[str] = []
+        """Of what selectors jobs have, with few exceptions; of any where it is empty."""
+        self.shapes: list[dict[str, object]] = []
 
     def choose_scorings(self) -> list[str]:
         """The scoring rules of an episode; most have few, so that what is remembered of them is used."""
@@ -318,94 +124,6 @@ class Maker:
         rules = [scoring_text(by_expression(source, job_labels=d.random() < 0.8)) for source in sources]
         some = d.sample(rules, d.choice([1, 2, 3]))
         return d.choice([[""], some, some, [*some, "", scoring_text(Equal())]])
-
-    def be_plain(self) -> int:
-        """An episode of few equal workers who finish their jobs, where proofs replace searches."""
-        d = self.dice
-        self.queues, self.channels = self.queues[:1], ["v", "chat"]
-        self.workers, self.jobs = self.workers[:6], [f"j{i}" for i in range(20)]
-        self.selecting, self.labelling, self.expiring = d.choice([0.0, 0.3, 0.7]), 0.0, 0.0
-        self.most_offers, self.maxima, self.limits = d.choice([1, 2]), [None], [0]
-        self.capacities, self.costs = d.choice([[2], [3], [5]]), d.choice([[1], [1, 2], [1, 2, 3]])
-        self.offer_ms, self.delays, self.vary = [60_000], [0, 1, 100], 0.0
-        self.excepting = 0.0
-        self.batch, self.worker_offers = 100, 1_000
-        self.weights |= {"accept": 22, "complete": 16, "close": 16, "decline": d.choice([0, 2, 6])}
-        self.weights |= {"worker": 3, "update": 1, "policy": 0, "queue": 0, "delete": 1, "reclassify": 0}
-        return d.choice([1, 1, 2])
-
-    def be_crowded(self) -> int:
-        """An episode of jobs and workers with many offers at once, more than a call may make or take back."""
-        d = self.dice
-        self.queues = self.queues[:2]
-        self.workers = [f"w{i}" for i in range(d.choice([3, 8, 12]))]
-        self.jobs = [f"j{i}" for i in range(d.choice([6, 12, 30]))]
-        self.selecting, self.labelling = d.choice([0.0, 0.0, 0.3]), d.choice([0.0, 0.3])
-        self.most_offers, self.capacities = d.choice([2, 5, 12]), d.choice([[3], [5, 20], [30]])
-        self.costs, self.maxima, self.limits = d.choice([[1], [0, 1]]), d.choice([[None], [None, 2]]), [0]
-        self.offer_ms, self.vary = d.choice([[1_000], [60_000]]), d.choice([0.0, 0.1, 0.5])
-        self.batch, self.worker_offers = d.choice([1, 1, 8, 12]), 1_000
-        self.weights |= {"cancel": 6, "update": 9, "worker": 12, "delete": 6, "decline": d.choice([0, 3])}
-        self.weights |= {"accept": d.choice([6, 14]), "policy": d.choice([0, 1]), "queue": d.choice([0, 1])}
-        return d.choice([1, 1, 2, 3])
-
-    def be_choosy(self) -> int:
-        """An episode of more free workers than jobs, among whom the best is chosen."""
-        d = self.dice
-        self.queues, self.channels = self.queues[:2], ["v"]
-        self.workers, self.jobs = [f"w{i}" for i in range(9)], [f"j{i}" for i in range(12)]
-        self.modes = d.choice([["bestWorker"], ["bestWorker"], ["bestWorker", "longestIdle", "roundRobin"]])
-        self.labelling = d.choice([0.8, 1.0])
-        self.values = d.choice([VALUES, ["1", "2", "3.5", "-2"], ["1", "2", "0", "-2", "true", '"1"']])
-        self.selecting, self.asking_id = d.choice([0.0, 0.2, 0.5]), 0.15
-        self.most_offers, self.maxima, self.limits = d.choice([1, 2, 4]), d.choice([[None], [None, 2]]), [0]
-        self.capacities, self.costs = d.choice([[1], [2, 3], [5], [20]]), [1]
-        self.offer_ms, self.delays, self.vary = [60_000], [0, 1, 100], d.choice([0.0, 0.1])
-        self.excepting, self.classifying = 0.0, 0.0
-        self.batch, self.worker_offers = 100, 1_000
-        self.weights |= {"create": 40, "accept": 16, "complete": 12, "close": 12, "cancel": 20, "decline": 6}
-        self.weights |= {"worker": 4, "update": 4, "policy": d.choice([0, 6]), "queue": 0, "delete": 1}
-        self.weights |= {"wait": 0, "read": 1, "sweep": 2}
-        return d.choice([2, 4, 7])
-
-    def be_asking(self) -> int:
-        """An episode of a few jobs whose policies ask others, and that change before these have answered."""
-        d = self.dice
-        self.jobs = [f"j{i}" for i in range(d.choice([4, 8, 20]))]
-        self.remote, self.classifying, self.excepting = 0.7, 0.95, d.choice([0.0, 0.9])
-        self.labelling, self.values = 0.7, VALUES
-        self.weights |= {"answer": d.choice([6, 25]), "lease": 4, "create": 25, "cancel": 5, "accept": 8}
-        self.weights |= {"update": d.choice([5, 25]), "reclassify": d.choice([5, 12]), "unassign": 6}
-        self.weights |= {"policy": d.choice([0, 2, 5]), "delete": d.choice([2, 8]), "worker": 5, "wait": 2}
-        return d.choice([1, 2, 4])
-
-    def let_others_score(self) -> int:
-        """An episode whose queues ask others about most of their jobs; often more than they may."""
-        d = self.dice
-        self.queues, self.channels = self.queues[:2], ["v"]
-        self.workers = [f"w{i}" for i in range(d.choice([3, 6, 9]))]
-        self.jobs = [f"j{i}" for i in range(24)]
-        self.offer_ms, self.delays, self.maxima, self.limits = [60_000], [0, 1, 100], [None], [0]
-        self.modes = d.choice([["bestWorker"], ["bestWorker"], ["bestWorker", "longestIdle"]])
-        self.scoring_elsewhere, self.questions = d.choice([1.0, 1.0, 0.8]), d.choice([1, 2, 2, 3, 100])
-        self.selecting, self.expiring = d.choice([0.0, 0.3, 0.6]), d.choice([0.0, 0.0, 0.5])
-        self.labelling, self.vary = d.choice([0.0, 0.5]), d.choice([0.0, 0.2])
-        # a leap to the end of idle times signs everybody off
-        self.leaping, self.available = 0.004, d.choice([0.8, 0.95])
-        self.capacities, self.costs = d.choice([[1], [1, 2], [3]]), [1]
-        self.most_offers, self.worker_offers = d.choice([1, 1, 2, 4]), 1_000
-        self.classifying, self.excepting = d.choice([0.0, 0.0, 0.3]), d.choice([0.0, 0.0, 0.3])
-        self.batch = d.choice([100, 100, 12, 3])
-        self.weights |= {
-            "create": 30,
-            "lease": 4,
-            "answer": d.choice([6, 15, 30]),
-            "worker": d.choice([3, 12]),
-        }
-        self.weights |= {"accept": 12, "complete": 10, "close": 10, "cancel": d.choice([4, 14])}
-        self.weights |= {"decline": d.choice([1, 6]), "policy": d.choice([0, 1, 3]), "wait": 0.2}
-        self.weights |= {"read": 1, "queue": d.choice([0, 1]), "delete": 1, "reclassify": 1, "sweep": 3}
-        return d.choice([1, 2, 4])
 
     def choose_weights(self) -> dict[str, float]:
         """How often each kind of step comes; some kinds are left out of some episodes."""
@@ -431,6 +149,9 @@ class Maker:
             "observe": 0.5,
             "ask_leave": 0.5,
             "wait": 4,
+            "create_wide": 0,
+            "release": 0,
+            "free": 0,
         }
         for name in (
             "decline",
@@ -460,8 +181,11 @@ class Maker:
 
     def selectors(self) -> str:
         d = self.dice
-        found = [self.selector(self.workers) for _ in range(d.choice([0, 1, 1, 2, 3]))]
-        return "\n".join(found) if d.random() < self.selecting else ""
+        if d.random() >= self.selecting:
+            return ""
+        if self.signatures and d.random() < 0.95:
+            return d.choice(self.signatures)
+        return "\n".join(self.selector(self.workers) for _ in range(d.choice([0, 1, 1, 2, 3])))
 
     def selector(self, ids: list[str], of_queues: bool = False) -> str:
         d = self.dice
@@ -483,9 +207,9 @@ class Maker:
     def shape(self) -> dict[str, object]:
         """A worker's shape: what makes it equal to others."""
         d = self.dice
-        queues = [q for q in self.queues if d.random() < 0.8] or self.queues[:1]
-        channels = [ch for ch in self.channels if d.random() < 0.8] or self.channels[:1]
-        if d.random() < 0.03:
+        queues = [q for q in self.queues if d.random() < self.serving] or self.queues[:1]
+        channels = [ch for ch in self.channels if d.random() < self.serving] or self.channels[:1]
+        if d.random() < 0.03 and self.serving < 1:
             queues, channels = [], []
         if d.random() < 0.05:
             queues.append("unknown")
@@ -515,14 +239,24 @@ class Maker:
 
     def step(self) -> Step:
         """One random step."""
+        if not self.planned and self.dice.random() < self.planning:
+            self.planned = self.plan()
         kinds = list(self.weights)
         kind = self.dice.choices(kinds, [self.weights[k] for k in kinds])[0]
+        if self.planned and self.dice.random() < 0.9:
+            kind = self.planned.pop(0)
         step: Step = getattr(self, kind)()
         if self.dice.random() < 0.5:
             step.delay = self.dice.choice(self.delays)
         if kind == "wait" or self.dice.random() < self.leaping:
             step.due, step.delay = self.dice.choice([0, 0, 0, 1, 2]), self.dice.choice([-1, 0, 0, 0, 1])
         return step
+
+    def plan(self) -> list[str]:
+        """Kinds of steps that lead to many workers who come free together, while many jobs wait."""
+        d = self.dice
+        first = ["create_wide", *["free"] * d.choice([2, 6, 12])]
+        return [*first, *["create"] * d.choice([3, 9, 18]), "release", *["sweep"] * d.choice([0, 2])]
 
     def request(self) -> str:
         return self.dice.choice(["", "", "r1", "r2"])
@@ -550,14 +284,15 @@ class Maker:
         d = self.dice
         if not policy_id and d.random() < 0.5:
             return self.other_policy()
-        most = d.randint(1, self.most_offers)
+        policy_id = policy_id or d.choice([*self.policies, "d9"])
+        most = self.widths.get(policy_id) or d.randint(1, self.most_offers)
         mode = d.choice(self.modes)
         remote = d.random() < self.scoring_elsewhere
         scoring = scoring_text(d.choice([Function(), Webhook()])) if remote else d.choice(self.scorings)
         return Step(
             c.PolicyUpsert(
                 kind="distribution",
-                id=policy_id or d.choice([*self.policies, "d9"]),
+                id=policy_id,
                 doc=PRESENT,
                 expires_ms=d.choice(self.offer_ms),
                 mode=mode,
@@ -657,14 +392,15 @@ class Maker:
 
     def queue(self, queue_id: str = "") -> Step:
         d = self.dice
+        at_first, queue_id = queue_id != "", queue_id or d.choice([*self.queues, "q9"])
+        usual = self.policy_of.get(queue_id)
         return Step(
             c.QueueUpsert(
-                id=queue_id or d.choice([*self.queues, "q9"]),
+                id=queue_id,
                 doc=PRESENT if d.random() < 0.9 else d.choice([0, 1, 77]),
                 name=d.choice(["", "name"]),
-                distribution=d.choice(
-                    self.policies if queue_id or d.random() < 0.9 else ["d9", "nobody", ""]
-                ),
+                distribution=usual
+                or d.choice(self.policies if at_first or d.random() < 0.9 else ["d9", "nobody", ""]),
                 exception=d.choice(["e1", "e2"]) if d.random() < self.excepting else "",
                 labels=self.labels(0.3),
             )
@@ -690,7 +426,7 @@ class Maker:
     def job(self) -> dict[str, object]:
         d = self.dice
         mode = d.choices(["queueAndMatch", "suspend", "scheduleAndSuspend"], [84, 9, 7])[0]
-        queue = d.choice(self.queues if d.random() < 0.97 else ["q9", "nobody", ""])
+        queue = d.choice((self.job_queues or self.queues) if d.random() < 0.97 else ["q9", "nobody", ""])
         policy = ""
         if d.random() < self.classifying:
             policy = d.choice(["c1", "c1", "c2"] if d.random() < 0.95 else ["c3", "nobody"])
@@ -722,6 +458,30 @@ class Maker:
         """A PATCH of a few fields."""
         changes = frozenset(self.dice.choices(JOB_FIELDS, k=self.dice.choice([1, 1, 1, 2, 10])))
         return Step(c.JobUpdate(**self.job()), changes=changes)  # type: ignore[arg-type]
+
+    def create_wide(self) -> Step:
+        """A job that is offered to many workers at once, before all others or after them."""
+        d = self.dice
+        given = self.job() | {"id": WIDE_JOBS[0], "queue": self.queues[0], "classification": ""}
+        given |= {"mode": "queueAndMatch", "schedule_at": 0, "priority": 100 if d.random() < 0.9 else 1}
+        given["selectors"] = "" if d.random() < 0.95 else given["selectors"]
+        return Step(c.JobCreate(**given), ids=WIDE_JOBS, pick=d.randrange(1000))  # type: ignore[arg-type]
+
+    def release(self) -> Step:
+        """The job with the most open offers goes away, or changes: its workers come free together."""
+        d = self.dice
+        kind = d.choices(["cancel", "accept", "update"], [5, 2, 2])[0]
+        if kind == "accept":
+            return Step(c.OfferAccept("", WIDEST, ""), pick=d.randrange(1000))
+        if kind == "cancel":
+            return Step(c.JobCancel(WIDEST))
+        changes = frozenset([d.choice(["queue", "channel", "selectors"])])
+        given = self.job() | {"id": WIDEST, "doc": PRESENT}
+        return Step(c.JobUpdate(**given), changes=changes)  # type: ignore[arg-type]
+
+    def free(self) -> Step:
+        """A job that is offered goes away: mostly one worker comes free."""
+        return Step(c.JobCancel(OFFERED), pick=self.dice.choice([0, 0, 1, 2, 3]))
 
     def accept(self) -> Step:
         kind = "open" if self.dice.random() < 0.85 else "past"

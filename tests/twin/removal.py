@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine import commands as c
 from tests.twin.model import Job, Router, Worker
-from tests.twin.moves import patched
+from tests.twin.placeholders import patched
 from tests.twin.selectors import text_of
 from tests.twin.texts import lines
 from tests.twin.why import Codes, of_job, of_pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 
@@ -56,11 +57,14 @@ class Selector:
 
 def parse(text: str) -> list[Selector]:
     """The selectors of a document."""
-    found = []
-    for line in lines(text):
-        key, operator, value, seconds, expedite, added = line.split("\t")
-        found.append(Selector(key, operator, value, seconds, expedite == "1", int(added) if added else None))
-    return found
+    return [parse_line(line) for line in lines(text)]
+
+
+@functools.lru_cache(4096)
+def parse_line(line: str) -> Selector:
+    """One selector."""
+    key, operator, value, seconds, expedite, added = line.split("\t")
+    return Selector(key, operator, value, seconds, expedite == "1", int(added) if added else None)
 
 
 def merged(old: list[Selector], new: list[Selector], now: int | None) -> list[Selector]:

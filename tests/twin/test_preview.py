@@ -9,7 +9,7 @@ import pytest
 from engine import commands as c
 from engine.errors import Refused
 from tests.twin.driver import Difference, Driver, Pair, script
-from tests.twin.moves import Maker
+from tests.twin.episodes import Episode
 from tests.twin.preview import is_due
 from tests.twin.store import private_client
 
@@ -40,7 +40,7 @@ def test_preview_then_create_with_small_bounds(small_driver: Driver, seed: int) 
 
 def previewed(driver: Driver, seed: int) -> int:
     """Creates a job after each of many random steps, and takes it away again; how many could be created."""
-    maker, pair, count = Maker(seed), driver.pair(thorough=False), 0
+    maker, pair, count = Episode(seed), driver.pair(thorough=False), 0
     try:
         for step in [*maker.start(), *(maker.step() for _ in range(STEPS))]:
             pair.take(step)
