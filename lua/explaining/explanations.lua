@@ -86,7 +86,7 @@ function explanations.wanted_of(job)
   end
   -- it takes the policy of its queue when it joins, and what has run out meanwhile is marked
   job.bypass = queues.plan(job.queue).bypass and "1" or nil
-  job.expired_to, job.active = clock.now, nil
+  job.expired_to, job.active = math.max(job.expired_to or 0, clock.now), nil
   return demand.class(demand.class_of(job))
 end
 

@@ -371,6 +371,17 @@ def test_selectors_that_have_run_out_of_a_suspended_job(router: Router, why: Why
     assert why("j", "bert") == told
 
 
+def test_what_has_run_out_stays_so_when_the_clock_is_set_back(router: Router) -> None:
+    router.worker("anna", available=False)
+    router.job("j", selectors=[wants("english", ">=", 5, seconds=1)])
+    router.at(1_000)
+    router.job("j", mode="suspend")
+    router.outage(500)
+    told = router.pair.store.run(c.JobExplain("j", "anna"), START + router.now)
+    assert "not_registered" in str(told)
+    assert "selector_failed" not in str(told)
+
+
 def test_jobs_outside_their_queue(router: Router, why: Why) -> None:
     router.worker("anna", available=False)
     router.job("j", mode="suspend")
