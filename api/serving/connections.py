@@ -36,8 +36,6 @@ _AT_ONCE = 1_000
 class Connection(Protocol):
     """What has to be known of a connection."""
 
-    transport: asyncio.Transport
-
     @property
     def asked(self) -> bool:
         """Whether there has been a request at all."""
@@ -49,6 +47,9 @@ class Connection(Protocol):
     @property
     def unread(self) -> int:
         """Bytes that its client must read before anything goes on; 0 where something else goes on."""
+
+    def abort(self) -> None:
+        """Ends it at once."""
 
 
 class Connections:
@@ -83,7 +84,7 @@ class Connections:
         victims = sorted(idle, key=lambda one: one.asked)[:wanted]
         for victim in victims:
             self.closed(victim)
-            victim.transport.abort()
+            victim.abort()
             self._cut("idle")
         return bool(victims)
 
@@ -102,7 +103,7 @@ class Connections:
             looks = self._open[one] = self._open[one] + 1 if stuck else 0
             if looks >= STUCK_LOOKS:
                 self.closed(one)
-                one.transport.abort()
+                one.abort()
                 self._cut("unread")
 
     async def _watch(self) -> None:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from api.serving.access_keys import BadOption
 from api.serving.connections import Connections
+from api.serving.handshakes import Handshakes
 from api.serving.protocol import Configuration, Protocol
 from api.serving.tls import Files
 
@@ -31,7 +32,23 @@ _LOOK_SECONDS = 0.005
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to the process."""
+    """A server that leaves signals to the process, and handshakes to ``Handshakes``."""
+
+    config: Configuration
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to serve on these sockets."""
+        context = self.config.ssl
+        if context is None or sockets is None:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        for listener in sockets:
+            made = Handshakes(listener, context, self.config.open, self._protocol)
+            self.servers.append(made)  # type: ignore[arg-type]
+
+    def _protocol(self) -> Protocol:
+        return Protocol(self.config, self.server_state, self.lifespan.state)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api.errors import ApiError, BadRequest, HeadTooLarge, Overloaded, TooSlow, body
-from api.serving.connections import Connections
+from api.serving.connections import Connection, Connections
 from api.serving.exchange import EXCHANGE, Exchange
 from api.streaming import ABORT
 
@@ -58,6 +58,8 @@ class Protocol(HttpToolsProtocol):
     """One connection. The parser takes heads without end: they are counted here, while they come in."""
 
     config: Configuration
+    handshake: Connection | None = None
+    """What it was before, which has its place until then."""
     _in_head = False
     _waited = 0
     _kept = b""
@@ -77,6 +79,9 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow: _Flow = _Flow(transport)
         self._abort = {"now": transport.abort}
+        if self.handshake is not None:
+            self.config.open.closed(self.handshake)
+            self.handshake = None
         if self.config.open.opened(self):
             self._wait_for_head()
         else:
@@ -252,6 +257,10 @@ class Protocol(HttpToolsProtocol):
         """
         waits = self._is_idle() or self.flow.write_paused or self.transport.is_closing()
         return self.transport.get_write_buffer_size() if waits else 0
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        self.transport.abort()
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
