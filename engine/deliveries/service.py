@@ -67,6 +67,7 @@ class Deliveries:
         self._following: asyncio.Task[None] | None = None
         self._rounds = Rounds(tenant, _WORDS)
         self._rung = False
+        self._bell: str | None = None
 
     def alarm_set(self) -> None:
         """A subscription has changed, or dead letters were brought back."""
@@ -101,7 +102,10 @@ class Deliveries:
             self._give_back(held - share)
             more = len(reply["rows"]) == _PORTION
         self._follow()
-        rung, self._rung = self._rung, False
+        # also where nobody tells of it
+        bell = await self._store.ask(self.root, "GET", self.alarm)
+        rung = self._rung or bell != self._bell
+        self._rung, self._bell = False, bell
         for delivery, _ in self._working.values() if rung else ():
             delivery.look()
         self._wake_all()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine import commands as c
-from engine.deliveries import sender
+from engine.deliveries import delivery, sender, service
 from engine.deliveries.sender import now_ms
 from engine.deliveries.slots import EXTRA
 from engine.deliveries.tries import Tries
@@ -171,6 +171,25 @@ def test_a_replay_brings_back_what_was_given_up(with_router: Run) -> None:
             await endpoint.until(lambda: len(endpoint.taken) == 2)
             assert endpoint.kinds("a") == ["RouterJobReceived", "RouterJobQueued"]
             await eventually(lambda: router.counts("s", dead=0, parked=0))
+
+    with_router(test)
+
+
+def test_a_replay_that_is_not_heard_of_begins_with_the_next_round(
+    with_router: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(delivery, "DUE_SECONDS", 3600.0)
+
+    async def test(router: Router) -> None:
+        async with receiver(refuses(400)) as endpoint, router.delivering():
+            await router.subscribe("s", endpoint.url)
+            await router.job("a")
+            await eventually(lambda: router.counts("s", dead=2))
+            endpoint.answer = ok
+            await router.run(c.DeadLetterReplay("s"))
+            await endpoint.until(lambda: len(endpoint.taken) == 2)
+            assert endpoint.kinds("a") == ["RouterJobReceived", "RouterJobQueued"]
 
     with_router(test)
 
