@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +22,7 @@ from engine.outgoing.client import Client, Limits
 from engine.outgoing.guard import Allowed
 from engine.outgoing.rules import rule_caller
 from engine.store import Store
+from engine.unending import unending
 from engine.worker.alarms import Alarms
 from engine.worker.expiry import Sweeper
 from engine.worker.questions import Questions, Reading
@@ -30,6 +32,8 @@ from engine.worker.remote_rules import RemoteRules
 if TYPE_CHECKING:
     from engine.metrics import Metrics
     from engine.worker.observer import Observer
+
+log = logging.getLogger("jobrouter.worker")
 
 _PAUSE_SECONDS = 0.1
 _SUBSCRIPTIONS = 1_000
@@ -146,4 +150,4 @@ class Worker:
 async def _after(ready: asyncio.Task[None], part: _Part) -> None:
     # a failure ends the whole worker by itself
     await asyncio.wait({ready})
-    await part.run()
+    await unending(part.run, type(part).__name__, log)

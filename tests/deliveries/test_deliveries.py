@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import Any
@@ -103,6 +104,28 @@ def test_two_workers_share_and_hand_over(with_router: Run) -> None:
             await router.job("b")
             await endpoint.until(lambda: len(endpoint.taken) == 24)
         assert len(set(endpoint.ids())) == 4
+
+    with_router(test)
+
+
+def test_who_begins_anew_takes_and_delivers_again(with_router: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its work was over, however that came."""
+    real = service.Deliveries.run
+
+    async def test(router: Router) -> None:
+        async def twice(deliveries: service.Deliveries) -> None:
+            first = asyncio.create_task(real(deliveries))
+            await eventually(lambda: router.holds(deliveries, 1))
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            await router.job("a")
+            await real(deliveries)
+
+        monkeypatch.setattr(service.Deliveries, "run", twice)
+        async with receiver() as endpoint:
+            await router.subscribe("s", endpoint.url)
+            async with router.delivering():
+                await endpoint.until(lambda: len(endpoint.taken) == 2)
 
     with_router(test)
 

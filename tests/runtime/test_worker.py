@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 
 from api.serving.runtime import worker_of
+from engine import unending
 from engine.address import Address
 from engine.clients import administration
 from engine.commands import EventList, JobCreate, PolicyUpsert, QueueUpsert, WorkerRead, WorkerUpsert
+from engine.deliveries.service import Deliveries
 from engine.settings import Settings, Tenant
 from engine.store import Store, root_of
 from engine.worker import expiry
 from engine.worker.alarms import missing_flags, request_notifications
 from engine.worker.expiry import Sweeper
+from engine.worker.remote_rules import RemoteRules
 from engine.worker.service import Worker
 from tests import support
 
@@ -176,6 +179,36 @@ def test_starts_before_the_store(server_program: Path, tmp_path: Path) -> None:
             await asyncio.gather(task, return_exceptions=True)
             await store.close()
             own.kill()
+
+    run(work())
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [(Sweeper, "sweeps"), (RemoteRules, "looks"), (Deliveries, "claims")]
+)
+def test_a_part_that_is_over_begins_anew(
+    server: support.Server, tenant: str, monkeypatch: pytest.MonkeyPatch, kind: Any, count: str
+) -> None:
+    """The task group does not mind one that was cancelled: it would be over without a word."""
+    monkeypatch.setattr(unending, "PAUSE_SECONDS", 0.001)
+    real, parts = kind.run, list[Any]()
+
+    async def odd(part: Any) -> None:
+        parts.append(part)
+        if len(parts) > 1:
+            await real(part)
+        inner = asyncio.create_task(real(part))
+        await reached(lambda: getattr(part, count) > 0)
+        inner.cancel()
+        await inner
+
+    monkeypatch.setattr(kind, "run", odd)
+
+    async def work() -> None:
+        async with working(server, tenant):
+            await reached(lambda: len(parts) > 1)
+            before = getattr(parts[0], count)
+            await reached(lambda: getattr(parts[0], count) > before)
 
     run(work())
 
