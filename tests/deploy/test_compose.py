@@ -65,6 +65,23 @@ def test_all_secrets_have_to_be_given() -> None:
         assert f"${{{name}:-" not in text
 
 
+def test_the_secrets_of_the_readme_are_whole_and_for_the_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    (block,) = re.findall(
+        r"```console\n(\$ [^`]*deploy/\.env.*?)```", (DEPLOY / "README.md").read_text(), re.S
+    )
+    script = block.split("\n$ ")[0].removeprefix("$ ")
+    subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True)
+    file = tmp_path / "deploy" / ".env"
+    assert file.stat().st_mode & 0o077 == 0
+    made = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    assert made.keys() == GIVEN.keys()
+    services = composed(made)["services"]
+    for name in OURS:
+        parse(command_of(services[name]), services[name]["environment"])
+    assert "deploy/.env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_options_are_those_of_the_command(services: dict[str, Any], name: str) -> None:
     service = services[name]
@@ -81,8 +98,22 @@ def test_files_and_volumes_are_there(services: dict[str, Any]) -> None:
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
             assert source.startswith("./") or source in composed(GIVEN)["volumes"]
-    build = services["api"]["build"]
+    build = services["users"]["build"]
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_the_image_is_built_once_and_never_pulled(services: dict[str, Any]) -> None:
+    """Builds of one name beside each other may fail, and no registry has it."""
+    assert [name for name, service in services.items() if "build" in service] == ["users"]
+    for name in OURS:
+        assert services[name]["image"] == services["users"]["image"]
+        assert services[name]["pull_policy"] == "never"
+
+
+def test_security_options_are_written_as_docker_wants_them(services: dict[str, Any]) -> None:
+    """A colon between name and value is warned of at each start."""
+    for name in OURS:
+        assert services[name]["security_opt"] == ["no-new-privileges"]
 
 
 def test_who_waits_for_whom(services: dict[str, Any]) -> None:
