@@ -70,7 +70,7 @@ def test_a_server_that_hangs_when_it_is_not_needed_any_more(
         with hanging(tmp_path) as address:
             store = Store.at("unix:///nowhere")
             health = Health(store, [])
-            health._clients[address] = client = administration(address, seconds=0.2)
+            health._clients[address] = client = administration(address, seconds=1.0)
             await client.ping()
             ready, _ = await health()
             assert ready
@@ -79,7 +79,7 @@ def test_a_server_that_hangs_when_it_is_not_needed_any_more(
     async def topology() -> None:
         with hanging(tmp_path) as address:
             it = Cluster(Deployment.parse(f"redis+cluster://localhost:{address.port}"))
-            it._clients[address] = client = administration(address, seconds=0.2)
+            it._clients[address] = client = administration(address, seconds=1.0)
             await client.ping()
             await it.close()
 
