@@ -91,6 +91,8 @@ class Supervisor:
                 return self._watch()
             finally:
                 self._end()
+                for child in self._children:
+                    self._forget_report(child)
                 self._selector.close()
 
     def _tell(self, number: int, _: object) -> None:

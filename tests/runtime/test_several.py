@@ -155,18 +155,32 @@ def test_one_that_cannot_be_started_again_at_once_is_started_later(
 
     monkeypatch.setattr(os, "fork", scarce)
     monkeypatch.setattr(supervisor, "PAUSE_SECONDS", 0.001)
-    files = open_files()
+    pipes = watched_pipes(monkeypatch)
     assert Supervisor(1, work, say).run() == 0
     assert forks == 4
     _, *failures = [record.getMessage() for record in caplog.records]
     assert failures == ["process 0 of the API cannot be started, trying on: no more processes"] * 2
-    assert open_files() == files
+    assert not pipes
     os.close(known)
     os.close(told)
 
 
-def open_files() -> int:
-    return len(list(Path("/dev/fd").iterdir()))
+def watched_pipes(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The ends of pipes that were made from now on and are not closed yet."""
+    pipe, close, there = os.pipe, os.close, set[int]()
+
+    def made() -> tuple[int, int]:
+        ends = pipe()
+        there.update(ends)
+        return ends
+
+    def closed(file: int) -> None:
+        there.discard(file)
+        close(file)
+
+    monkeypatch.setattr(os, "pipe", made)
+    monkeypatch.setattr(os, "close", closed)
+    return there
 
 
 def test_one_that_is_told_to_end_as_it_begins_ends(monkeypatch: pytest.MonkeyPatch) -> None:
