@@ -3,7 +3,7 @@
 ---   outage_ms (0 = off), unassign_limit, worker_offers, batch, parked_events, keep_dead_letters_ms, keep_dead_letters_count,
 ---   questions, recording (entries that the log of calls keeps; 0 = off, and the log is removed) }
 --- Replies: op
---- Refuses: BAD_CALL (a value out of range)
+--- Refuses: BAD_CALL (a value out of range), CONFLICT (worker_offers would change while there are workers)
 --- Events: none
 op.write("jr_settings_write", limits.defaults(), function(given)
   -- check
@@ -16,6 +16,10 @@ op.write("jr_settings_write", limits.defaults(), function(given)
       refuse.bad_call(name .. " must be at most " .. setting[4])
     end
     values[i] = string.format("%.0f", given[name])
+  end
+  -- whether a worker stands in its lanes depends on it
+  if given.worker_offers ~= op.worker_offers and redis.call("EXISTS", keys.listing("workers")) == 1 then
+    refuse.conflict("worker_offers cannot change while there are workers")
   end
   -- write
   op.number()

@@ -72,6 +72,24 @@ def test_offer_accept_frees_a_slot_of_the_general_limit_too(empty: Router) -> No
     assert empty.offers("w1") == ["j1", "j3"]
 
 
+def test_general_limit_of_offers_stays_while_there_are_workers(empty: Router) -> None:
+    empty.settings(worker_offers=2)
+    empty.policy()
+    empty.queue()
+    empty.worker("w1", capacity=3)
+    empty.job("j1")
+    empty.job("j2")
+    with empty.refuses("CONFLICT", "worker_offers cannot change while there are workers"):
+        empty.settings(worker_offers=1)
+    empty.settings(worker_offers=2, unassign_limit=5)
+    empty.job("j3")
+    assert empty.offers("w1") == ["j1", "j2"]
+    empty.run(c.WorkerDelete("w1"))
+    empty.settings(worker_offers=1)
+    empty.worker("w2", capacity=3)
+    assert empty.offers("w2") == ["j1"]
+
+
 # ---- decline -------------------------------------------------------------------------------------
 
 

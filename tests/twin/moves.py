@@ -270,8 +270,7 @@ class Maker:
             c.SettingsWrite(
                 outage_ms=d.choice([0, 5_000, 5_000, 100_000]),
                 batch=self.batch if d.random() < 0.9 else d.choice([1, 2, 100]),
-                # fixed for an episode: workers' places in their lanes depend on it
-                worker_offers=self.worker_offers,
+                worker_offers=self.worker_offers if d.random() < 0.9 else d.choice([1, 2, 1_000]),
                 keep_finished_ms=d.choice([90 * DAY, 10_000]),
                 keep_finished_count=d.choice([1_000_000, 5]),
                 keep_events_count=d.choice([1_000_000, 300]),

@@ -210,6 +210,8 @@ def settings_write(r: Router, a: c.SettingsWrite) -> Reply:
     for name in r.settings:
         if getattr(a, name) < (0 if name == "outage_ms" else 1):
             raise Refused("BAD_CALL", "")
+    if a.worker_offers != r.settings["worker_offers"] and r.workers:
+        raise Refused("CONFLICT", "")
     r.settings = {name: getattr(a, name) for name in r.settings}
     return {"op": r.number()}
 
