@@ -91,25 +91,21 @@ end
 
 -- ---- who may be scored --------------------------------------------------------------------------------------------
 
--- classes of a queue that may fit, in the order of their hashes: a part of them, and the cursor of the next part ("0" = none)
+-- classes of a queue that may fit, by their hashes: a part of them, and the cursor of the next part ("0" = none)
 local function some_classes(wanted, cursor)
-  local key, list = keys.queue_classes(wanted.queue), {}
+  local key = keys.queue_classes(wanted.queue)
   local range = #wanted.selectors > 0
     and redis.call("SCARD", key) > limits.REMEMBERED_CLASSES
     and label_index.narrowest(keys.class_labels(), wanted.selectors)
-  if range and range.count <= limits.INDEXED_CLASSES then
-    list, cursor = supply.candidates(wanted), "0"
-  else
+  if not range or range.count > limits.INDEXED_CLASSES then
     local reply = redis.call("SSCAN", key, cursor, "COUNT", limits.CANDIDATES)
-    cursor = reply[1]
-    for i, hash in ipairs(reply[2]) do
-      list[i] = classes.get(hash)
-    end
+    return reply[2], reply[1]
   end
-  table.sort(list, function(x, y)
-    return texts.before(x.hash, y.hash)
-  end)
-  return list, cursor
+  local hashes = {}
+  for i, class in ipairs(supply.candidates(wanted)) do
+    hashes[i] = class.hash
+  end
+  return hashes, "0"
 end
 
 local function labels_of(class)
@@ -134,34 +130,54 @@ local function add_rows(list, job, wanted, class, channel, read)
   end
 end
 
+-- where a portion of candidates begins: a cursor of the queue's classes, and those that an earlier portion has read and not
+-- looked at (by their hashes, the first of them from a place on). Classes come and go between two portions, so a part of them
+-- that is read again may be another.
+local function beginning(after)
+  local cursor, low, rest = string.match(after, "^(%d+) (%S+) ([%x ]+)$")
+  cursor = cursor or string.match(after == "" and "0" or after, "^%d+$")
+  local hashes = {}
+  for hash in string.gmatch(rest or "", "%x+") do
+    hashes[#hashes + 1] = #hash == 40 and hash or nil
+  end
+  -- a cursor of Redis is less than 2^64
+  if
+    not cursor
+    or #cursor > 19
+    or (low and not string.find(low, "^%(%d+$"))
+    or (rest and #rest ~= 41 * #hashes - 1)
+  then
+    refuse.bad_call("after is what the last call gave as next")
+  end
+  return cursor, low, rest and hashes
+end
+
 --- Some of the eligible ready workers of a job, as flat lists: worker, avail (available since: an op number), labels.
----@param after string where to go on, as it was told: a cursor, and perhaps a class and a place in it; empty = at the beginning
+---@param after string where to go on, as it was told; empty = at the beginning
 ---@return table rows
 ---@return string next empty = these were the last
 function scorings.candidates(job, after)
-  local cursor, hash, low = string.match(after, "^(%d+) (%x+) (%(%d+)$")
-  cursor = cursor or string.match(after == "" and "0" or after, "^%d+$")
-  -- a cursor of Redis is less than 2^64
-  if not cursor or #cursor > 19 then
-    refuse.bad_call("after is what the last call gave as next")
-  end
+  local cursor, low, hashes = beginning(after)
   local wanted, list, left = demand.class(demand.class_of(job)), {}, limits.CANDIDATES
-  local some, next_cursor = some_classes(wanted, cursor)
-  for _, class in ipairs(some) do
-    local lane, channel = supply.lane(class, wanted.channel)
-    local is_over = not lane or (hash and texts.before(class.hash, hash))
-    if not is_over and selectors.class_fits(wanted.selectors, class.labels) then
-      local from = class.hash == hash and low or "-inf"
-      local top = supply.top(class, channel)
+  if not hashes then
+    hashes, cursor = some_classes(wanted, cursor)
+  end
+  for i, hash in ipairs(hashes) do
+    local class, lane, channel = classes.find(hash), nil, nil
+    if class then
+      lane, channel = supply.lane(class, wanted.channel)
+    end
+    if lane and selectors.class_fits(wanted.selectors, class.labels) then
+      local from, top = i == 1 and low or "-inf", supply.top(class, channel)
       local read = redis.call("ZRANGEBYSCORE", keys.class_ready(lane), from, top, "WITHSCORES", "LIMIT", 0, left)
       add_rows(list, job, wanted, class, channel, read)
       left = left - #read / 2
       if left == 0 then
-        return list, cursor .. " " .. class.hash .. " (" .. read[#read]
+        return list, cursor .. " (" .. read[#read] .. " " .. table.concat(hashes, " ", i)
       end
     end
   end
-  return list, next_cursor ~= "0" and next_cursor or ""
+  return list, cursor ~= "0" and cursor or ""
 end
 
 -- ---- the answer ---------------------------------------------------------------------------------------------------

@@ -73,6 +73,12 @@ function classes.get(hash)
   return memo.of[hash] or classes.remember(hash, redis.call("HGET", keys.class(hash), "text"))
 end
 
+--- The same; nil for one that has lost its last member, unless it is remembered.
+function classes.find(hash)
+  local text = not memo.of[hash] and redis.call("HGET", keys.class(hash), "text")
+  return memo.of[hash] or (text and classes.remember(hash, text)) or nil
+end
+
 --- The class of a worker: if it is not active, the one that it would join.
 function classes.of(worker)
   if worker.class then

@@ -167,6 +167,25 @@ def test_many_workers_are_told_portion_by_portion(router: Router) -> None:
     assert portions == 2
 
 
+def test_candidates_stay_when_classes_leave_between_two_portions(router: Router) -> None:
+    others_score(router)
+    store, count, left = router.pair.store, 300, 60
+    shape = {"capacity": 1, "queues": '"q"', "channels": '"voice"\t1\t'}
+    for n in range(count):
+        store.run(c.WorkerUpsert(f"w{n}", available=True, labels=f'"x":{n}', **shape), START)  # type: ignore[arg-type]
+    store.run(c.JobCreate("j1", queue="q", channel="voice"), START)
+    number = int(store.run(c.JobRead("j1"), START)["scoring"])
+    page = store.run(c.JobCandidates("j1", number), START)
+    found = [row["worker"] for row in page["rows"]]
+    for worker in found[:left]:
+        given = c.WorkerUpsert(worker, doc=1, labels=f'"x":{worker[1:]}', **shape)  # type: ignore[arg-type]
+        store.run(given, START)
+    while page["next"]:
+        page = store.run(c.JobCandidates("j1", number, page["next"]), START)
+        found += [row["worker"] for row in page["rows"]]
+    assert sorted(found) == sorted(f"w{n}" for n in range(count))
+
+
 def test_a_narrow_selector_finds_its_workers_among_many_label_sets(router: Router) -> None:
     others_score(router)
     store = router.pair.store
@@ -180,7 +199,9 @@ def test_a_narrow_selector_finds_its_workers_among_many_label_sets(router: Route
     assert (sorted(row["worker"] for row in page["rows"]), page["next"]) == (["w14", "w15"], "")
 
 
-@pytest.mark.parametrize("after", ["x", "-1", " ", "1 ", "1 zz (1", "1 aa (x", "1 aa", "1 aa -inf", "9" * 20])
+@pytest.mark.parametrize(
+    "after", ["x", "-1", " ", "1 ", "1 zz (1", "1 aa (x", "1 aa", "1 aa -inf", "1 (1 aa", "9" * 20]
+)
 def test_job_candidates_malformed(scored: Router, after: str) -> None:
     scored.job("j1")
     number = int(question(scored)["asked"])
