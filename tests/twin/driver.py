@@ -248,9 +248,9 @@ class Driver:
         self.client.flushdb()
         return Pair(self.client, "jr:{twin}", thorough)
 
-    def episode(self, seed: int, count: int) -> int:
+    def episode(self, seed: int, count: int, kind: str | None = None) -> int:
         """Runs an episode; a difference is shortened and raised with the commands that show it."""
-        steps = make(seed, count)
+        steps = make(seed, count, kind)
         pair = self.pair(thorough=count <= SHORT)
         failure = self.run(pair, steps)
         if failure is None:

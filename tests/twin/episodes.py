@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.twin.moves import VALUES, Maker
 
-KINDS = {"": 2, "plain": 5, "crowded": 4, "choosy": 4, "asking": 3, "waiting": 6}
+KINDS = {"": 2, "plain": 5, "crowded": 4, "choosy": 4, "asking": 3, "waiting": 5, "teeming": 2}
 """Of how many episodes is each a kind? Those without a name are of none."""
 
 
@@ -22,7 +22,7 @@ class Episode(Maker):
             kind = drawn
         if kind:
             getattr(self, f"be_{kind}")()
-        if kind != "waiting" and d.random() < 0.25:
+        if kind not in ("waiting", "teeming") and d.random() < 0.25:
             self.let_others_score()
         self.shapes = [self.shape() for _ in range(self.variety)]
 
@@ -149,6 +149,16 @@ class Episode(Maker):
         self.weights |= {"policy": seldom, "delete": seldom, "reclassify": seldom, "unassign": 0.5}
         self.weights |= {"sweep": 3, "read": 2, "wait": 0.1}
         self.variety = d.choice([1, 1, 2, 4])
+
+    def be_teeming(self) -> None:
+        """An episode of more jobs and workers than one call may finish with."""
+        self.be_waiting()
+        d = self.dice
+        self.workers, self.jobs = [f"w{i}" for i in range(30)], [f"j{i}" for i in range(40)]
+        self.widths, self.most_offers = {"d0": len(self.workers)}, d.choice([2, 5])
+        self.batch, self.offer_ms = d.choice([10, 25, 45]), d.choice([[1_000], [60_000], [60_000]])
+        self.labelling, self.vary = 0.3, 0.5
+        self.weights |= {"policy": 10, "worker": 8, "sweep": 6, "update": 4, "free": 4, "delete": 1}
 
     def signature(self, number: int) -> str:
         """Selectors that hold for all workers, none or some; nearly all are of one bucket of demand."""

@@ -18,25 +18,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind", help="of all episodes, see episodes")
     parser.add_argument("--small", action="store_true", help="with small bounds of memos and direct searches")
     parser.add_argument("--go-on", action="store_true", help="tell each difference and continue")
     parser.add_argument("--lua", type=Path, help="another folder of Lua files")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     done, seed, found, begun = 0, given.seed, 0, time.monotonic()
-    with private_client(given.lua, given.small) as client:
-        driver = Driver(client)
-        while done < given.steps and (given.go_on or not found):
-            count = LENGTHS[seed % len(LENGTHS)]
-            try:
-                done += driver.episode(seed, count)
-            except Difference as difference:
-                found += 1
-                done += count
-                print(difference, flush=True)
-            seed += 1
-    seconds = time.monotonic() - begun
-    print(f"{done} steps in {seconds:.0f} s, seeds {given.seed} to {seed - 1}, {found} differences")
+    try:
+        with private_client(given.lua, given.small) as client:
+            driver = Driver(client)
+            while done < given.steps and (given.go_on or not found):
+                count = LENGTHS[seed % len(LENGTHS)]
+                try:
+                    done += driver.episode(seed, count, given.kind)
+                except Difference as difference:
+                    found += 1
+                    done += count
+                    print(difference, flush=True)
+                seed += 1
+    finally:
+        seconds = time.monotonic() - begun
+        print(f"{done} steps in {seconds:.0f} s, seeds {given.seed} to {seed - 1}, {found} differences")
     return 1 if found else 0
 
 

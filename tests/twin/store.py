@@ -49,13 +49,13 @@ def private_client(lua: Path | None = None, small: bool = False) -> Iterator[red
         coverage.collect(client.execute_command)
 
 
-def source(lua: Path, small: bool) -> str:
-    """The library of a folder, its bounds made small where wanted."""
+def source(lua: Path, small: bool, replaced: dict[str, str] | None = None) -> str:
+    """The library of a folder, its bounds made small where wanted, other texts for some of its files."""
     limits = (lua / "call" / "limits.lua").read_text()
     for name, bound in SMALL_LIMITS.items() if small else ():
         limits, found = re.subn(rf"^limits\.{name} = \d+$", f"limits.{name} = {bound}", limits, flags=re.M)
         assert found == 1, name
-    return assemble(lua, {"call/limits.lua": limits}).source
+    return assemble(lua, {"call/limits.lua": limits, **(replaced or {})}).source
 
 
 class Store:
