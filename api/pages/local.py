@@ -6,7 +6,15 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
+_PASSED_ON = (
+    b"forwarded",
+    b"via",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+)
+"""What proxies add, some of it each."""
 _PORT = re.compile(r":\d+$")
 
 
@@ -19,7 +27,7 @@ def is_local(headers: Mapping[bytes, bytes], peer: str) -> bool:
     host = _PORT.sub("", headers.get(b"host", b"").decode("latin-1")).lower().strip("[]")
     return (
         _is_loopback(peer)
-        and not any(name in headers for name in _FORWARDED)
+        and not any(name in headers for name in _PASSED_ON)
         and (host == "localhost" or host.endswith(".localhost") or _is_loopback(host))
     )
 

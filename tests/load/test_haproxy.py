@@ -68,6 +68,26 @@ def test_signatures_pass_and_the_replicas_take_turns(deployment: Stack) -> None:
     assert status in (401, 403)
 
 
+def shown(port: int, path: str) -> tuple[int, bytes]:
+    """What somebody without a key gets, who asks as this machine does."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers={"host": "localhost"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def test_what_is_for_this_machine_is_passed_on_to_nobody(deployment: Stack) -> None:
+    """HAProxy is on the machine of the replicas, whoever asks it."""
+    front = urlsplit(deployment.targets[0]).port or 0
+    back = deployment.ports[0]
+    assert shown(back, "/metrics")[0] == 200
+    assert "settings" in msgspec.json.decode(shown(back, "/health/ready")[1])
+    for path in ("/metrics", "/metrics?x=1", "/%6detrics"):
+        assert shown(front, path)[0] == 403, path
+    assert shown(front, "/health/ready") == (200, b'{"status":"ready"}')
+
+
 def test_a_stream_is_not_held_back(deployment: Stack) -> None:
     """Its head and each event come while it goes on."""
     (target,), key = deployment.targets, deployment.key
