@@ -127,7 +127,10 @@ class Episode(Maker):
         self.policy_of, self.job_queues = {"q0": "d0", "q1": "d1"}, ["q0", *["q1"] * 29]
         self.widths = {"d0": len(self.workers), "d1": d.choice([1, 1, 1, 2])}
         self.stuck = d.choice([0, 1, 3])
-        self.signatures = [self.signature(i) for i in range(d.choice([16, 40, 80]))]
+        # with few kinds of jobs, workers are barred from some jobs of a kind
+        self.declining = d.choice([0, 0, 0, 12])
+        kinds = d.choice([2, 4] if self.declining else [16, 40, 80])
+        self.signatures = [self.signature(i) for i in range(kinds)]
         self.selecting, self.labelling = d.choice([0.7, 0.9, 1.0]), d.choice([0.0, 0.3])
         self.expiring, self.excepting = d.choice([0.0, 0.0, 0.2]), d.choice([0.0, 0.0, 0.0, 0.3])
         self.capacities, self.costs, self.classifying = d.choice([[1], [1], [2], [1, 3]]), [1], 0.0
@@ -149,6 +152,18 @@ class Episode(Maker):
         self.weights |= {"policy": seldom, "delete": seldom, "reclassify": seldom, "unassign": 0.5}
         self.weights |= {"sweep": 3, "read": 2, "wait": 0.1}
         self.variety = d.choice([1, 1, 2, 4])
+        if d.random() < 0.25:
+            self.close_queues()
+
+    def close_queues(self) -> None:
+        """Others score the workers of some queues, which are closed soon: walks pass them over."""
+        d = self.dice
+        self.queues, self.policies = [*self.queues, "q2"], [*self.policies, "d2"]
+        self.policy_of, self.widths = self.policy_of | {"q2": "d2"}, self.widths | {"d2": 1}
+        self.job_queues = ["q0", *["q1", "q2"] * 10]
+        self.modes, self.scoring_elsewhere = ["bestWorker"], 0.5
+        self.questions = d.choice([1, 1, 2])
+        self.weights |= {"lease": 2, "answer": d.choice([1, 6])}
 
     def be_teeming(self) -> None:
         """An episode of more jobs and workers than one call may finish with."""
@@ -157,7 +172,9 @@ class Episode(Maker):
         self.workers, self.jobs = [f"w{i}" for i in range(30)], [f"j{i}" for i in range(40)]
         self.widths, self.most_offers = {"d0": len(self.workers)}, d.choice([2, 5])
         self.batch, self.offer_ms = d.choice([10, 25, 45]), d.choice([[1_000], [60_000], [60_000]])
-        self.labelling, self.vary = 0.3, 0.5
+        # who comes free has room for several jobs
+        self.channels, self.costs_of, self.capacities = ["v", "chat"], {"v": 3, "chat": 1}, [3]
+        self.labelling, self.vary, self.serving = 0.3, 0.2, 1.0
         self.weights |= {"policy": 10, "worker": 8, "sweep": 6, "update": 4, "free": 4, "delete": 1}
 
     def signature(self, number: int) -> str:

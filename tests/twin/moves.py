@@ -97,6 +97,8 @@ class Maker:
         self.most_offers = d.choice([1, 1, 2, 3, 6])
         self.capacities = d.choice([[1], [1, 2], [2, 3, 5], [0, 1, 4], [10_000, 9_000, 3], [20_000]])
         self.costs = d.choice([[1], [1], [0, 1, 2], [1, 2], [1, 3_000, 4_999]])
+        self.costs_of: dict[str, int] = {}
+        """The costs of channels; any of ``costs`` where it is not told."""
         self.maxima: list[int | None] = d.choice([[None], [None], [None, 1, 2]])
         self.limits = d.choice([[0], [0, 1, 2]])
         self.offer_ms = d.choice([[1_000], [60_000], [500, 2_000, 60_000]])
@@ -111,6 +113,8 @@ class Maker:
         self.weights = self.choose_weights()
         self.planning = 0.0
         """How often steps are planned ahead."""
+        self.declining = 0
+        """How many offers are declined at the end of what is planned."""
         self.planned: list[str] = []
         """Kinds of steps that come next."""
         self.signatures: list[str] = []
@@ -216,7 +220,8 @@ class Maker:
         rows = []
         for channel in channels:
             most = d.choice(self.maxima)
-            rows.append(f'"{channel}"\t{d.choice(self.costs)}\t{most or ""}')
+            cost = self.costs_of.get(channel) or d.choice(self.costs)
+            rows.append(f'"{channel}"\t{cost}\t{most or ""}')
         return {
             "capacity": d.choice(self.capacities),
             "queues": "\n".join(msgspec.json.encode(q).decode() for q in queues),
@@ -256,7 +261,8 @@ class Maker:
         """Kinds of steps that lead to many workers who come free together, while many jobs wait."""
         d = self.dice
         first = ["create_wide", *["free"] * d.choice([2, 6, 12])]
-        return [*first, *["create"] * d.choice([3, 9, 18]), "release", *["sweep"] * d.choice([0, 2])]
+        last = ["sweep"] * d.choice([0, 2]) + ["decline"] * d.choice([0, self.declining])
+        return [*first, *["create"] * d.choice([3, 9, 18]), "release", *last]
 
     def request(self) -> str:
         return self.dice.choice(["", "", "r1", "r2"])
@@ -461,8 +467,9 @@ class Maker:
     def create_wide(self) -> Step:
         """A job that is offered to many workers at once, before all others or after them."""
         d = self.dice
-        given = self.job() | {"id": WIDE_JOBS[0], "queue": self.queues[0], "classification": ""}
-        given |= {"mode": "queueAndMatch", "schedule_at": 0, "priority": 100 if d.random() < 0.9 else 1}
+        given = self.job() | {"id": WIDE_JOBS[0], "queue": self.queues[0], "channel": self.channels[0]}
+        given |= {"classification": "", "mode": "queueAndMatch", "schedule_at": 0}
+        given |= {"priority": 100 if d.random() < 0.9 else 1}
         given["selectors"] = "" if d.random() < 0.95 else given["selectors"]
         return Step(c.JobCreate(**given), ids=WIDE_JOBS, pick=d.randrange(1000))  # type: ignore[arg-type]
 
