@@ -81,16 +81,8 @@ end
 
 -- ---- rounding ----------------------------------------------------------------------------------------------------------------
 
--- rounds a number, without its sign, by a function of it and of how often its last digit goes into 1
-local function rounded(value, digits, round)
-  value, digits = coercions.number(value), coercions.whole(digits)
-  if math.abs(digits) > 15 or math.abs(value) > 1e20 then
-    return value
-  end
-  local unit = 10 ^ digits
-  local result = round(math.abs(value), unit) / unit
-  return value < 0 and -result or result
-end
+-- digits before the point up to which a unit is a number: the largest has one more
+local LARGEST_UNIT = 308
 
 local function nearest(value, unit)
   -- what binary fractions lack must not turn a half down
@@ -103,6 +95,20 @@ end
 
 local function above(value, unit)
   return math.ceil(value * unit)
+end
+
+-- rounds a number, without its sign, by a function of it and of how often its last digit goes into 1
+local function rounded(value, digits, round)
+  value, digits = coercions.number(value), coercions.whole(digits)
+  if value == 0 or digits > 15 or (digits >= 0 and math.abs(value) > 1e20) then
+    return value
+  elseif digits < -LARGEST_UNIT then
+    -- half of such a unit is above all numbers
+    return coercions.finite(round == above and math.huge or 0)
+  end
+  local unit = 10 ^ digits
+  local result = coercions.finite(round(math.abs(value), unit) / unit)
+  return value < 0 and -result or result
 end
 
 local function round(value, digits)

@@ -291,17 +291,23 @@ def _modulo(a: float, b: float) -> float:
 
 
 def _rounded(name: str, value: float, digits: int) -> float:
-    if abs(digits) > 15 or abs(value) > 1e20:
+    if value == 0 or digits > 15 or (digits >= 0 and abs(value) > 1e20):
         return value
+    if digits < -308:
+        return finite(math.inf if name == "RoundUp" else 0)
     unit, size = 10.0**digits, abs(value)
     match name:
         case "RoundUp":
-            result = math.ceil(size * unit) / unit
+            result = _whole(math.ceil, size * unit) / unit
         case "RoundDown":
-            result = math.floor(size * unit) / unit
+            result = _whole(math.floor, size * unit) / unit
         case _:
-            result = math.floor((size + 1 / (2 * unit) + 1 / (unit * 1e12)) * unit) / unit
-    return math.copysign(result, value)
+            result = _whole(math.floor, (size + 1 / (2 * unit) + 1 / (unit * 1e12)) * unit) / unit
+    return math.copysign(finite(result), value)
+
+
+def _whole(cut: Callable[[float], int], number: float) -> float:
+    return cut(finite(number))
 
 
 def _aggregate(name: str, values: list[Plain]) -> Plain:
