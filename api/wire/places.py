@@ -17,8 +17,11 @@ _ANY_ENTRY = "[...]"
 
 def structs(kind: inspect.Type) -> list[inspect.StructType]:
     """The objects that a type allows."""
-    kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    return [kind for kind in kinds if isinstance(kind, inspect.StructType)]
+    return [kind for kind in _types(kind) if isinstance(kind, inspect.StructType)]
+
+
+def _types(kind: inspect.Type | None) -> tuple[inspect.Type | None, ...]:
+    return kind.types if isinstance(kind, inspect.UnionType) else (kind,)
 
 
 def kinds(kind: inspect.Type) -> list[str]:
@@ -26,12 +29,28 @@ def kinds(kind: inspect.Type) -> list[str]:
     return [str(struct.tag) for struct in structs(kind) if struct.tag_field]
 
 
-def allowed(body: type[Any], place: str) -> list[str]:
-    """The words of an enumeration, or of the kinds, that may stand at a place; none where it is neither."""
+def _type_at(body: type[Any], place: str) -> inspect.Type | None:
     found: inspect.Type | None = inspect.type_info(body)
     for name, index in _STEP.findall(place):
         if found is not None:
             found = _inner(found) if index else _member(found, name)
+    return found
+
+
+def number_range(body: type[Any], place: str) -> str:
+    """The range of the numbers, whole or not, that may stand at a place; empty where it is no such place."""
+    found = _type_at(body, place)
+    fractions = [kind for kind in _types(found) if isinstance(kind, inspect.FloatType)]
+    if not fractions or not any(isinstance(kind, inspect.IntType) for kind in _types(found)):
+        return ""
+    kind = fractions[0]
+    least = f"above {kind.gt:g}" if kind.gt is not None else f"from {kind.ge:g}"
+    return f"a number {least}, and at most {kind.le:.0f}"
+
+
+def allowed(body: type[Any], place: str) -> list[str]:
+    """The words of an enumeration, or of the kinds, that may stand at a place; none where it is neither."""
+    found = _type_at(body, place)
     if isinstance(found, inspect.LiteralType):
         return [str(word) for word in found.values]
     return kinds(found) if found is not None else []

@@ -9,7 +9,7 @@ import msgspec
 
 from api.errors import BadRequest
 from api.wire.kinds import kind_is_required
-from api.wire.places import allowed, either, named
+from api.wire.places import allowed, either, named, number_range
 
 T = TypeVar("T")
 
@@ -18,6 +18,7 @@ _PLACE = re.compile(r"^(?P<what>.*?)(?: - at (?P<where>.*))?$", re.DOTALL)
 _MEMBER = re.compile(r"^`(?P<name>\w+)`: (?P<what>.*)$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(?P<name>.*)`$")
 _URL_WANTED = "matching regex '^https?://'"
+_OUT_OF_RANGE = re.compile(r"^Expected `(int|float)` [<>]")
 _NO_SUCH_WORD = re.compile(r"^Invalid (enum )?value '")
 
 
@@ -44,6 +45,9 @@ def explain(text: str, value: Any, kind: type[Any]) -> str:
     if member:
         # what the struct itself has found wrong with one of its members, in a sentence
         return f"The property '{_path(where, member['name'])}' is not valid: {member['what']}"
+    if _OUT_OF_RANGE.match(what) and (numbers := number_range(kind, place)):
+        # the range of whole numbers alone is not that of all
+        what = f"it must be {numbers}"
     what = what.replace("`", "")
     if what.endswith(_URL_WANTED):
         what = "it must be a URL that begins with http:// or https://"

@@ -15,7 +15,8 @@ from engine.outgoing.errors import OutgoingFailed
 
 Secret = Annotated[str, Meta(max_length=4096)]
 Expression = Annotated[str, Meta(min_length=1)]
-Weight = Annotated[int, Meta(gt=0)] | Annotated[float, Meta(gt=0)]
+_MAX_WEIGHT = 10**6
+Weight = Annotated[int, Meta(gt=0, le=_MAX_WEIGHT)] | Annotated[float, Meta(gt=0, le=_MAX_WEIGHT)]
 
 
 class FunctionCredential(msgspec.Struct, rename="camel"):

@@ -60,7 +60,7 @@ local CHECKS = {
     expect(attachment.shares and #attachment.shares > 0)
     for _, share in pairs(attachment.shares) do
       check_members(share, { weight = "number", selectors = "string" })
-      expect(share.weight and share.weight > 0 and share.weight < math.huge)
+      expect(share.weight and share.weight > 0 and share.weight <= limits.WEIGHT)
       check_selectors(share.selectors)
     end
   end,

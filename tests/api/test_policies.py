@@ -516,11 +516,19 @@ BAD_ATTACHMENTS = [
     ({"kind": "weightedAllocation", "allocations": [{"queueSelectors": []}]}, "weight' is required"),
     (
         {"kind": "weightedAllocation", "allocations": [{"weight": 0, "queueSelectors": []}]},
-        "weight' is not valid",
+        "weight' is not valid: it must be a number above 0, and at most 1000000.",
     ),
     (
         {"kind": "weightedAllocation", "allocations": [{"weight": -0.1, "queueSelectors": []}]},
-        "weight' is not valid",
+        "weight' is not valid: it must be a number above 0, and at most 1000000.",
+    ),
+    (
+        {"kind": "weightedAllocation", "allocations": [{"weight": 1e308, "queueSelectors": []}] * 2},
+        "allocations[0].weight' is not valid: it must be a number above 0, and at most 1000000.",
+    ),
+    (
+        {"kind": "weightedAllocation", "allocations": [{"weight": 1000000.5, "queueSelectors": []}]},
+        "weight' is not valid: it must be a number above 0, and at most 1000000.",
     ),
     ({"kind": "weightedAllocation", "allocations": [{"weight": 1}]}, "queueSelectors' is required"),
 ]

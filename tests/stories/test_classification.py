@@ -694,6 +694,7 @@ def test_jobs_of_a_policy_are_listed(two: Router) -> None:
         '{"queues":[{"kind":"draw","shares":[1]}]}',
         '{"queues":[{"kind":"draw","shares":[{"weight":0,"selectors":""}]}]}',
         '{"queues":[{"kind":"draw","shares":[{"weight":-1,"selectors":""}]}]}',
+        '{"queues":[{"kind":"draw","shares":[{"weight":1e308,"selectors":""}]}]}',
         '{"queues":[{"kind":"draw","shares":[{"selectors":""}]}]}',
         '{"queues":[{"kind":"draw","shares":[{"weight":1}]}]}',
         '{"queues":[{"kind":"draw","shares":[{"weight":"1","selectors":""}]}]}',
