@@ -35,6 +35,8 @@ limits.REMEMBERED_OFFERS = 16
 limits.DECLINES_PER_CLEARING = 32
 --- Exception rules that fire on one way into a queue; a job that queues send on for longer joins where it is.
 limits.RULES_ON_THE_WAY = 100
+--- Labels of a job: as many as a client may give it. Exception rules add none beyond them.
+limits.LABELS = 100
 --- A share's weight at most: the sum of many is a number still.
 limits.WEIGHT = 1000000
 --- Entries that a memo of decoded texts holds before it starts anew. Small: all that is remembered makes each collection of

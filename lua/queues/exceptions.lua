@@ -39,7 +39,7 @@ local function policy_for(job, action)
 end
 
 local function classify(job, action)
-  local labels = document.merged(job.labels or "", action.labels or "")
+  local labels = document.merged(job.labels or "", action.labels or "", limits.LABELS)
   local policy = policy_for(job, action)
   if policy then
     classification.start(job)

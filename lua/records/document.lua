@@ -96,24 +96,42 @@ function document.members(text)
   return memos.put(memo, text, members)
 end
 
---- A document with the members of another laid over its own.
-function document.merged(text, more)
-  local lines, order = {}, {}
-  for _, part in ipairs({ text, more }) do
-    for key, value in document.each(part) do
-      if not lines[key] then
-        order[#order + 1] = key
-      end
-      lines[key] = key .. ":" .. value
+-- the lines of a document, their keys (texts), and the place of each
+local function keyed_lines(text)
+  local lines, names, places = {}, {}, {}
+  for line in document.lines(text) do
+    local key = split(line)
+    lines[#lines + 1], names[#names + 1], places[key] = line, key, #lines + 1
+  end
+  return lines, names, places
+end
+
+--- A document with the members of another laid over its own, both in the order of their keys. It gets no new member that would be
+--- one more than `most`: of those, the first go before.
+---@param most number
+function document.merged(text, more, most)
+  local lines, names, places = keyed_lines(text)
+  local laid, laid_names = keyed_lines(more)
+  local merged, at, room = {}, 1, most - #lines
+  for i, line in ipairs(laid) do
+    local own = places[laid_names[i]]
+    if own then
+      lines[own] = line
     end
   end
-  table.sort(order, function(a, b)
-    return texts.before(document.value(a), document.value(b))
-  end)
-  for i, key in ipairs(order) do
-    order[i] = lines[key]
+  for i, line in ipairs(laid) do
+    if room > 0 and not places[laid_names[i]] then
+      local key = document.value(laid_names[i])
+      while lines[at] and texts.before(document.value(names[at]), key) do
+        merged[#merged + 1], at = lines[at], at + 1
+      end
+      merged[#merged + 1], room = line, room - 1
+    end
   end
-  return document.of_lines(order)
+  for rest = at, #lines do
+    merged[#merged + 1] = lines[rest]
+  end
+  return document.of_lines(merged)
 end
 
 --- A document as one JSON object; `id`, a JSON text, is shown as the automatic label Id when it is given.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from engine import commands as c
 from engine.exception_rules import Action, Cancel, Change, Classify, Rule, rules_text
 from engine.expressions import compile_expression
-from engine.model import json_text, notes, selectors_text
+from engine.model import json_text, members_text, notes, selectors_text
 from engine.pipelines import Label
 from engine.pipelines import Rule as ValueRule
 from tests.stories.router import START, Router, wants
@@ -659,3 +660,28 @@ def test_a_failed_job_that_is_given_a_queue_meets_its_rules(classifying: Router)
     router.job("j1", classification="", queue="q")
     job = router.read("j1")
     assert (job.status, job.labels, job.priority) == ("queued", '"Late":true', 7)
+
+
+# ---- labels that rules add -----------------------------------------------------------------------
+
+
+def test_a_job_gets_no_more_labels_than_a_client_may_give_it(router: Router) -> None:
+    """All it has stay, with their new values; of the new ones those first in the order of keys find room."""
+    more = members_text({f"m{n:02}": n for n in range(60)} | {"k00": "new", "k58": "new", "a": 1, "z": 1})
+    excepts(router, [length(1, Classify(labels=more), id=str(n)) for n in range(2)])
+    fill(router, 1)
+    router.job("j1", labels={f"k{n:02}": n for n in range(59)})
+    own = {f"k{n:02}": n for n in range(59)} | {"k00": "new", "k58": "new"}
+    added = {"a": 1} | {f"m{n:02}": n for n in range(40)}
+    assert router.read("j1").labels == members_text(own | added)
+
+
+def test_labels_whose_keys_begin_alike_stand_in_the_order_of_bytes(router: Router) -> None:
+    alike = "k" * 70
+    more = members_text({alike + end: 1 for end in ("", "B", "a", "é", "\U0001f600")} | {"k" * 33: 2, '"': 3})
+    excepts(router, [length(1, Classify(labels=more))])
+    fill(router, 1)
+    router.job("j1", labels={alike + end: 0 for end in ("A", "a", "\uffff")} | {"k" * 32: 0})
+    labels = json.loads("{" + router.read("j1").labels + "}")
+    assert list(labels) == sorted(labels)
+    assert len(labels) == 10

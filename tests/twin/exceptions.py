@@ -11,6 +11,7 @@ from tests.twin.model import Job, Router
 from tests.twin.texts import members
 
 RULES_ON_THE_WAY = 100
+LABELS = 100
 
 
 @dataclass
@@ -120,7 +121,10 @@ def change(r: Router, job: Job, action: dict[str, Any]) -> None:
 
 def classify(r: Router, job: Job, action: dict[str, Any]) -> bool:
     """Labels are added, and the policy is applied again: that of the action, unless it is gone."""
-    added = members(job.labels) | members(action.get("labels", ""))
+    added = members(job.labels)
+    for key, value in members(action.get("labels", "")).items():
+        if key in added or len(added) < LABELS:
+            added[key] = value
     labels = ",\n".join(f"{key}:{added[key]}" for key in sorted(added, key=json.loads))
     policy = action.get("classification", "")
     found = r.policies.get(("classification", policy))
