@@ -43,6 +43,7 @@ ScoringParameter = Literal["jobLabels", "workerSelectors"]
 Threshold = Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(gt=0, le=MAX_SECONDS)]
 
 
+_MAX_ACTIONS = 10
 _BATCH_SIZE = 20
 """Workers that are scored at a time where a policy does not say how many."""
 
@@ -248,7 +249,7 @@ class ExceptionRule(msgspec.Struct, rename="camel"):
     id: Id
     trigger: QueueLengthTrigger | WaitTimeTrigger
     actions: Annotated[
-        list[CancelAction | ManualReclassifyAction | ReclassifyAction], Meta(max_length=MAX_ENTRIES)
+        list[CancelAction | ManualReclassifyAction | ReclassifyAction], Meta(max_length=_MAX_ACTIONS)
     ]
 
     def cut(self) -> exception_rules.Rule:

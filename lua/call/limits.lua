@@ -39,6 +39,12 @@ limits.RULES_ON_THE_WAY = 100
 limits.LABELS = 100
 --- A share's weight at most: the sum of many is a number still.
 limits.WEIGHT = 1000000
+--- Actions of one exception rule.
+limits.ACTIONS = 10
+--- Work that exception rules do on one way into a queue, in one due row, or in a batch of them. A rule costs one and one more
+--- for each of its actions, times the so many bytes of the job's labels and selectors that are begun.
+limits.RULE_WORK = 100
+limits.RULE_BYTES = 512
 --- Entries that a memo of decoded texts holds before it starts anew. Small: all that is remembered makes each collection of
 --- Lua's garbage dearer, and with it every call.
 limits.MEMO = 256

@@ -93,15 +93,17 @@ local function read_state(state)
   op.rest = rest
 end
 
---- Starts what may make one portion of offers (`op.portion`) and take back one: all that is due, then the operation itself.
+--- Starts what may make one portion of offers (`op.portion`), take back one, and do one of the work of exception rules: all that
+--- is due, then the operation itself.
 function op.begin_portion()
   revocations.begin()
   fillings.begin()
+  exceptions.begin()
 end
 
---- Is one of the two portions spent?
+--- Is one of the portions spent?
 function op.has_spent_portion()
-  return revocations.are_spent() or fillings.are_spent()
+  return revocations.are_spent() or fillings.are_spent() or exceptions.are_spent()
 end
 
 local function begin(KEYS, ARGV)

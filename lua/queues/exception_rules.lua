@@ -50,7 +50,7 @@ function exception_rules.check(text)
   for key, rule in pairs(list) do
     expect(type(key) == "number" and type(rule) == "table")
     expect(type(rule.id) == "string" and TRIGGERS[rule.trigger] and type(rule.actions) == "table")
-    expect(is_integer(rule.threshold) and rule.threshold >= 1)
+    expect(is_integer(rule.threshold) and rule.threshold >= 1 and #rule.actions <= limits.ACTIONS)
     for place, action in pairs(rule.actions) do
       expect(type(place) == "number")
       check_action(action)

@@ -2,7 +2,24 @@
 --
 -- Rules of the length are looked at before a job joins. Of the rules of the wait the next one stands on the agenda, one row a
 -- job, for as long as the job is in the queue. A rule of the wait fires once in a stay; a rule of the length once on a way in,
--- however often queues send the job on, and after a bounded number of them the job joins where it is.
+-- however often queues send the job on, and after a bounded number and work of them the job joins where it is.
+
+--- Starts what may do one portion of the work of rules: all that is due at the beginning of a call, then the operation itself.
+function exceptions.begin()
+  exceptions.spent = 0
+end
+
+--- Is the portion spent?
+---@param before number|nil what was spent before the work that counts (nil = 0)
+function exceptions.are_spent(before)
+  return exceptions.spent - (before or 0) >= limits.RULE_WORK
+end
+
+-- each action may write an event with all labels and selectors of the job
+local function spend(job, rule)
+  local bytes = #(job.labels or "") + #(job.selectors or "") + #(job.attached or "")
+  exceptions.spent = exceptions.spent + (1 + #rule.actions) * (1 + math.floor(bytes / limits.RULE_BYTES))
+end
 
 -- ---- actions ----------------------------------------------------------------------------------------------------
 
@@ -67,12 +84,15 @@ local function fire(job, rule)
   job.triggered = job.triggered or {}
   table.insert(job.triggered, { "rule", rule.id, "policy", queues.load(job.queue).exception })
   job_events.exception_triggered(job, rule.id)
+  local goes_on = true
   for _, action in ipairs(rule.actions) do
-    if not ACTIONS[action.kind](job, action) then
-      return false
+    goes_on = ACTIONS[action.kind](job, action)
+    if not goes_on then
+      break
     end
   end
-  return not job.asked
+  spend(job, rule)
+  return goes_on and not job.asked
 end
 
 -- one rule of one policy, as a line
@@ -125,9 +145,10 @@ end
 ---@return boolean joins false when it was cancelled, or its classification has failed, or waits for the answers of others
 function exceptions.admit(job)
   local fired, count = way_of(job)
+  local before = exceptions.spent
   for _ = count + 1, limits.RULES_ON_THE_WAY do
     local rule = next_length_rule(job, queues.load(job.queue), fired)
-    if not rule then
+    if not rule or exceptions.are_spent(before) then
       return true
     elseif not fire(job, rule) then
       if job.asked then
@@ -209,8 +230,10 @@ function exceptions.due(id)
   match.touch_job(job)
   local queue = queues.load(job.queue)
   local rules = exception_rules.of_queue(queue)
+  local before = exceptions.spent
   for _, rule in ipairs(rules and rules.wait or {}) do
-    if entered_at(job) + rule.threshold > clock.now then
+    -- what is left of the rules is due at once again
+    if entered_at(job) + rule.threshold > clock.now or exceptions.are_spent(before) then
       return
     end
     local name = name_of(queue, rule)

@@ -566,6 +566,10 @@ BAD_EXCEPTIONS = [
     ),
     ({"id": "r", "trigger": TRIGGER, "actions": {}}, "actions' is not valid"),
     ({"id": "r", "trigger": TRIGGER, "actions": [{}]}, "kind' is required"),
+    (
+        {"id": "r", "trigger": TRIGGER, "actions": [{"kind": "cancel"}] * 11},
+        "exceptionRules[0].actions' is not valid: expected array of length <= 10",
+    ),
     ({"id": "r", "trigger": TRIGGER, "actions": [{"kind": "explode"}]}, "kind' is not valid"),
     ({"id": "r", "trigger": TRIGGER, "actions": [{"kind": "cancel", "note": 1}]}, "note' is not valid"),
     (

@@ -685,3 +685,35 @@ def test_labels_whose_keys_begin_alike_stand_in_the_order_of_bytes(router: Route
     labels = json.loads("{" + router.read("j1").labels + "}")
     assert list(labels) == sorted(labels)
     assert len(labels) == 10
+
+
+# ---- how much rules do in one call ---------------------------------------------------------------
+
+
+def test_the_more_there_is_of_a_job_the_fewer_rules_fire_on_one_way(router: Router) -> None:
+    """Each event tells all of it: then it joins where it is."""
+    excepts(router, [length(1, Classify(labels='"a":1'), id=str(n)) for n in range(100)])
+    fill(router, 1)
+    fired = []
+    for size in (0, 600, 2_600, 60_000):
+        labels = {f"k{n}": "x" * 600 for n in range(size // 600)}
+        router.job(f"j{size}", labels=labels)
+        fired.append(router.told().count(f"JobExceptionTriggered j{size}"))
+        assert f"j{size}" in router.order()
+    assert fired == [50, 25, 10, 1]
+
+
+def test_rules_of_the_wait_go_on_in_the_next_call(router: Router) -> None:
+    """Each of them fires once, in their order, however much is due at once."""
+    excepts(router, [wait(MINUTE, *[Change(priority=n + k) for k in range(5)], id=str(n)) for n in range(40)])
+    router.job("j1", channel="nobody", labels={"a": "x" * 600})
+    router.job("j2", channel="nobody")
+    router.told()
+    router.outage(MINUTE)
+    told, calls = [], 0
+    while not calls or router.sweep()["more"]:
+        calls += 1
+    told = [line for line in router.told() if "Triggered" in line]
+    assert (told.count("JobExceptionTriggered j1"), told.count("JobExceptionTriggered j2")) == (40, 40)
+    assert calls > 5
+    assert router.read("j1").priority == router.read("j2").priority == 43

@@ -12,6 +12,8 @@ from tests.twin.texts import members
 
 RULES_ON_THE_WAY = 100
 LABELS = 100
+WORK = 100
+"""What the actions of rules may do on one way, in one due row, or in a batch of them."""
 
 
 @dataclass
@@ -37,14 +39,16 @@ def rules_of(r: Router, queue_id: str, trigger: str) -> list[Rule]:
 
 def admit(r: Router, job: Job) -> bool:
     """What happens before a job joins: each rule that the length meets fires once on the way in (C1)."""
-    fired = set(job.way)
+    fired, before = set(job.way), r.ruled
 
     def meets(rule: Rule) -> bool:
         ahead = sum(j is not job for j in r.queued_in(job.queue))
         return ahead >= rule.threshold and rule.name not in fired
 
-    while len(fired) < RULES_ON_THE_WAY and (
-        rule := next((x for x in rules_of(r, job.queue, "length") if meets(x)), None)
+    while (
+        len(fired) < RULES_ON_THE_WAY
+        and r.ruled - before < WORK
+        and (rule := next((x for x in rules_of(r, job.queue, "length") if meets(x)), None))
     ):
         fired.add(rule.name)
         if not fire(r, job, rule):
@@ -69,10 +73,12 @@ def due(r: Router, job_id: str) -> None:
     if not job or job.status != "queued":
         return
     r.number()
-    queue = job.queue
+    queue, before = job.queue, r.ruled
     for rule in rules_of(r, queue, "wait"):
         if rule.name in job.fired or job.entered_at + rule.threshold > r.now:
             continue
+        if r.ruled - before >= WORK:
+            break  # what is left is due at once again
         job.fired.add(rule.name)
         goes_on, moved = fire(r, job, rule), job.queue != queue
         if job.asked and not moved:
@@ -92,16 +98,21 @@ def fire(r: Router, job: Job, rule: Rule) -> bool:
     False then, or when a classification fails, or waits for the answers of others.
     """
     events.job_exception_triggered(r, job, rule.id)
-    for action in rule.actions:
-        if action["kind"] == "cancel":
-            disposition = action.get("disposition") or "Cancelled"
-            jobs.cancel_now(r, job, disposition, action.get("note", ""))
-            return False
-        if action["kind"] == "change":
-            change(r, job, action)
-        elif not classify(r, job, action):
-            return False
-    return not job.asked
+    goes_on = all(act(r, job, action) for action in rule.actions)
+    size = len(f"{job.labels}{job.selectors}{job.attached}".encode())
+    r.ruled += (1 + len(rule.actions)) * (1 + size // 512)
+    return goes_on and not job.asked
+
+
+def act(r: Router, job: Job, action: dict[str, Any]) -> bool:
+    if action["kind"] == "cancel":
+        disposition = action.get("disposition") or "Cancelled"
+        jobs.cancel_now(r, job, disposition, action.get("note", ""))
+        return False
+    if action["kind"] == "change":
+        change(r, job, action)
+        return True
+    return classify(r, job, action)
 
 
 def change(r: Router, job: Job, action: dict[str, Any]) -> None:

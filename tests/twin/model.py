@@ -372,6 +372,8 @@ class Router:
     """Offers that this call has made; a portion at most."""
     revoked: int = 0
     """Offers that this call has taken back; a portion at most."""
+    ruled: int = 0
+    """What exception rules have done in this call."""
     swept_at: int = 0
     gap: tuple[int, int] = (0, 0)
     """The last outage: offers that ran out in it are revoked."""
