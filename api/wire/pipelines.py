@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
+from api.errors import BadRequest
 from api.wire.answers import queue_selectors, selectors_text, worker_selectors
 from api.wire.rules import (
     ConditionalQueueAttachment,
@@ -30,7 +31,7 @@ from api.wire.rules import (
     WorkerAttachment,
     WorkerSelector,
 )
-from api.wire.values import encode, stored_selector
+from api.wire.values import MAX_ENTRIES, encode, stored_selector
 from engine import model, pipelines
 from engine.expressions import compile_expression
 from engine.remote import RemoteRule, remote_text
@@ -38,15 +39,41 @@ from engine.remote import RemoteRule, remote_text
 Selectors = Sequence[QueueSelector] | Sequence[WorkerSelector]
 
 
+_MAX_SELECTORS = 1000
+"""Selectors of all attachments of a kind, those of all allocations among them."""
+
+
 def pipeline_of(
     priority: Rule | UnsetType, workers: Sequence[WorkerAttachment], queues: Sequence[QueueAttachment]
 ) -> pipelines.Pipeline:
-    """A policy in the router's own terms."""
-    return pipelines.Pipeline(
+    """A policy in the router's own terms. Raises BadRequest when it has too many selectors."""
+    found = pipelines.Pipeline(
         None if priority is UNSET else _rule(priority),
         [_worker_attachment(attachment) for attachment in workers],
         [_queue_attachment(attachment) for attachment in queues],
     )
+    _check("workerSelectorAttachments", found.workers)
+    _check("queueSelectorAttachments", found.queues)
+    return found
+
+
+def _check(name: str, attachments: Sequence[pipelines.Attachment]) -> None:
+    always = sum(_count(a.selectors) for a in attachments if isinstance(a, pipelines.Always))
+    if always > MAX_ENTRIES:
+        raise BadRequest(
+            f"The property '{name}' is not valid: {always} selectors are always attached; "
+            f"at most {MAX_ENTRIES} may be."
+        )
+    given = sum(_count(a.selectors) for a in attachments if isinstance(a, pipelines.When))
+    shares = [share for a in attachments if isinstance(a, pipelines.Draw) for share in a.shares]
+    if (total := always + given + sum(_count(share.selectors) for share in shares)) > _MAX_SELECTORS:
+        raise BadRequest(
+            f"The property '{name}' is not valid: it has {total} selectors; at most {_MAX_SELECTORS} may be."
+        )
+
+
+def _count(selectors: str) -> int:
+    return selectors.count("\n") + 1 if selectors else 0
 
 
 def _rule(rule: Rule) -> pipelines.Rule:

@@ -39,6 +39,8 @@ limits.RULES_ON_THE_WAY = 100
 limits.LABELS = 100
 --- A share's weight at most: the sum of many is a number still.
 limits.WEIGHT = 1000000
+--- Selectors that a classification attaches to a job, and by which it looks for a queue.
+limits.SELECTORS = 100
 --- Actions of one exception rule.
 limits.ACTIONS = 10
 --- Work that exception rules do on one way into a queue, in one due row, or in a batch of them. A rule costs one and one more

@@ -41,7 +41,18 @@ local ATTACH = {
   end,
 }
 
---- All selectors that attachments give, in their order.
+local TOO_MANY = "more than " .. limits.SELECTORS .. " selectors are attached"
+
+-- the lines of a text that is not empty
+local function count_of(text)
+  local count, from = 1, string.find(text, "\n", 1, true)
+  while from do
+    count, from = count + 1, string.find(text, "\n", from + 1, true)
+  end
+  return count
+end
+
+--- All selectors that attachments give, in their order; one that gives too many fails as a rule does.
 ---@param list table attachments
 ---@param labels string the job's
 ---@param draw fun(): number the next random number, from 0 to below 1
@@ -49,7 +60,7 @@ local ATTACH = {
 ---@return string|nil reason why it does
 ---@return number|nil place of the attachment with that rule, from 0
 function attachments.selectors(list, labels, draw)
-  local found = {}
+  local found, count = {}, 0
   for place, attachment in ipairs(list) do
     local lines, reason = ATTACH[attachment.kind](attachment, labels, draw)
     if not lines then
@@ -58,7 +69,11 @@ function attachments.selectors(list, labels, draw)
     for _, line in ipairs(lines) do
       if line ~= "" then
         found[#found + 1] = line
+        count = count + count_of(line)
       end
+    end
+    if count > limits.SELECTORS then
+      return nil, TOO_MANY, place - 1
     end
   end
   return table.concat(found, "\n")

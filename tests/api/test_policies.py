@@ -543,6 +543,27 @@ def test_bad_attachments(client: Any, store: Any, name: str, attachment: dict[st
     assert text.replace("queueSelector", f"{name}Selector") in response.error["message"]
 
 
+@pytest.mark.parametrize("name", ["queue", "worker"])
+def test_selectors_of_all_attachments_are_bounded(client: Any, store: Any, name: str) -> None:
+    """Not every condition holds, so only what is always attached has to find room with a job."""
+    property = f"{name}SelectorAttachments"
+    one = {"key": "k", "labelOperator": "equal", "value": [1]}
+    always = {"kind": "ruleEngine", "rule": {"kind": "static", "value": [one] * 60}}
+    sometimes = {"kind": "conditional", "condition": RULE, f"{name}Selectors": [one] * 90}
+    drawn = {
+        "kind": "weightedAllocation",
+        "allocations": [{"weight": 1, f"{name}Selectors": [one] * 25}] * 4,
+    }
+    for attachments, said in (
+        ([always, always], "120 selectors are always attached; at most 100 may be."),
+        ([sometimes] * 12, "it has 1080 selectors; at most 1000 may be."),
+        ([sometimes] * 10 + [drawn] * 2, "it has 1100 selectors; at most 1000 may be."),
+    ):
+        response = client("PATCH", PATHS["classification"], {property: attachments})
+        assert response.status == 400
+        assert response.error["message"] == f"The property '{property}' is not valid: {said}"
+
+
 TRIGGER = {"kind": "queueLength", "threshold": 1}
 BAD_EXCEPTIONS = [
     ({}, "id' is required"),

@@ -209,6 +209,21 @@ def test_a_rule_without_selectors_fails(router: Router, rule: Rule) -> None:
     assert (error["code"], error["target"]) == ("RuleFailed", "workerSelectorAttachments[1]")
 
 
+@pytest.mark.parametrize("name", ["workers", "queues"])
+def test_attachments_of_more_selectors_than_a_client_may_give_fail(router: Router, name: str) -> None:
+    """The one is named that gives one too many, whatever kind it is of."""
+    many = some(*[wants(f"k{n}", "!=", n) for n in range(49)])
+    attachments = [When(Rule("labels"), many), Draw([Share(1, many)]), Answer(Rule("labels"))]
+    router.classification(fallback="q", **{name: attachments})
+    router.job("fits", classification="c", labels={"a": 1, "b": 2})
+    assert router.status("fits") == "queued"
+    router.job("j1", classification="c", labels={"a": 1, "b": 2, "c": 3})
+    assert router.status("j1") == FAILED
+    [error] = router.events()[-1]["data"]["errors"]
+    assert error["message"] == "more than 100 selectors are attached"
+    assert error["target"] == f"{name.removesuffix('s')}SelectorAttachments[2]"
+
+
 # ---- the queue ---------------------------------------------------------------------------------------------
 
 

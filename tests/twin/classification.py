@@ -23,6 +23,8 @@ from tests.twin.texts import members, scalar, scalars
 Answers = dict[str, dict[str, str]]
 NO_NUMBER = "the rule does not give a number"
 NO_SELECTORS = "the rule does not give a list of selectors"
+SELECTORS = 100
+TOO_MANY = f"more than {SELECTORS} selectors are attached"
 NO_QUEUE = "no queue fits, the job has none, and the policy has no fallback queue"
 
 
@@ -123,6 +125,8 @@ def all_attached(
             found += selectors.parse(attached(attachment, labels, dice))
         except Failed as failed:
             raise replace(failed, target=f"{name}SelectorAttachments[{i}]") from None
+        if len(found) > SELECTORS:
+            raise Failed("RuleFailed", TOO_MANY, f"{name}SelectorAttachments[{i}]")
     return found
 
 
