@@ -26,6 +26,8 @@ limits.LIFETIME_MS = 7776000000
 limits.ROWS_PER_OFFER = 5
 --- Rows that a listing looks at in one call.
 limits.LISTED_ROWS = 1000
+--- Bytes of a page after which it ends, though more rows were wanted: entities may be long.
+limits.LISTED_BYTES = 1048576
 --- Events that a history shows in one call, and the bytes of them after which it stops.
 limits.HISTORY_ROWS = 100
 limits.HISTORY_BYTES = 1048576

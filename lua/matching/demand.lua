@@ -218,7 +218,7 @@ function demand.correct()
     return
   end
   for _, row in ipairs(corrections) do
-    redis.call("ZADD", keys.demand_bucket(row.bucket), unpack(row.raised))
+    portions.add(keys.demand_bucket(row.bucket), row.raised)
     if row.lowest then
       redis.call("ZADD", keys.demand(), row.lowest, row.bucket)
     end

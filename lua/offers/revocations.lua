@@ -30,9 +30,11 @@ function revocations.hide(flat)
   if #ids == 0 then
     return flat
   end
-  local marks, void, shown = redis.call("HMGET", keys.void(), unpack(ids)), {}, {}
-  for i, id in ipairs(ids) do
-    void["o:" .. id] = marks[i]
+  local void, shown = {}, {}
+  for from, to in portions.of(ids) do
+    for i, mark in ipairs(redis.call("HMGET", keys.void(), unpack(ids, from, to))) do
+      void["o:" .. ids[from + i - 1]] = mark
+    end
   end
   for i = 1, #flat, 2 do
     if not void[flat[i]] then

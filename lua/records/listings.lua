@@ -12,6 +12,15 @@ function listings.remove(kind, id)
   redis.call("ZREM", keys.listing(kind), id)
 end
 
+-- bytes of a row as a flat list; other rows are short
+local function bytes_of(row)
+  local bytes = 0
+  for _, value in ipairs(row or {}) do
+    bytes = bytes + (type(value) == "string" and #value or 0)
+  end
+  return bytes
+end
+
 --- One page, newest first. A page may be short, even empty, while more is to come.
 ---@param key string the listing's key
 ---@param cursor number created number after which to go on; 0 = from the newest
@@ -23,14 +32,16 @@ function listings.page(key, cursor, limit, show)
     refuse.bad_call("limit must be between 1 and 1000")
   end
   local from = cursor > 0 and "(" .. cursor or "+inf"
-  local rows, looked, last = {}, 0, nil
+  local rows, looked, bytes, last = {}, 0, 0, nil
   while true do
     local chunk = redis.call("ZREVRANGEBYSCORE", key, from, "-inf", "WITHSCORES", "LIMIT", 0, 100)
     for i = 1, #chunk, 2 do
-      if #rows == limit or looked == limits.LISTED_ROWS then
+      if #rows == limit or looked == limits.LISTED_ROWS or bytes >= limits.LISTED_BYTES then
         return { "next", last, "rows", rows }
       end
-      rows[#rows + 1] = show(chunk[i])
+      local row = show(chunk[i])
+      rows[#rows + 1] = row
+      bytes = bytes + bytes_of(row)
       looked, last = looked + 1, tonumber(chunk[i + 1])
     end
     if #chunk < 200 then

@@ -8,6 +8,7 @@ import pytest
 from bench.entities import job, policy, queue, region_and_skill, worker
 from bench.site import Site
 from engine import commands as c
+from engine.model import members_text
 
 THOUSAND = 1_000
 CALLS = 1_000
@@ -127,3 +128,20 @@ def test_what_is_explained_is_as_it_was(crowd: Site) -> None:
     assert crowd.op() == before
     ids = [f"job:job-{n}" for n in (0, 5)] + ["worker:worker-7", "queue:crowd"]
     assert crowd.run(c.Check(ids))["problems"] == []
+
+
+# ---- listing -----------------------------------------------------------------------------------------------
+
+
+def test_a_page_of_long_entities_is_short(empty: Site) -> None:
+    """It ends soon after a megabyte; the pages together have all of them."""
+    long = members_text({f"k{n:02}": "x" * 1_000 for n in range(100)})
+    empty.build([policy(), queue()])
+    empty.build(msgspec.structs.replace(job(n), labels=long, tags=long) for n in range(20))
+    found, cursor = [], 0
+    while cursor or not found:
+        page = empty.run(c.JobList(cursor=cursor))
+        assert sum(len(word) for row in page["rows"] for word in row if isinstance(word, str)) < 1.3 * 2**20
+        found += page["rows"]
+        cursor = page["next"]
+    assert len(found) == 20
