@@ -24,6 +24,8 @@ limits.IDLE_MS = 604800000
 limits.LIFETIME_MS = 7776000000
 --- An offer that is made or taken back costs as much as so many due rows: a portion of offers is a batch of rows over this.
 limits.ROWS_PER_OFFER = 5
+--- So many bytes of labels and tags in its event make an offer cost as much as one more.
+limits.OFFER_BYTES = 16384
 --- Rows that a listing looks at in one call.
 limits.LISTED_ROWS = 1000
 --- Bytes of a page after which it ends, though more rows were wanted: entities may be long.

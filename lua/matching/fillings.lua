@@ -9,9 +9,10 @@ function fillings.begin()
   fillings.spent = 0
 end
 
---- Counts an offer.
-function fillings.count()
-  fillings.spent = fillings.spent + 1
+--- Counts an offer, or a question about a job.
+---@param bytes number|nil of the labels and tags that its event tells: many cost as much as further offers
+function fillings.count(bytes)
+  fillings.spent = fillings.spent + 1 + math.floor((bytes or 0) / limits.OFFER_BYTES)
 end
 
 --- Is the portion spent?

@@ -65,9 +65,14 @@ local function correct_taken(job, pick, worker)
   end
 end
 
+-- an offer is counted with what its event tells
+local function count(job, worker)
+  fillings.count(#(job.labels or "") + #(job.tags or "") + #(worker.labels or "") + #(worker.tags or ""))
+end
+
 local function issue(job, worker, plan, pick)
   offers.issue(job, worker, plan, pick)
-  fillings.count()
+  count(job, worker)
   if plan.mode == "roundRobin" then
     queues.set_cursor(job.queue, worker.id)
   end
@@ -100,14 +105,13 @@ local function renew_policies(job)
   exceptions.arm(job)
 end
 
---- Whom a waiting job that stands in no index would be offered to, in turn. Only reads.
----@param most number
+--- Whom a waiting job that stands in no index would be offered to in one portion, in turn. Only reads.
 ---@return table picks each with its worker, and what was considered and passed over
 ---@return boolean asks whether others would be asked who is the best
-function match.plan(job, most)
+function match.plan(job)
   renew_policies(job)
   local plan, picks = queues.plan(job.queue), {}
-  while #picks < most and demand.wants(job) do
+  while not fillings.are_spent() and demand.wants(job) do
     local pick, asks = modes.pick(job, plan, #picks == 0)
     supply.corrections = nil
     if not pick or asks then
@@ -115,6 +119,7 @@ function match.plan(job, most)
     end
     pick.considered, pick.passed = decisions.considered, decisions.passed()
     picks[#picks + 1] = pick
+    count(job, workers.load(pick.worker))
     -- those that have an offer already are passed over, so lanes and turns need not move on
     offers.suppose(job, pick.worker)
   end

@@ -62,7 +62,7 @@ end
 -- whom it would be offered to, and why not to the others
 local function tell_match(reply, rows, job, pending, given)
   local plan = queues.plan(job.queue)
-  local picks, asks = match.plan(job, op.portion)
+  local picks, asks = match.plan(job)
   if asks then
     pending[#pending + 1] = "scoring"
   end

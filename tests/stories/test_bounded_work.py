@@ -323,3 +323,19 @@ def test_a_job_moves_in_its_queue_while_it_is_set_aside(router: Router) -> None:
     router.job("j1", priority=9)
     finish(router)
     assert router.offered("j1") == [f"w{n}" for n in range(1, 6)]
+
+
+# ---- what events tell ------------------------------------------------------------------------------
+
+
+def test_an_offer_with_many_labels_and_tags_counts_more(router: Router) -> None:
+    """The event of each tells those of job and worker."""
+    router.policy(offers=7)
+    for worker in CROWD:
+        router.worker(worker, labels={f"k{n}": "x" * 1_000 for n in range(17)})
+    router.settings(batch=20)  # a portion is four offers
+    router.told()
+    router.job("j1", tags={f"k{n}": "x" * 1_000 for n in range(17)})
+    assert len(router.offered("j1")) == 2
+    finish(router)
+    assert router.offered("j1") == CROWD

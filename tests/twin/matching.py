@@ -9,6 +9,9 @@ from tests.twin.scoring import scored
 
 LEVELS = 8191
 
+OFFER_BYTES = 16_384
+"""So many of labels and tags make an offer cost as much as one more."""
+
 
 def settle(r: Router) -> None:
     """While a job wants an offer and has an eligible ready worker: the first such job goes to the best.
@@ -166,7 +169,7 @@ def issue(r: Router, job: Job, w: Worker, score: float | None = None, ranked: in
     channel = w.channel(job.channel)
     assert channel is not None
     r.offers_made += 1
-    r.issued += 1
+    r.issued += 1 + len(f"{job.labels}{job.tags}{w.labels}{w.tags}".encode()) // OFFER_BYTES
     offer = Offer(
         place=r.offers_made,
         id=r.new_id("offer"),
