@@ -44,6 +44,8 @@ Threshold = Annotated[int, Meta(gt=0, le=MAX_SECONDS)] | Annotated[float, Meta(g
 
 
 _MAX_ACTIONS = 10
+_MAX_EXPRESSIONS = 20_000
+"""Characters of the expressions of a classification policy: all may be evaluated in one call."""
 _BATCH_SIZE = 20
 """Workers that are scored at a time where a policy does not say how many."""
 
@@ -167,8 +169,15 @@ class ClassificationPolicy(PolicyBody, kw_only=True):
     worker_selector_attachments: Annotated[list[WorkerAttachment], Meta(max_length=MAX_ENTRIES)] = []
 
     def complete(self) -> None:
-        """An empty reference is none."""
+        """An empty reference is none; the expressions together must not be too long."""
         self.fallback_queue_id = self.fallback_queue_id or UNSET
+        rules = [self.prioritization_rule]
+        for attachment in (*self.worker_selector_attachments, *self.queue_selector_attachments):
+            rules += [getattr(attachment, "condition", UNSET), getattr(attachment, "rule", UNSET)]
+        if sum(len(rule.expression) for rule in rules if isinstance(rule, ExpressionRule)) > _MAX_EXPRESSIONS:
+            raise BadRequest(
+                f"The expressions of the policy are too long: at most {_MAX_EXPRESSIONS} characters together."
+            )
 
     def control(self) -> dict[str, Any]:
         """What it finds, in the router's own terms, and the queue that it refers to."""

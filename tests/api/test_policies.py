@@ -564,6 +564,20 @@ def test_selectors_of_all_attachments_are_bounded(client: Any, store: Any, name:
         assert response.error["message"] == f"The property '{property}' is not valid: {said}"
 
 
+def test_expressions_of_a_policy_are_bounded_together(client: Any, store: Any) -> None:
+    rule = {"kind": "expression", "expression": "job.Region = " + '"x"&' * 75 + '"x"'}
+    attachments = [{"kind": "conditional", "condition": rule, "workerSelectors": []}] * 70
+    for_queues = [{"kind": "ruleEngine", "rule": rule}]
+    response = client(
+        "PATCH",
+        PATHS["classification"],
+        {"workerSelectorAttachments": attachments, "queueSelectorAttachments": for_queues},
+    )
+    assert response.status == 400
+    said = "The expressions of the policy are too long: at most 20000 characters together."
+    assert response.error["message"] == said
+
+
 TRIGGER = {"kind": "queueLength", "threshold": 1}
 BAD_EXCEPTIONS = [
     ({}, "id' is required"),
