@@ -17,7 +17,8 @@ from api.serving.exchange import EXCHANGE, Exchange
 from api.streaming import ABORT
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a request line with its headers that are waited for, beyond what comes with the first of them."""
+"""Bytes of a request line with its headers that are waited for, beyond what comes with the first of them; and
+bytes between two of a body, as of chunk extensions and trailers."""
 
 MOST_PIPELINED = 16
 PIECE = 4096
@@ -54,14 +55,28 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Where trailers go: nowhere, since they are no headers, and their number has no bound."""
+
+    def append(self, trailer: tuple[bytes, bytes]) -> None:
+        """Drops it."""
+
+
+_TRAILERS = _Trailers()
+
+
 class Protocol(HttpToolsProtocol):
-    """One connection. The parser takes heads without end: they are counted here, while they come in."""
+    """One connection.
+
+    The parser takes heads, chunk extensions and trailers without end: they are counted here, while they come in.
+    """
 
     config: Configuration
     handshake: Connection | None = None
     """What it was before, which has its place until then."""
     _in_head = False
     _waited = 0
+    """Bytes that have come since a head began or ended, or of a body."""
     _kept = b""
     """What has come and is not looked at yet."""
     _ahead = 0
@@ -127,15 +142,12 @@ class Protocol(HttpToolsProtocol):
     def _feed(self, data: bytes) -> None:
         if self._refused is not None:
             return
-        if self._in_head:
-            # what follows the head in this piece does not count: then the head has ended
-            self._waited += len(data)
-            super().data_received(data)
-            if self._in_head and self._waited > MAX_HEAD:
-                self._refuse(HeadTooLarge(f"The request's head has more than {MAX_HEAD} bytes."))
-                return
-        else:
-            super().data_received(data)
+        # what follows the head or the body in this piece does not count: they begin to count anew
+        self._waited += len(data)
+        super().data_received(data)
+        if self._waited > MAX_HEAD:
+            self._refuse(self._too_much())
+            return
         if self.pipeline:
             # it is read on, since a client that goes is noticed in no other way; but not without end
             self._ahead += len(data)
@@ -151,9 +163,16 @@ class Protocol(HttpToolsProtocol):
         self._in_head, self._waited = True, 0
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
+    def _too_much(self) -> HeadTooLarge:
+        if self._in_head or self.cycle is None or not self.cycle.more_body:
+            return HeadTooLarge(f"The request's head has more than {MAX_HEAD} bytes.")
+        return HeadTooLarge(
+            f"More than {MAX_HEAD} bytes came that are no body: of chunk extensions or trailers."
+        )
+
     def on_headers_complete(self) -> None:
         """A head has ended: its request is answered, after those before it."""
-        self._in_head = False
+        self._in_head, self._waited = False, 0
         self._head_is_here()
         parser, before = self.parser, self.cycle
         version, url = parser.get_http_version(), httptools.parse_url(self.url)
@@ -189,12 +208,23 @@ class Protocol(HttpToolsProtocol):
             "extensions": {ABORT: self._abort, EXCHANGE: exchange},
         }
         exchange.scope = self.scope = scope  # type: ignore[assignment]
+        self.headers = _TRAILERS
         if before is None or before.response_complete:
             self._start_asgi_task(exchange, self.app)
         else:
             if not self.pipeline:
                 self._first = before  # type: ignore[assignment]
             self.pipeline.appendleft((exchange, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body has come."""
+        self._waited = 0
+        if self.cycle.response_complete:
+            return
+        self.cycle.body += body
+        if len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         """Begins with the next request, if it is there, else waits for it."""
@@ -289,8 +319,8 @@ class Protocol(HttpToolsProtocol):
             # who reads this first would take it for the answer to what was asked before
             self._refused = error
             return
-        if self._first is not None:
-            # the last request is broken, and those before it have no answer yet
+        if self._first is not None or (not self._is_idle() and self.cycle.response_started):
+            # the last request is broken, and those before it have no answer yet, or it has half of one
             self.transport.abort()
             return
         content = body(error, "")

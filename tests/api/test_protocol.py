@@ -283,3 +283,104 @@ def test_a_client_that_goes_with_requests_behind_the_first(parts: tuple[bytes, .
         assert len(app.paths) == 1
 
     asyncio.run(work())
+
+
+# ---- what comes with a body and is none ----------------------------------------------------------------
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (CHUNKED + b"2\r\n{}\r\n0\r\n", b"a: b\r\n" * 64),
+        (CHUNKED + b"2\r\n{}\r\n0\r\na: ", b"a" * 1024),
+        (CHUNKED + b"2\r\n{}\r\n0\r\n", b"a" * 1024),
+        (CHUNKED + b"2;", b"a" * 1024),
+        (CHUNKED + b"2\r\n{}\r\n0;a=", b"a" * 1024),
+    ],
+)
+def test_framing_without_end(connection: socket.socket, begin: bytes, more: bytes) -> None:
+    connection.sendall(begin.replace(b"POST /", b"PATCH /routing/queues/x"))
+    with contextlib.suppress(ConnectionError):
+        for _ in range(16 * MAX_HEAD // 1024):
+            connection.sendall(more)
+            if select.select([connection], [], [], 0)[0]:
+                break
+    status, error = answer(connection)
+    assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
+    assert error["message"] == "More than 65536 bytes came that are no body: of chunk extensions or trailers."
+
+
+class _Asked:
+    """An application that remembers the headers of each request once its body has come, and the bodies."""
+
+    def __init__(self) -> None:
+        self.headers: list[list[tuple[bytes, bytes]]] = []
+        self.bodies: list[bytes] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = b""
+        while True:
+            message = await receive()
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        self.headers.append(scope["headers"])
+        self.bodies.append(body)
+        await _hello(scope, receive, send)
+
+
+async def _asked(*parts: bytes) -> _Asked:
+    """What an application was asked by parts that end with the same bytes as a head, one after the other."""
+    app, listener = _Asked(), listen("127.0.0.1", 0)
+    async with serving(app, [listener]), asyncio.timeout(PATIENCE_SECONDS):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        for part in parts:
+            writer.write(part)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204")
+        writer.close()
+    return app
+
+
+def test_trailers_are_dropped() -> None:
+    """They are no headers, neither of their request nor of the next one (RFC 9110, 6.5.1)."""
+    trailers = b"authorization: forged\r\nif-none-match: *\r\n"
+    app = asyncio.run(_asked(CHUNKED + b"2\r\n{}\r\n0\r\n" + trailers + b"\r\n", WHOLE))
+    assert app.headers == [[(b"host", b"x"), (b"transfer-encoding", b"chunked")], [(b"host", b"x")]]
+    assert app.bodies == [b"{}", b""]
+
+
+def test_much_framing_around_a_body_that_goes_on() -> None:
+    """It is bounded between bytes of the body alone, so that a body in many small chunks is one like others."""
+    count = 2 * MAX_HEAD // 16
+    app = asyncio.run(_asked(CHUNKED + b"1;extension=1\r\na\r\n" * count + b"0\r\n\r\n"))
+    assert app.bodies == [b"a" * count]
+
+
+def test_what_is_no_http_after_an_answer_has_begun() -> None:
+    """A second answer in the middle of the first would be read as a part of it."""
+
+    async def work() -> bytes:
+        begun = asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"a", "more_body": True})
+            begun.set()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        listener = listen("127.0.0.1", 0)
+        async with serving(app, [listener]), asyncio.timeout(PATIENCE_SECONDS):
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(CHUNKED)
+            received = await reader.readuntil(b"a\r\n")
+            await begun.wait()
+            writer.write(b"no chunk\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                received += await reader.read()
+            writer.close()
+        return received
+
+    assert _statuses(asyncio.run(work())) == [b"200"]
