@@ -26,6 +26,8 @@ limits.LIFETIME_MS = 7776000000
 limits.ROWS_PER_OFFER = 5
 --- So many bytes of labels and tags in its event make an offer cost as much as one more.
 limits.OFFER_BYTES = 16384
+--- Bytes of labels and tags of jobs in the events of due rows, after which the rest of a batch waits.
+limits.TOLD_BYTES = 524288
 --- Rows that a listing looks at in one call.
 limits.LISTED_ROWS = 1000
 --- Bytes of a page after which it ends, though more rows were wanted: entities may be long.

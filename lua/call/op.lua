@@ -99,11 +99,12 @@ function op.begin_portion()
   revocations.begin()
   fillings.begin()
   exceptions.begin()
+  outbox.begin_portion()
 end
 
 --- Is one of the portions spent?
 function op.has_spent_portion()
-  return revocations.are_spent() or fillings.are_spent() or exceptions.are_spent()
+  return revocations.are_spent() or fillings.are_spent() or exceptions.are_spent() or outbox.is_spent()
 end
 
 local function begin(KEYS, ARGV)

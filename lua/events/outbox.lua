@@ -42,6 +42,16 @@ end
 -- the places of a call's first events: .1, .2, …
 local places = {}
 
+--- Starts what may tell one portion of labels and tags: all that is due at the beginning of a call.
+function outbox.begin_portion()
+  outbox.told = 0
+end
+
+--- Is the portion spent?
+function outbox.is_spent()
+  return outbox.told >= limits.TOLD_BYTES
+end
+
 --- Appends the call's events as one entry, id <op>-0.
 ---@param name string what caused them
 ---@param request_id string
@@ -80,6 +90,7 @@ function outbox.flush(name, request_id)
     end
     if job then
       job.event, job.told = number_text .. places[k], true
+      outbox.told = outbox.told + #(job.labels or "") + #(job.tags or "")
     end
     if worker then
       worker.event, worker.told = number_text .. places[k], true

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import commands as c
-from tests.stories.router import START, Router
+from tests.stories.router import START, Router, wants
 
 CROWD = [f"w{n}" for n in range(1, 8)]
 
@@ -339,3 +339,19 @@ def test_an_offer_with_many_labels_and_tags_counts_more(router: Router) -> None:
     assert len(router.offered("j1")) == 2
     finish(router)
     assert router.offered("j1") == CROWD
+
+
+def test_a_batch_ends_when_it_has_told_much(router: Router) -> None:
+    """The rest of it waits for the next call."""
+    for n in range(10):
+        gone = [wants("a", "=", 1, seconds=1)]
+        labels = {f"k{k}": "x" * 1_000 for k in range(100)}
+        router.job(f"j{n}", labels=labels, tags=labels, selectors=gone)
+    router.outage(1_000)
+    told = []
+    more = True
+    while more:
+        more = router.sweep()["more"]
+        told.append(router.told().count("JobWorkerSelectorsExpired j9"))
+    assert len(told) == 4
+    assert sum(told) == 1

@@ -372,6 +372,8 @@ class Router:
     """Offers that this call has made; a portion at most."""
     revoked: int = 0
     """Offers that this call has taken back; a portion at most."""
+    told: int = 0
+    """Bytes of labels and tags of jobs in the events of this call's due rows."""
     ruled: int = 0
     """What exception rules have done in this call."""
     swept_at: int = 0
@@ -408,6 +410,7 @@ class Router:
         if self.pending:
             number = self.number()
             for k, event in enumerate(self.pending, 1):
+                self.told += len(f"{event.job.labels}{event.job.tags}".encode()) if event.job else 0
                 event.links = ",".join(x.event if x and x.event else "-" for x in (event.job, event.worker))
                 for told in (event.job, event.worker):
                     if told:

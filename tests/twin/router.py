@@ -100,13 +100,13 @@ class Twin:
         """Does a batch of what is due, as every call does before its own work."""
         r = self.state
         r.now = now
-        r.issued = r.revoked = r.ruled = 0
+        r.issued = r.revoked = r.ruled = r.told = 0
         run_due(r)
 
     def act(self, command: c.Command) -> Reply:
         """A command's own work at the present time; raises Refused."""
         r = self.state
-        r.issued = r.revoked = r.ruled = 0
+        r.issued = r.revoked = r.ruled = r.told = 0
         if isinstance(command, c.AgendaDue):
             return agenda_due(r)
         if isinstance(command, c.SettingsWrite):
@@ -122,12 +122,16 @@ class Twin:
         return candidates(self.state, self.state.jobs[job_id])
 
 
+TOLD = 524_288
+"""Bytes of labels and tags after which the rest of a batch waits."""
+
+
 def run_due(r: Router) -> None:
     """At most one batch of what is due, by time and then by the row's text; each is complete in itself."""
     rows = sorted((due, row) for row, due in r.agenda.items() if due <= r.now)[: r.settings["batch"]]
     r.done = 0
     for _, row in rows:
-        if max(r.issued, r.revoked) >= r.portion or r.ruled >= exceptions.WORK:
+        if max(r.issued, r.revoked) >= r.portion or r.ruled >= exceptions.WORK or r.told >= TOLD:
             break  # it is spent: the other rows wait for the next call
         if row not in r.agenda:
             continue  # an earlier row has taken it off
