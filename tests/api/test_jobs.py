@@ -332,7 +332,7 @@ STORED = {
     "selectors": '"k"\t>\t5\t30\t1\t1700000000000',
 }
 SAME = JobUpdate(
-    "x", 1, channel="voice", queue="q", priority=5, reference="ref", disposition="d",
+    id="x", doc=1, channel="voice", queue="q", priority=5, reference="ref", disposition="d",
     labels='"a":1,\n"b":2.0',
     tags='"t":"x"', notes='"n"\t1700000000001', selectors='"k"\t>\t5\t30\t1\t',
 )  # fmt: skip
@@ -426,8 +426,8 @@ def test_patch_of_a_finished_job_gives_it_a_new_life(
     assert response.status == 200
     assert response.json["status"] == "created"
     assert store.commands[1] == JobCreate(
-        "x",
-        1,
+        id="x",
+        doc=1,
         channel="voice",
         queue="q",
         priority=9,
