@@ -16,7 +16,7 @@ import hiredis
 
 from engine.address import Address
 from engine.channel import Channel
-from engine.errors import Unavailable
+from engine.errors import Unavailable, not_let_in
 from engine.sharing import outcome_of
 
 UNDER_WAY = 10_000
@@ -128,6 +128,8 @@ class Connection:
             self._failures += 1
             self._retry_at = asyncio.get_running_loop().time() + min(1.0, 0.01 * 2**self._failures)
             self._on_lost()
+            if (closed := not_let_in(str(error))) is not None:
+                raise closed from error
             # some tell nothing: who waited in vain, or was hung up on
             why = str(error) or ("no answer in time" if isinstance(error, TimeoutError) else "it hangs up")
             raise Unavailable(f"the store cannot be reached ({why}); the call was not sent") from error

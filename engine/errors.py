@@ -47,6 +47,25 @@ class Failed(Exception):
     """The library has failed in the middle: a bug, with the place in the Lua files."""
 
 
+class NotLetIn(Unavailable):
+    """The server wants a password, or not the one it was given; the command has not been executed."""
+
+
+def not_let_in(message: str) -> NotLetIn | None:
+    """An error reply as such, or None when it is something else."""
+    if message.startswith("NOAUTH"):
+        return NotLetIn(
+            "the store wants a password: put it into --redis-url (redis://:PASSWORD@… or "
+            "redis://USER:PASSWORD@…); the call was not executed"
+        )
+    if message.startswith("WRONGPASS"):
+        return NotLetIn(
+            "the store does not take this user and password: correct --redis-url "
+            "(redis://:PASSWORD@… or redis://USER:PASSWORD@…); the call was not executed"
+        )
+    return None
+
+
 def refusal_of(text: str) -> Refused | None:
     """An error reply as refusal, or None when it is something else."""
     code, _, rest = text.partition(" ")

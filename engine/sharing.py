@@ -1,9 +1,10 @@
-"""Tasks that go on when a caller goes away."""
+"""Tasks that go on when a caller goes away, and groups of tasks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 from engine.errors import Unavailable
@@ -20,6 +21,16 @@ async def outcome_of(task: asyncio.Task[T], ended: str) -> T:
         if not task.cancelled() or (caller is not None and caller.cancelling()):
             raise
         raise Unavailable(ended) from None
+
+
+@contextlib.asynccontextmanager
+async def group_of_tasks() -> AsyncIterator[asyncio.TaskGroup]:
+    """Tasks that end together; when one fails, the block raises what it has raised, and no group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:

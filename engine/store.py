@@ -9,7 +9,7 @@ import hiredis
 
 from engine.commands import Command
 from engine.connection import Connection
-from engine.errors import Failed, NewerLibrary, OutOfMemory, Unavailable, refusal_of
+from engine.errors import Failed, NewerLibrary, OutOfMemory, Unavailable, not_let_in, refusal_of
 from engine.library import VERSION, library, replaces, version_of
 from engine.servers import Servers
 
@@ -55,6 +55,8 @@ def _translated(what: str, message: str) -> Exception:
     refused = refusal_of(message)
     if refused is not None:
         return refused
+    if (closed := not_let_in(message)) is not None:
+        return closed
     if message.startswith("OOM"):
         return OutOfMemory("the store is full: nothing can be added until something is removed")
     if message.startswith(_NOT_NOW):
@@ -176,11 +178,15 @@ class Store:
             return await asyncio.shield(loading)
         except hiredis.ReplyError as error:
             message = str(error)
+        if (closed := not_let_in(message)) is not None:
+            raise closed
         if message.startswith((*_NOT_NOW, "OOM")):
             self.servers.moved(connection, message)
             raise Unavailable(f"the store cannot answer now ({message})")
         hint = (
-            "; 'jobrouter worker' and 'api' load it when they start" if message.startswith("NOPERM") else ""
+            "; 'jobrouter worker' and 'api' load it when they start, as users who may ('jobrouter acl')"
+            if message.startswith("NOPERM")
+            else ""
         )
         raise Failed(f"the library cannot be loaded: {library().explain(message)}{hint}")
 

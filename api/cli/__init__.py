@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status_of(run)
 
 
-def status_of(run: Callable[[], int]) -> int:
-    """The exit status of what is run; what ends a command with one sentence is told."""
+def status_of(run: Callable[[], int], tells: Callable[[str], bool] = lambda text: True) -> int:
+    """The exit status of what is run; what ends a command with one sentence is told if ``tells`` says so."""
     try:
         status = run()
         sys.stdout.flush()
@@ -64,9 +64,7 @@ def status_of(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         # as a shell tells it
         return 128 + signal.SIGINT
-    except BadOption as error:
-        print(f"jobrouter: {plain_line(str(error))}", file=sys.stderr)
-        return 2
     except TOLD as error:
-        print(f"jobrouter: {plain_line(str(error))}", file=sys.stderr)
-        return 1
+        if tells(sentence := plain_line(str(error))):
+            print(f"jobrouter: {sentence}", file=sys.stderr)
+        return 2 if isinstance(error, BadOption) else 1

@@ -72,7 +72,7 @@ def run(options: Options) -> int:
     logs.begin(options.log_format)
     if options.command == "api" and options.workers > 1:
         return _several(options)
-    return _run(_PARTS[options.command](options), lambda lines: print(*lines, sep="\n", flush=True))
+    return _run(_PARTS[options.command](options), _print, lambda router: _print([working(router)]))
 
 
 def _several(options: Options) -> int:
@@ -87,16 +87,31 @@ def _several(options: Options) -> int:
 
     def work(place: Place) -> int:
         siblings = Siblings(place.folder, place.number, place.processes)
-        router = api_alone(options, sockets, siblings)
-        return status_of(lambda: _run(router, lambda lines: place.ready("\n".join(lines)), place.lifeline))
+        part = api_alone(options, sockets, siblings)
+
+        def ready(router: Router) -> None:
+            place.ready("\n".join([*announcement(router), working(router)]))
+
+        return status_of(lambda: _run(part, lambda lines: None, ready, place.lifeline), place.tells_first)
 
     return Supervisor(options.workers, work, lambda text: print(text, flush=True)).run()
 
 
+def _print(lines: list[str]) -> None:
+    if lines:
+        print(*lines, sep="\n", flush=True)
+
+
 def _run(
-    part: AbstractAsyncContextManager[Router], tell: Callable[[list[str]], None], lifeline: int | None = None
+    part: AbstractAsyncContextManager[Router],
+    tell: Callable[[list[str]], None],
+    ready: Callable[[Router], None],
+    lifeline: int | None = None,
 ) -> int:
-    """Runs a part until it is told to end, or its lifeline ends; ``tell`` is called when it works."""
+    """Runs a part until it is told to end, or its lifeline ends.
+
+    ``tell`` is called when it listens, ``ready`` when it has reached the store as well.
+    """
 
     async def work() -> int:
         async with part as router:
@@ -104,6 +119,8 @@ def _run(
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
+            await router.until_reached()
+            ready(router)
             await router.run()
         return 0
 
@@ -141,7 +158,7 @@ def _shown(router: Router, key: str, file: Path | None) -> tuple[str, str]:
 
 
 def announcement(router: Router) -> list[str]:
-    """What an operator wants to know at start, line by line."""
+    """What an operator wants to know at start, line by line; that it works comes later."""
     lines = []
     if router.port:
         secure = router.tls is not None
@@ -165,5 +182,9 @@ def announcement(router: Router) -> list[str]:
         ]
         if router.tls.note:
             lines.append(f"  {router.tls.note}")
-    lines.append("ready; Ctrl-C ends it" if router.port else "working; Ctrl-C ends it")
     return lines
+
+
+def working(router: Router) -> str:
+    """The last line of a start: the store is reached, and the router does its work."""
+    return "ready; Ctrl-C ends it" if router.port else "working; Ctrl-C ends it"

@@ -37,6 +37,8 @@ class Router:
         self.key_file: Path | None = None
         """Where the access key stands that was made; None when keys are given."""
         self.view_key_file: Path | None = None
+        self.reached = asyncio.Event()
+        """Set when the store was reached and prepared for one of the tenants at least."""
         self._host = options.host
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -73,6 +75,16 @@ class Router:
     def keep(self, task: asyncio.Task[None]) -> None:
         """A task without which the router cannot go on."""
         self._tasks.append(task)
+
+    async def until_reached(self) -> None:
+        """Waits for the store; raises when a part has failed before."""
+        reached = asyncio.create_task(self.reached.wait())
+        try:
+            await asyncio.wait([reached, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reached.cancel()
+        if not self.reached.is_set():
+            await self.run()
 
     async def run(self) -> None:
         """Returns never; raises when a part has failed."""

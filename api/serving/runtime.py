@@ -45,6 +45,7 @@ from engine.replicated import Durability
 from engine.server_program import find_program
 from engine.servers import Servers
 from engine.settings import Settings
+from engine.sharing import group_of_tasks
 from engine.store import Store
 from engine.topology import topology_of
 from engine.worker.preparation import Preparation, prepare
@@ -146,7 +147,9 @@ async def api_alone(
         router.tls = given_files(options)
         listening = [*sockets] or _sockets(stack, options, secure=router.tls is not None)
         store = _store(stack, router)
-        await stack.enter_async_context(_task(router, _prepared(store, router.settings)))
+        preparation = Preparation(store, router.settings, writes=False)
+        router.reached = preparation.reached
+        await stack.enter_async_context(_task(router, _prepared(preparation, router.settings)))
         if siblings:
             await stack.enter_async_context(siblings.telling(router.metrics.registry))
         await _serve(stack, router, store, listening, siblings)
@@ -196,15 +199,19 @@ def _trace(stack: contextlib.AsyncExitStack, router: Router, options: Options) -
     stack.push_async_callback(router.tracing.close)
 
 
-async def _prepared(store: Store, settings: Settings) -> None:
-    await prepare(store, settings, writes=False)
+async def _prepared(preparation: Preparation, settings: Settings) -> None:
+    async with group_of_tasks() as group:
+        for tenant in settings.tenants:
+            group.create_task(preparation(tenant))
     await asyncio.Event().wait()
 
 
 async def _work(stack: contextlib.AsyncExitStack, router: Router, store: Store) -> None:
     settings = router.settings
     # nothing is removed before the settings that say how long it is kept are in force
-    worker = worker_of(store, settings, router.metrics, Preparation(store, settings))
+    preparation = Preparation(store, settings)
+    router.reached = preparation.reached
+    worker = worker_of(store, settings, router.metrics, preparation)
     router.worker = worker
     await stack.enter_async_context(_task(router, worker.run()))
 

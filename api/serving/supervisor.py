@@ -7,6 +7,7 @@ supervisor is told to end it ends them all, and when it is killed itself they no
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import selectors
@@ -50,6 +51,14 @@ class Place(NamedTuple):
         """Tells the supervisor that this process does its work; ``text`` is told to people once."""
         os.write(self.report, text.encode())
         os.close(self.report)
+
+    def tells_first(self, text: str) -> bool:
+        """Whether no other process of them has told this sentence; what ends one ends most of them alike."""
+        try:
+            (self.folder / f"told-{hashlib.sha256(text.encode()).hexdigest()}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 class _Child:

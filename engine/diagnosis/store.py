@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from engine.clients import administration
 from engine.diagnosis.findings import Finding
@@ -67,6 +67,17 @@ async def _servers(store: Store) -> AsyncIterator[Finding]:
 
 
 def _unreachable(error: Exception, where: str = "", router: str = "") -> Finding:
+    # redis-py greets the server before it asks anything, and that is refused in words of its own
+    if isinstance(error, AuthenticationError) or str(error).startswith("HELLO must be called"):
+        wrong = "invalid" in str(error)
+        return Finding(
+            "critical",
+            "not_let_in",
+            f"{where}The store {'does not take this user and password' if wrong else 'wants a password'}.",
+            f"{'Correct' if wrong else 'Put it into'} --redis-url: redis://:PASSWORD@… or "
+            "redis://USER:PASSWORD@….",
+            router,
+        )
     return Finding(
         "critical",
         "unreachable",

@@ -158,6 +158,9 @@ class _Subscription:
             while not listening.done():
                 listening.cancel()
                 await asyncio.wait({listening}, timeout=_PAUSE_SECONDS)
+            if not listening.cancelled():
+                # it may have failed just before
+                listening.exception()
 
     async def _listen(self) -> None:
         async with administration(self._address) as client:

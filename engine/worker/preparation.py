@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 
 from engine.commands import RouterRights, RouterStatus, SettingsWrite
-from engine.errors import Failed, NewerLibrary, Refused, Unavailable
+from engine.errors import Failed, NewerLibrary, NotLetIn, Refused, Unavailable
 from engine.library import library
 from engine.settings import Settings
 from engine.store import Store, root_of
@@ -31,7 +31,8 @@ async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:
     """Loads the library and, if asked, writes the settings that differ; waits for an unreachable store.
 
     Raises Failed when the library cannot be loaded or our user may not use all that it calls, NewerLibrary
-    when that of the store is newer and lacks what is needed, Refused when the data are newer than it.
+    when that of the store is newer and lacks what is needed, NotLetIn when the store wants another password,
+    Refused when the data are newer than the library.
     """
 
     async def work() -> None:
@@ -46,9 +47,12 @@ async def prepare(store: Store, settings: Settings, *, writes: bool) -> None:
 class Preparation:
     """Does the same for each tenant that it is called with, as soon as its primary answers."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, *, writes: bool = True) -> None:
+        self.reached = asyncio.Event()
+        """Set when it is done for one of them."""
         self._store = store
         self._settings = settings
+        self._writes = writes
         self._told = False
 
     async def __call__(self, tenant: str) -> None:
@@ -58,9 +62,11 @@ class Preparation:
         async def work() -> None:
             await _verify_rights(self._store, [tenant])
             await self._store.load_at(root)
-            await _write(self._store, root, self._settings)
+            if self._writes:
+                await _write(self._store, root, self._settings)
 
         await _patiently(work, self._tell)
+        self.reached.set()
 
     def _tell(self, error: Unavailable) -> None:
         if not self._told:
@@ -75,7 +81,8 @@ async def _patiently(work: Callable[[], Awaitable[None]], waits: Callable[[Unava
         try:
             await work()
             return
-        except NewerLibrary:
+        except (NewerLibrary, NotLetIn):
+            # time alone changes nothing about it
             raise
         except Unavailable as error:
             if pause == _PAUSE_SECONDS:

@@ -21,6 +21,7 @@ from engine.log_context import context_of
 from engine.outgoing.client import Client, Limits
 from engine.outgoing.guard import Allowed
 from engine.outgoing.rules import rule_caller
+from engine.sharing import group_of_tasks
 from engine.store import Store
 from engine.unending import unending
 from engine.worker.alarms import Alarms
@@ -93,8 +94,8 @@ class Worker:
         self._allowed = Allowed.parse(outgoing.allowed)
 
     async def run(self) -> None:
-        """Works until it is cancelled."""
-        async with self._calling() as calling, self._sender() as sender, asyncio.TaskGroup() as group:
+        """Works until it is cancelled. Raises what ``ready`` does."""
+        async with self._calling() as calling, self._sender() as sender, group_of_tasks() as group:
             remote = [RemoteRules(self._store, tenant, *calling) for tenant in self.sweepers]
             slots, scale = Slots(), self._outgoing.retry_scale
             late = self.metrics.delivery_lag if self.metrics else None
