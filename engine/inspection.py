@@ -77,7 +77,9 @@ async def _slices(client: Redis, root: str, most: int | None) -> AsyncIterator[l
     ids: list[str] = []
     entities = (_entities(client, root, kind, most) for kind in KINDS)
     left_behind = (_left_behind(client, root, key) for key in ("agenda", "tasks"))
-    for found in (*entities, *left_behind):
+    # a look at some takes them from the listing anyhow
+    listed = (_left_behind(client, root, f"{kind}s", kind) for kind in KINDS if most is None)
+    for found in (*entities, *left_behind, *listed):
         async for entity in found:
             ids.append(entity)
             if len(ids) == SLICE:
@@ -102,15 +104,17 @@ async def _entities(client: Redis, root: str, kind: str, most: int | None) -> As
         yield f"{kind}:{key[len(prefix) :]}"
 
 
-async def _left_behind(client: Redis, root: str, key: str) -> AsyncIterator[str]:
-    """Entities that are gone though a sorted set speaks of them."""
+async def _left_behind(client: Redis, root: str, key: str, listed: str = "") -> AsyncIterator[str]:
+    """Entities that are gone though a sorted set speaks of them: rows on what is due, or ids of a kind."""
     cursor = 0
     while True:
         cursor, rows = await client.zscan(f"{root}:{key}", cursor, count=500)
         spoken_of = []
         for row, _ in rows:
             about, _, entity_id = str(row).partition(":")
-            if about in ABOUT:
+            if listed:
+                spoken_of.append((listed, str(row)))
+            elif about in ABOUT:
                 spoken_of.append((ABOUT[about], entity_id))
         asked = client.pipeline(transaction=False)
         for kind, entity_id in spoken_of:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from engine.errors import Unavailable
+from engine.errors import Failed, Unavailable
 
 log = logging.getLogger("jobrouter.worker")
 
@@ -31,6 +31,7 @@ class Rounds:
 
     def __init__(self, tenant: str, words: Words) -> None:
         self.failures = 0
+        self._fault = ""
         self._tenant = tenant
         self._words = words
         self._woken = asyncio.Event()
@@ -62,6 +63,12 @@ class Rounds:
     def failed(self, error: Exception) -> None:
         """A round has failed."""
         self.failures += 1
+        if isinstance(error, Failed):
+            # a fault of the library, which is no passing matter
+            if str(error) != self._fault:
+                self._fault = str(error)
+                log.error("%s: %s, trying on: %s", self._tenant, self._words.failed, error)
+            return
         if self.failures != REPORTED_FAILURE:
             return
         if isinstance(error, Unavailable):
@@ -71,6 +78,6 @@ class Rounds:
 
     def succeeded(self) -> None:
         """A round has not."""
-        failures, self.failures = self.failures, 0
+        failures, self.failures, self._fault = self.failures, 0, ""
         if failures >= REPORTED_FAILURE:
             log.warning("%s: %s", self._tenant, self._words.again)

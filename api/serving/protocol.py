@@ -68,7 +68,8 @@ _TRAILERS = _Trailers()
 class Protocol(HttpToolsProtocol):
     """One connection.
 
-    The parser takes heads, chunk extensions and trailers without end: they are counted here, while they come in.
+    The parser takes heads, chunk extensions and trailers without end: they are counted here, while they come
+    in.
     """
 
     config: Configuration

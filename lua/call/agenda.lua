@@ -110,6 +110,22 @@ local DO = {
   end,
 }
 
+local function act(kind, rest)
+  DO[kind](rest)
+  op.finish(kind, "")
+end
+
+-- does one row. Where that fails, which is a fault of the library, the row is neither lost nor in the way of the others.
+local function do_row(row)
+  local colon = string.find(row, ":", 1, true)
+  local done, failure = pcall(act, string.sub(row, 1, colon - 1), string.sub(row, colon + 1))
+  if not done then
+    redis.call("ZADD", keys.agenda(), clock.now + limits.FAILED_DUE_MS, row)
+    op.give_up()
+    error(failure, 0)
+  end
+end
+
 --- Does at most one batch of what is due now, in the order of time and then of the row's text. All of it together makes
 --- at most one portion of offers and takes back one: the rows after that wait for the next call.
 ---@return boolean looked
@@ -124,10 +140,7 @@ function agenda.run_due()
     end
     -- an earlier row of the batch may have taken it off
     if redis.call("ZREM", keys.agenda(), row) == 1 then
-      local colon = string.find(row, ":", 1, true)
-      local kind = string.sub(row, 1, colon - 1)
-      DO[kind](string.sub(row, colon + 1))
-      op.finish(kind, "")
+      do_row(row)
       agenda.done = agenda.done + 1
     end
   end

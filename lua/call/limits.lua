@@ -22,6 +22,8 @@ limits.SETTINGS = {
 limits.IDLE_MS = 604800000
 --- A job older than this is cancelled (ms).
 limits.LIFETIME_MS = 7776000000
+--- What was due and has failed is tried again after so long (ms).
+limits.FAILED_DUE_MS = 60000
 --- An offer that is made or taken back costs as much as so many due rows: a portion of offers is a batch of rows over this.
 limits.ROWS_PER_OFFER = 5
 --- So many bytes of labels and tags in its event make an offer cost as much as one more.
@@ -37,6 +39,8 @@ limits.HISTORY_ROWS = 100
 limits.HISTORY_BYTES = 1048576
 --- Offers that a worker remembers: those lost to another worker's acceptance, and those it has declined.
 limits.REMEMBERED_OFFERS = 16
+--- Queues of a worker times its labels and channels: so many places are looked at for its next job, or wait for it.
+limits.REACH = 10000
 --- Jobs that a worker declines between two clearings of its bars; each looks at twice as many of them.
 limits.DECLINES_PER_CLEARING = 32
 --- Exception rules that fire on one way into a queue; a job that queues send on for longer joins where it is.

@@ -184,10 +184,11 @@ end
 ---@param request_id string
 function op.finish(name, request_id)
   match.settle()
-  outbox.flush(name, request_id)
+  outbox.prepare(name, request_id)
   workers.save_all()
   jobs.save_all()
   agenda.save()
+  outbox.append()
   op.current = nil
 end
 
@@ -215,6 +216,12 @@ local function write_state()
     redis.call("HSET", keys.root, "state", state)
     op.state = state
   end
+end
+
+--- Something due has failed: the call ends here, but its numbers are used up, since what was done before it stands.
+function op.give_up()
+  op.current = nil
+  write_state()
 end
 
 --- Registers a function that writes. It first does a batch of what is due.

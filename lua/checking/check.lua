@@ -1,5 +1,11 @@
 -- The invariants of the stored state, read from the records by themselves and compared with every index.
 
+-- what is damaged may stop a check, but not those after it
+local function attempt(name, work, ...)
+  local done, failure = pcall(work, ...)
+  audit.expect(done, name, "cannot be checked:", tostring(failure))
+end
+
 --- Checks the named entities and all they link to.
 ---@param ids table of "<kind>:<id>"
 ---@return table problems texts, empty when all is sound
@@ -23,9 +29,9 @@ function check.entities(ids)
     if not checks[kind] then
       refuse.bad_call("an id to check is job:<id>, worker:<id>, queue:<id> or subscription:<id>")
     end
-    checks[kind](id)
+    attempt(name, checks[kind], id)
     table.insert(named[kind], id)
   end
-  match_checks.pairs(named.job, named.worker)
+  attempt("matching", match_checks.pairs, named.job, named.worker)
   return audit.problems()
 end

@@ -1,5 +1,8 @@
 -- A queue, its labels, its jobs and what holds it up.
 
+-- workers of a queue that are looked up
+local SAMPLE = 100
+
 local function check_label_set(queue, name)
   local hash = redis.sha1hex(queue.labels or "")
   audit.expect(queue.label_set == hash, name, "has the label set of other labels")
@@ -33,6 +36,12 @@ local function check_questions(id, name)
   audit.expect(closures.place(id) or not audit.due("open:" .. id), name, "is open but to be opened")
 end
 
+local function check_workers(id, name)
+  for _, worker in ipairs(redis.call("ZRANGE", keys.queue_workers(id), 0, SAMPLE - 1)) do
+    audit.expect(redis.call("EXISTS", keys.worker(worker)) == 1, name, "lists worker", worker, "which is gone")
+  end
+end
+
 --- Checks a queue.
 function queue_checks.one(id)
   local queue, name = queues.whole(id), "queue " .. id
@@ -42,6 +51,7 @@ function queue_checks.one(id)
     return
   end
   check_questions(id, name)
+  check_workers(id, name)
   audit.expect(audit.score(keys.listing("queues"), id) == queue.created, name, "is listed wrongly")
   local used = redis.call("SISMEMBER", keys.policy_queues("distribution", queue.distribution), id)
   audit.expect(used == 1, name, "is not known to its distribution policy")

@@ -1,12 +1,15 @@
 -- The outbox: what a call makes known is one stream entry, appended in the same call, id <op>-0.
 
+-- the events of this call (or due item), then the entry that is made of them, and its number
 local list = {}
+local made, made_number
 
 --- Starts a call.
 function outbox.begin()
   if list[1] then
     list = {}
   end
+  made = nil
 end
 
 --- Adds an event to the entry.
@@ -52,10 +55,10 @@ function outbox.is_spent()
   return outbox.told >= limits.TOLD_BYTES
 end
 
---- Appends the call's events as one entry, id <op>-0.
+--- Makes one entry of the call's events, id <op>-0, and tells their places to jobs and workers.
 ---@param name string what caused them
 ---@param request_id string
-function outbox.flush(name, request_id)
+function outbox.prepare(name, request_id)
   local n = #list
   if n == 0 then
     return
@@ -97,9 +100,16 @@ function outbox.flush(name, request_id)
     end
   end
   row[8] = links
-  redis.call("XADD", keys.events(), number_text .. "-0", unpack(row))
-  op.event = number_text
+  made, made_number = row, number_text
   list = {}
+end
+
+--- Appends the entry. Last of all: were something to fail after it, the next call could not append one under its number.
+function outbox.append()
+  if made then
+    redis.call("XADD", keys.events(), made_number .. "-0", unpack(made))
+    op.event, made = made_number, nil
+  end
 end
 
 -- ---- reading ---------------------------------------------------------------------------------------------------------
@@ -109,7 +119,7 @@ local FRAME = { at = true, call = true, request = true, links = true }
 --- An entry as it is replied: op, at, call, request, links, prev, events (type, payload …).
 ---@param entry table id and fields, as XRANGE gives it
 function outbox.show(entry)
-  local row, made = { "op", tonumber(string.match(entry[1], "^(%d+)")) }, {}
+  local row, shown = { "op", tonumber(string.match(entry[1], "^(%d+)")) }, {}
   local fields = entry[2]
   for i = 1, #fields, 2 do
     local name, value = fields[i], fields[i + 1]
@@ -118,10 +128,10 @@ function outbox.show(entry)
     elseif name == "previous" then
       row[#row + 1], row[#row + 2] = "prev", tonumber(value)
     else
-      made[#made + 1], made[#made + 2] = name, value
+      shown[#shown + 1], shown[#shown + 2] = name, value
     end
   end
-  row[#row + 1], row[#row + 2] = "events", made
+  row[#row + 1], row[#row + 2] = "events", shown
   return row
 end
 

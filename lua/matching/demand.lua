@@ -235,6 +235,21 @@ end
 
 -- ---- reading -------------------------------------------------------------------------------------------------------
 
+--- Those of some buckets in which jobs wait, each with a lower bound of its first score.
+---@param buckets table names
+---@return table list bucket, bound
+function demand.bounds(buckets)
+  local list = {}
+  for from, to in portions.of(buckets) do
+    for i, bound in ipairs(redis.call("ZMSCORE", keys.demand(), unpack(buckets, from, to))) do
+      if bound then
+        list[#list + 1] = { bucket = buckets[from + i - 1], bound = tonumber(bound) }
+      end
+    end
+  end
+  return list
+end
+
 --- The first jobs of a class from a place in queue order on.
 ---@param after string lower end of the range, as ZRANGEBYSCORE takes it
 function demand.after(name, after, count)

@@ -106,17 +106,7 @@ end
 function peek.first(worker, alone)
   decisions.begin()
   local class = classes.get(worker.class)
-  local buckets = demand.buckets_for(class, worker.id)
-  if #buckets == 0 then
-    return nil
-  end
-  local bounds = redis.call("ZMSCORE", keys.demand(), unpack(buckets))
-  local listed = {}
-  for i, bucket in ipairs(buckets) do
-    if bounds[i] then
-      listed[#listed + 1] = { bucket = bucket, bound = tonumber(bounds[i]) }
-    end
-  end
+  local listed = demand.bounds(demand.buckets_for(class, worker.id))
   if #listed == 0 then
     return nil
   end

@@ -50,7 +50,11 @@ op.read("jr_worker_overview", { limit = 100, cursor = 0, queue = "" }, function(
   end
   local key = given.queue ~= "" and keys.queue_workers(given.queue) or keys.listing("workers")
   return listings.page(key, given.cursor, given.limit, function(id)
-    local worker = workers.whole(workers.load(id))
+    local worker = workers.load(id)
+    if not worker then
+      return nil
+    end
+    workers.whole(worker)
     return {
       "id",
       id,

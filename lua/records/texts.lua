@@ -5,6 +5,18 @@ function texts.lines(text)
   return string.gmatch(text, "[^\n]+")
 end
 
+--- The number of lines of a text.
+function texts.count(text)
+  local number, from = text == "" and 0 or 1, 1
+  while true do
+    local _, newline = string.find(text, "\n", from, true)
+    if not newline then
+      return number
+    end
+    number, from = number + 1, newline + 1
+  end
+end
+
 -- lengths with their colon: making text of a number costs more than all else here
 local lengths = {}
 

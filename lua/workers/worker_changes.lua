@@ -115,6 +115,18 @@ local function verify(given)
   formats.channels(given.channels)
   formats.members(given.labels)
   formats.members(given.tags)
+  local served, more = texts.count(given.queues), texts.count(given.labels) + texts.count(given.channels)
+  if served * more > limits.REACH then
+    refuse.invalid(
+      string.format(
+        "a worker has at most %d combinations of its queues with its labels and channels: %d queues times %d are %d",
+        limits.REACH,
+        served,
+        more,
+        served * more
+      )
+    )
+  end
 end
 
 --- Control fields of both operations.

@@ -352,7 +352,7 @@ def test_trailers_are_dropped() -> None:
 
 
 def test_much_framing_around_a_body_that_goes_on() -> None:
-    """It is bounded between bytes of the body alone, so that a body in many small chunks is one like others."""
+    """It is bounded between bytes of the body alone: a body in many small chunks is one like others."""
     count = 2 * MAX_HEAD // 16
     app = asyncio.run(_asked(CHUNKED + b"1;extension=1\r\na\r\n" * count + b"0\r\n\r\n"))
     assert app.bodies == [b"a" * count]

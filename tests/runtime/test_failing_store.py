@@ -111,7 +111,10 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize(
     ("error", "text"),
-    [(GONE, "t: cannot sweep, trying on: it is gone"), (BROKEN, "t: a sweep has failed, trying on")],
+    [
+        (GONE, "t: cannot sweep, trying on: it is gone"),
+        (BROKEN, "t: a sweep has failed, trying on: it is broken"),
+    ],
 )
 def test_sweeps(caplog: pytest.LogCaptureFixture, error: Exception, text: str) -> None:
     async def work() -> None:
@@ -164,7 +167,7 @@ def test_single_failures_are_nothing_special(caplog: pytest.LogCaptureFixture) -
     ("error", "text"),
     [
         (GONE, "t: cannot look for tasks, trying on: it is gone"),
-        (BROKEN, "t: tasks cannot be taken, trying on"),
+        (BROKEN, "t: tasks cannot be taken, trying on: it is broken"),
     ],
 )
 def test_looks_for_tasks(caplog: pytest.LogCaptureFixture, error: Exception, text: str) -> None:
@@ -218,3 +221,17 @@ def test_a_task_that_cannot_be_answered_is_left_to_its_lease(caplog: pytest.LogC
 
     asyncio.run(work())
     assert told(caplog) == ["t: classify:j: cannot be answered, trying again later"]
+
+
+def test_a_fault_of_the_library_is_told_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    store = Scripted(BROKEN, NOTHING_DUE, BROKEN, Failed("something else"), NOTHING_DUE)
+
+    async def work() -> None:
+        async with running(Sweeper(store, "t")) as reached:
+            await reached(lambda: len(store.outcomes) == 1 and len(store.commands) >= 6)
+
+    asyncio.run(work())
+    assert told(caplog) == [
+        f"t: a sweep has failed, trying on: {fault}"
+        for fault in ("it is broken", "it is broken", "something else")
+    ]

@@ -6,7 +6,7 @@ import pytest
 
 from engine import commands as c
 from engine.model import members
-from tests.stories.router import Router
+from tests.stories.router import Router, wants
 
 DAY = 86_400_000
 
@@ -354,3 +354,39 @@ def test_available_since_is_renewed_by_unassign_and_cancel(router: Router, end: 
         router.cancel("j1")
     router.job("j2")
     assert router.offered("j2") == ["w2"]
+
+
+# ---- many queues -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="wide")
+def _wide(router: Router) -> Router:
+    """Hundred queues and a worker that serves them all."""
+    for number in range(100):
+        router.queue(f"q{number}")
+    return router
+
+
+QUEUES = [f"q{number}" for number in range(100)]
+LABELS = {f"label{number}": number for number in range(99)}
+
+
+def test_worker_with_many_queues_and_labels(wide: Router) -> None:
+    wide.worker("anna", queues=QUEUES, labels=LABELS)
+    wide.job("j", queue="q77")
+    assert wide.offered("j") == ["anna"]
+    wide.accept("anna", "j")
+    wide.job("next", queue="q3", selectors=[wants("label5", "=", 5)])
+    wide.complete("j")
+    wide.close("j")
+    assert wide.offered("next") == ["anna"]
+
+
+def test_worker_with_too_many_combinations_is_refused(wide: Router) -> None:
+    wide.worker("anna", queues=QUEUES)
+    with wide.refuses("INVALID"):
+        wide.worker("anna", queues=QUEUES, labels={**LABELS, "one more": 1})
+    with wide.refuses("INVALID"):
+        wide.worker("bert", queues=QUEUES, labels={**LABELS, "one more": 1}, available=False)
+    wide.job("j", queue="q77")
+    assert wide.offered("j") == ["anna"]

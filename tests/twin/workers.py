@@ -7,6 +7,7 @@ from engine.errors import Refused
 from tests.twin import events, offers
 from tests.twin.model import IDLE, Channel, Offer, Reply, Router, Worker
 from tests.twin.policies import check_counters, listed, page
+from tests.twin.texts import lines
 
 PROPERTIES = {
     "available": "AvailableForOffers",
@@ -16,6 +17,9 @@ PROPERTIES = {
     "tags": "Tags",
     "channels": "ChannelConfigurations",
 }
+
+REACH = 10_000
+"""Queues of a worker times its labels and channels, at most."""
 
 
 def revise(r: Router, worker: Worker) -> None:
@@ -72,7 +76,8 @@ def upsert(r: Router, a: c.WorkerUpsert) -> Reply:
     if check_counters(worker, a.doc, a.rev):
         assert worker
         return {"outcome": "exists", "op": r.op, **worker.record()}
-    if a.capacity < 0 or a.max_offers < 0:
+    served, more = len(lines(a.queues)), len(lines(a.labels)) + len(lines(a.channels))
+    if a.capacity < 0 or a.max_offers < 0 or served * more > REACH:
         raise Refused("INVALID", "")
     number = r.number()
     outcome = "updated" if worker else "created"
