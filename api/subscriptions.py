@@ -11,9 +11,10 @@ from api.entities import Entity
 from api.merge_patch import merge
 from api.paging import DEFAULT_SIZE, MAX_SIZE, PageRequest
 from api.wire import dead_letters as dead_letters_wire
-from api.wire import queries
+from api.wire import options, queries
 from api.wire import subscriptions as wire
 from api.wire.json_body import read_options
+from api.wire.options import NoOptions
 from engine.commands import (
     Command,
     DeadLetterList,
@@ -107,12 +108,14 @@ async def delete(call: Call, subscription_id: str) -> Answer:
 
 async def validate(call: Call, subscription_id: str) -> Answer:
     """Asks the endpoint again, if it has not agreed yet."""
+    options.options(call.body, NoOptions)
     entity = _Subscriptions()
     return await entities.change(entity, call, subscription_id, lambda it: entity.again(it, call))
 
 
 async def rotate_secret(call: Call, subscription_id: str) -> Answer:
     """Makes a fresh signing secret, which the answer shows; the newest before it stays live beside it."""
+    options.options(call.body, NoOptions)
     entity = _Subscriptions()
     return await entities.change(entity, call, subscription_id, lambda it: entity.rotated(it, call))
 

@@ -20,6 +20,11 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request line with its headers that are waited for, beyond what comes with the first of them; and
 bytes between two of a body, as of chunk extensions and trailers."""
 
+MOST_FIELDS = 100
+"""Headers of a request: each takes a hundred bytes of memory, however short it is."""
+
+_FRAMING = (b"content-length", b"transfer-encoding")
+
 MOST_PIPELINED = 16
 PIECE = 4096
 """Requests that wait behind one that is answered, beyond what stands in the last so many bytes: what comes
@@ -68,8 +73,7 @@ _TRAILERS = _Trailers()
 class Protocol(HttpToolsProtocol):
     """One connection.
 
-    The parser takes heads, chunk extensions and trailers without end: they are counted here, while they come
-    in.
+    The parser takes heads, chunk extensions and trailers without end: they are counted while they come in.
     """
 
     config: Configuration
@@ -82,6 +86,8 @@ class Protocol(HttpToolsProtocol):
     """What has come and is not looked at yet."""
     _ahead = 0
     """Bytes that have come since the last answer while requests waited behind the one that is answered."""
+    _wrong: ApiError | None = None
+    """What the parser is ended with, where that is not its own finding."""
     _refused: ApiError | None = None
     """What is answered to all that comes after the requests under way."""
     _first: Exchange | None = None
@@ -149,6 +155,9 @@ class Protocol(HttpToolsProtocol):
         if self._waited > MAX_HEAD:
             self._refuse(self._too_much())
             return
+        if self._in_head and len(self.headers) > MOST_FIELDS:
+            self._refuse(_too_many_fields())
+            return
         if self.pipeline:
             # it is read on, since a client that goes is noticed in no other way; but not without end
             self._ahead += len(data)
@@ -172,10 +181,11 @@ class Protocol(HttpToolsProtocol):
         )
 
     def on_headers_complete(self) -> None:
-        """A head has ended: its request is answered, after those before it."""
+        """A head has ended: its request is answered, after those before it. Raises ApiError."""
+        parser, before = self.parser, self.cycle
+        upgrades = self._check_head()
         self._in_head, self._waited = False, 0
         self._head_is_here()
-        parser, before = self.parser, self.cycle
         version, url = parser.get_http_version(), httptools.parse_url(self.url)
         path = url.path.decode("ascii")
         self.cycle = exchange = Exchange(
@@ -188,7 +198,8 @@ class Protocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=version != "1.0" and parser.should_keep_alive(),
+            # after an upgrade the parser may drop what has come already
+            keep_alive=version != "1.0" and not upgrades and parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
         scope: dict[str, Any] = {
@@ -216,6 +227,18 @@ class Protocol(HttpToolsProtocol):
             if not self.pipeline:
                 self._first = before  # type: ignore[assignment]
             self.pipeline.appendleft((exchange, self.app))
+
+    def _check_head(self) -> bool:
+        """Whether it asks for another protocol. Raises HeadTooLarge, BadRequest."""
+        upgrades: bool = self.parser.should_upgrade()
+        if len(self.headers) > MOST_FIELDS:
+            self._wrong = _too_many_fields()
+        elif upgrades and any(name in _FRAMING and value != b"0" for name, value in self.headers):
+            # the parser reads no body after this: it would take that for the next request
+            self._wrong = BadRequest("A request with a body must not ask for another protocol (Upgrade).")
+        if self._wrong is not None:
+            raise self._wrong
+        return upgrades
 
     def on_body(self, body: bytes) -> None:
         """A part of a body has come."""
@@ -268,7 +291,7 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no http."""
-        self._refuse(BadRequest(msg))
+        self._refuse(self._wrong or BadRequest(msg))
 
     @property
     def asked(self) -> bool:
@@ -334,3 +357,7 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(b"".join((*head, content)))
         self.transport.close()
+
+
+def _too_many_fields() -> HeadTooLarge:
+    return HeadTooLarge(f"The request has more than {MOST_FIELDS} headers.")

@@ -50,14 +50,14 @@ def test_no_http(connection: socket.socket, sent: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("begin", "more"),
+    ("begin", "more", "what"),
     [
-        (b"GET / HTTP/1.1\r\nx-long: ", b"a" * 1024),
-        (b"GET / HTTP/1.1\r\n", b"x-another: 1\r\n" * 64),
-        (b"GET /", b"a" * 1024),
+        (b"GET / HTTP/1.1\r\nx-long: ", b"a" * 1024, "The request's head has more than 65536 bytes."),
+        (b"GET / HTTP/1.1\r\n", b"x-another: 1\r\n" * 64, "The request has more than 100 headers."),
+        (b"GET /", b"a" * 1024, "The request's head has more than 65536 bytes."),
     ],
 )
-def test_a_head_without_end(connection: socket.socket, begin: bytes, more: bytes) -> None:
+def test_a_head_without_end(connection: socket.socket, begin: bytes, more: bytes, what: str) -> None:
     connection.sendall(begin)
     with contextlib.suppress(ConnectionError):
         for _ in range(16 * MAX_HEAD // 1024):
@@ -66,7 +66,21 @@ def test_a_head_without_end(connection: socket.socket, begin: bytes, more: bytes
                 break
     status, error = answer(connection)
     assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
-    assert error["message"] == "The request's head has more than 65536 bytes."
+    assert error["message"] == what
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_a_head_of_many_headers(connection: socket.socket, end: bytes) -> None:
+    connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (protocol.MOST_FIELDS + 1) + b"c: d\r\n" + end)
+    status, error = answer(connection)
+    assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
+    assert error["message"] == "The request has more than 100 headers."
+
+
+def test_a_head_of_as_many_headers_as_may_be() -> None:
+    many = b"a: b\r\n" * (protocol.MOST_FIELDS - 1)
+    app = asyncio.run(_asked(WHOLE[:-2] + many + b"\r\n"))
+    assert len(app.headers[0]) == protocol.MOST_FIELDS
 
 
 def test_many_heads_that_end(connection: socket.socket) -> None:
@@ -352,7 +366,7 @@ def test_trailers_are_dropped() -> None:
 
 
 def test_much_framing_around_a_body_that_goes_on() -> None:
-    """It is bounded between bytes of the body alone: a body in many small chunks is one like others."""
+    """It is bounded between bytes of the body alone: many small chunks are a body like others."""
     count = 2 * MAX_HEAD // 16
     app = asyncio.run(_asked(CHUNKED + b"1;extension=1\r\na\r\n" * count + b"0\r\n\r\n"))
     assert app.bodies == [b"a" * count]
@@ -384,3 +398,21 @@ def test_what_is_no_http_after_an_answer_has_begun() -> None:
         return received
 
     assert _statuses(asyncio.run(work())) == [b"200"]
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 5\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"])
+def test_a_body_is_not_the_next_request_after_an_upgrade(connection: socket.socket, framing: bytes) -> None:
+    connection.sendall(b"PATCH / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n" + framing)
+    status, error = answer(connection)
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert "Upgrade" in error["message"]
+
+
+def test_an_upgrade_without_a_body_is_answered_and_closed(connection: socket.socket) -> None:
+    upgrade = b"host: x\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 0\r\n\r\n"
+    connection.sendall(b"GET /health/live HTTP/1.1\r\n" + upgrade)
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close" in received.lower()

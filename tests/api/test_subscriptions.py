@@ -615,3 +615,12 @@ def test_a_public_url_is_the_origin_whatever_the_host(make_client: Any, store: A
     client = make_client(public_base_url="https://router.example.com/")
     assert client("PATCH", PATH, LEAST, host="[").status == 201
     assert store.commands[-1].origin == "https://router.example.com"
+
+
+@pytest.mark.parametrize("action", ["rotateSecret", "validate"])
+@pytest.mark.parametrize("body", [b"{", b"[1]"])
+def test_actions_refuse_what_they_do_not_take(client: Any, kept: Any, action: str, body: bytes) -> None:
+    client("PATCH", PATH, LEAST)
+    secrets = kept["s"]["secret"]
+    assert client("POST", f"{PATH}:{action}", body).status == 400
+    assert kept["s"]["secret"] == secrets
