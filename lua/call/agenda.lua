@@ -122,7 +122,7 @@ local function do_row(row)
   if not done then
     redis.call("ZADD", keys.agenda(), clock.now + limits.FAILED_DUE_MS, row)
     op.give_up()
-    error(failure, 0)
+    refuse.rethrow(failure)
   end
 end
 

@@ -4,6 +4,19 @@ local function raise(code, text)
   error({ err = code .. " " .. text })
 end
 
+--- Is what pcall has caught a fault of Lua's, and no error of a command or refusal?
+function refuse.is_fault(failure)
+  return type(failure) == "string" and string.find(failure, "^@?user_function:") ~= nil
+end
+
+--- Raises anew what pcall has caught; servers give errors of commands to it as mere text.
+function refuse.rethrow(failure)
+  if type(failure) == "string" and not refuse.is_fault(failure) then
+    failure = { err = failure }
+  end
+  error(failure, 0)
+end
+
 --- Malformed arguments: a bug of the client, or a slip in a call by hand.
 function refuse.bad_call(text)
   raise("BAD_CALL", text)

@@ -3,7 +3,10 @@
 -- what is damaged may stop a check, but not those after it
 local function attempt(name, work, ...)
   local done, failure = pcall(work, ...)
-  audit.expect(done, name, "cannot be checked:", tostring(failure))
+  if not done and not refuse.is_fault(failure) then
+    refuse.rethrow(failure)
+  end
+  audit.expect(done, name, "cannot be checked:", failure)
 end
 
 --- Checks the named entities and all they link to.

@@ -96,7 +96,7 @@ def test_job_that_finished_meanwhile_gets_a_new_life(client: Any, store: Any, ma
     store.on(JobUpdate, CHANGED)
     store.on(JobCreate, reply("updated", make_record("job", status="created")))
     assert client("PATCH", "/routing/jobs/x", {"priority": 5}).status == 200
-    assert store.commands[-1] == JobCreate("x", 2, channel="voice", queue="q", priority=5)
+    assert store.commands[-1] == JobCreate("x", doc=2, channel="voice", queue="q", priority=5)
 
 
 def test_other_refusals_are_not_retried(client: Any, store: Any, make_record: Any) -> None:

@@ -18,7 +18,7 @@ Change = tuple[str, str]
 BY_RANK = (
     "matching/candidates.lua",
     [
-        ('from = "-inf", count = 4', "from = 0, count = 4"),
+        ('row.from, row.count, row.seen = "-inf", 4, {}', "row.from, row.count, row.seen = 0, 4, {}"),
         (
             'name, from, "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES"',
             'name, from, from + count - 1, "WITHSCORES"',
