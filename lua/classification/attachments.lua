@@ -43,15 +43,6 @@ local ATTACH = {
 
 local TOO_MANY = "more than " .. limits.SELECTORS .. " selectors are attached"
 
--- the lines of a text that is not empty
-local function count_of(text)
-  local count, from = 1, string.find(text, "\n", 1, true)
-  while from do
-    count, from = count + 1, string.find(text, "\n", from + 1, true)
-  end
-  return count
-end
-
 --- All selectors that attachments give, in their order; one that gives too many fails as a rule does.
 ---@param list table attachments
 ---@param labels string the job's
@@ -69,7 +60,7 @@ function attachments.selectors(list, labels, draw)
     for _, line in ipairs(lines) do
       if line ~= "" then
         found[#found + 1] = line
-        count = count + count_of(line)
+        count = count + texts.count(line)
       end
     end
     if count > limits.SELECTORS then
