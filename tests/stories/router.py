@@ -116,8 +116,17 @@ class Router:
         raw = redis.Redis(
             connection_pool=redis.ConnectionPool(connection_class=pool.connection_class, **options)
         )
-        for key in sorted(raw.scan_iter(match=f"{self.root.replace('[', '?')}*", count=10_000)):
-            digest.update(key + b"\0" + (raw.dump(key) or b""))
+        keys = sorted(raw.scan_iter(match=f"{self.root.replace('[', '?')}*", count=10_000))
+        kinds, values = raw.pipeline(transaction=False), raw.pipeline(transaction=False)
+        for key in keys:
+            kinds.type(key)
+        for key, kind in zip(keys, kinds.execute(), strict=True):
+            # a dump has members in the order of a table, which a server may rearrange at any time
+            {b"hash": values.hgetall, b"set": values.smembers}.get(kind, values.dump)(key)
+        for key, value in zip(keys, values.execute(), strict=True):
+            members = value.items() if isinstance(value, dict) else value
+            content = repr(sorted(members)).encode() if isinstance(value, dict | set) else value or b""
+            digest.update(key + b"\0" + content)
         raw.close()
         return digest.hexdigest()
 
