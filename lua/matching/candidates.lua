@@ -38,7 +38,7 @@ end
 -- the next demand classes of a bucket, each at its lower bound. By score, not by rank: classes leave while the walk goes on
 local function read_bucket(walk, i)
   local bucket = walk.buckets[i]
-  local name, from, count = keys.demand_bucket(bucket.bucket), bucket.from, bucket.count
+  local name, from, count = keys.demand_bucket(bucket.name), bucket.from, bucket.count
   local rows = redis.call("ZRANGE", name, from, "+inf", "BYSCORE", "LIMIT", 0, count, "WITHSCORES")
   local is_new = false
   for k = 1, #rows, 2 do
@@ -145,7 +145,7 @@ end
 
 -- is its queue closed where its jobs stand?
 local function is_closed(bucket)
-  local place = closures.place_in_bucket(bucket.bucket)
+  local place = closures.place_in_bucket(bucket.name)
   return place ~= nil and bucket.bound >= place
 end
 

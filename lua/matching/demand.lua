@@ -237,13 +237,13 @@ end
 
 --- Those of some buckets in which jobs wait, each with a lower bound of its first score.
 ---@param buckets table names
----@return table list bucket, bound
+---@return table list name, bound
 function demand.bounds(buckets)
   local list = {}
   for from, to in portions.of(buckets) do
     for i, bound in ipairs(redis.call("ZMSCORE", keys.demand(), unpack(buckets, from, to))) do
       if bound then
-        list[#list + 1] = { bucket = buckets[from + i - 1], bound = tonumber(bound) }
+        list[#list + 1] = { name = buckets[from + i - 1], bound = tonumber(bound) }
       end
     end
   end

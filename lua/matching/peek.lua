@@ -126,8 +126,8 @@ function peek.first(worker, alone)
     if best and row.bound >= best.score then
       break
     end
-    if not only_id or only_id[row.bucket] then
-      best = best_of_bucket(worker, class, row.bucket, row.bound, best)
+    if not only_id or only_id[row.name] then
+      best = best_of_bucket(worker, class, row.name, row.bound, best)
     end
   end
   return best

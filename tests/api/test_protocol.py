@@ -41,6 +41,19 @@ def answer(connection: socket.socket) -> tuple[bytes, dict[str, Any]]:
     return head.partition(b"\r\n")[0], json.loads(content)["error"]
 
 
+def answer_to_what_has_no_end(
+    connection: socket.socket, begin: bytes, more: bytes
+) -> tuple[bytes, dict[str, Any]]:
+    """The answer to this, with more and more after it until there is one."""
+    connection.sendall(begin)
+    with contextlib.suppress(ConnectionError):
+        for _ in range(16 * MAX_HEAD // 1024):
+            connection.sendall(more)
+            if select.select([connection], [], [], 0)[0]:
+                break
+    return answer(connection)
+
+
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n"])
 def test_no_http(connection: socket.socket, sent: bytes) -> None:
     connection.sendall(sent)
@@ -58,13 +71,7 @@ def test_no_http(connection: socket.socket, sent: bytes) -> None:
     ],
 )
 def test_a_head_without_end(connection: socket.socket, begin: bytes, more: bytes, what: str) -> None:
-    connection.sendall(begin)
-    with contextlib.suppress(ConnectionError):
-        for _ in range(16 * MAX_HEAD // 1024):
-            connection.sendall(more)
-            if select.select([connection], [], [], 0)[0]:
-                break
-    status, error = answer(connection)
+    status, error = answer_to_what_has_no_end(connection, begin, more)
     assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
     assert error["message"] == what
 
@@ -315,13 +322,8 @@ CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
     ],
 )
 def test_framing_without_end(connection: socket.socket, begin: bytes, more: bytes) -> None:
-    connection.sendall(begin.replace(b"POST /", b"PATCH /routing/queues/x"))
-    with contextlib.suppress(ConnectionError):
-        for _ in range(16 * MAX_HEAD // 1024):
-            connection.sendall(more)
-            if select.select([connection], [], [], 0)[0]:
-                break
-    status, error = answer(connection)
+    begin = begin.replace(b"POST /", b"PATCH /routing/queues/x")
+    status, error = answer_to_what_has_no_end(connection, begin, more)
     assert status == b"HTTP/1.1 431 Request Header Fields Too Large"
     assert error["message"] == "More than 65536 bytes came that are no body: of chunk extensions or trailers."
 
